@@ -1,0 +1,101 @@
+"""the public plugin API: what an invoker is given, what it answers, how it fails
+
+An invoker runs functions somewhere: on this host, behind a URL, in AWS. The daemon finds it by its
+entry point in the group `broker.invokers`, makes one instance of it, holds `running()` open for as
+long as the daemon runs, and calls `invoke()` once per attempt, many at a time.
+
+The host owns what is the same for all invokers: concurrency limits, the timeout, retries, metering
+and dead letters. An invoker only runs one attempt. When the timeout ends the host cancels
+`invoke()`; whatever the attempt has started must be gone when the cancellation leaves it.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = [
+    "Invocation",
+    "InvocationResult",
+    "Invoker",
+    "InvokerError",
+    "InvokerThrottled",
+    "InvokerUnavailable",
+    "SettingsError",
+]
+
+Settings = Mapping[str, Any]
+"""An invoker's own settings of one function, as they stand in the configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One attempt to run a function. New fields come with defaults, so they break nobody."""
+
+    request_id: str  # a UUID, the same over all attempts of one invocation
+    function_name: str
+    function_arn: str  # as invoked, with the qualifier if one was given
+    function_version: str = "$LATEST"
+    handler: str = ""  # what it means is the invoker's affair
+    payload: bytes  # JSON text, at most 6 MiB
+    timeout_s: float  # the host cancels after this; for telling the function only
+    deadline_ms: int  # the same instant, in milliseconds since the epoch
+    memory_mb: int = 128  # MiB
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
+    client_context: bytes | None = None  # JSON text, synchronous invocations only
+    attempt: int = 1  # 1 for the first
+    account: str = "000000000000"
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationResult:
+    """What one attempt came to. A function that failed is a result too, not an exception."""
+
+    payload: bytes = b"null"  # JSON text; with `function_error`, {"errorType", "errorMessage", ...}
+    function_error: str | None = None  # "Unhandled" or "Handled"
+    log: bytes = b""  # what the function wrote; the host keeps the tail
+    executed_version: str | None = None  # if another than the one asked for
+    memory_used_mb: int | None = None  # MiB at most, where it is known
+
+
+class InvokerError(Exception):
+    """The attempt could not be made. The message goes to the log and to the dead letter."""
+
+
+class InvokerThrottled(InvokerError):
+    """The other side asked for less. Costs no attempt; tried again after `retry_after_s`."""
+
+    def __init__(self, message: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s  # None: the host's own backoff
+
+
+class InvokerUnavailable(InvokerError):
+    """The way to the function is broken: refused, unreachable, 5xx. Costs no attempt."""
+
+
+class SettingsError(ValueError):
+    """A function's settings can't work; the message names the key."""
+
+
+@runtime_checkable
+class Invoker(Protocol):
+    """What the entry point names: a class that is called without arguments."""
+
+    def check_settings(self, settings: Settings, /) -> None:
+        """Refuse what `invoke` could not use. Called before a function is stored; does no I/O.
+
+        Raises: SettingsError.
+        """
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Hold open what lives longer than one invocation: clients, nurseries, workers."""
+
+    async def invoke(self, invocation: Invocation, /) -> InvocationResult:
+        """Run one attempt to its end.
+
+        Cancelled: stop the attempt, leave nothing running.
+        Raises: InvokerThrottled, InvokerUnavailable.
+        """
