@@ -1,0 +1,55 @@
+"""which function applies which command"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from broker.core import commands
+from broker.core.configuration import RecordView, configure, read_records
+from broker.core.limits import RECLAIM_SLICE
+from broker.core.queue.delete import delete_messages, replace_message
+from broker.core.queue.look import count_messages, peek_messages
+from broker.core.queue.purge import purge_queue, reclaim
+from broker.core.queue.receive import receive_messages
+from broker.core.queue.send import fan_out, send_messages
+from broker.core.queue.settle import expire
+from broker.core.queue.view import QueueState
+from broker.core.queue.visibility import change_visibility, release_in_flight
+
+
+class StoreView(RecordView, Protocol):
+    """All that commands need of a transaction."""
+
+    def due_queues(self) -> list[QueueState]:
+        """Queues that were scheduled for now or before; each is named once."""
+
+    def reclaimable(self) -> list[int]:
+        """Ids that were given to housekeeping."""
+
+    def reclaimed(self, queue_id: int) -> None:
+        """Nothing is left under the id."""
+
+
+def advance(view: StoreView, namespace: str, command: commands.Advance) -> None:
+    """Do what is due in every queue, and one slice of housekeeping."""
+    for queue in view.due_queues():
+        expire(view, queue)
+    for queue_id in view.reclaimable()[:1]:
+        if reclaim(view, queue_id, RECLAIM_SLICE):
+            view.reclaimed(queue_id)
+
+
+APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
+    commands.SendMessages: send_messages,
+    commands.FanOut: fan_out,
+    commands.ReceiveMessages: receive_messages,
+    commands.DeleteMessages: delete_messages,
+    commands.ChangeVisibility: change_visibility,
+    commands.ReplaceMessage: replace_message,
+    commands.ReleaseInFlight: release_in_flight,
+    commands.PurgeQueue: purge_queue,
+    commands.Configure: configure,
+    commands.ReadRecords: read_records,
+    commands.CountMessages: count_messages,
+    commands.PeekMessages: peek_messages,
+    commands.Advance: advance,
+}

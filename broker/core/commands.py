@@ -1,0 +1,314 @@
+"""what the store can be asked: commands and their results, as data
+
+A command is frozen and serialisable, and brings its own ids and random values; time comes from the
+store, once per batch. So applying a command is deterministic. A message body is bytes that
+`core.message` encoded: the store keeps it and never looks inside.
+
+Times are milliseconds since the epoch, durations milliseconds.
+"""
+
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from broker.core.message import Via
+
+
+class NewMessage(msgspec.Struct, frozen=True, array_like=True):
+    """A message that goes to one queue."""
+
+    message_id: bytes
+    body: bytes
+    delay_ms: int = 0
+
+
+class NewEntry(msgspec.Struct, frozen=True, array_like=True):
+    """One delivery of a fan-out."""
+
+    queue: str
+    message_id: bytes
+    body: int  # which of the fan-out's bodies
+    delay_ms: int = 0
+    via: Via | None = None
+    dead_letter_queue: str | None = None  # takes the entry if the queue is gone
+
+
+class Received(msgspec.Struct, frozen=True, array_like=True):
+    """A message that was received, and the handle to delete it by."""
+
+    receipt_handle: bytes
+    message_id: bytes
+    body: bytes
+    sent_at_ms: int
+    first_received_at_ms: int
+    receive_count: int  # this receive included
+    via: Via | None = None
+    dead_letter_source_arn: str | None = None
+
+
+class Peeked(msgspec.Struct, frozen=True, array_like=True):
+    """A message as it lies in its queue."""
+
+    message_id: bytes
+    body: bytes
+    sent_at_ms: int
+    visible_at_ms: int
+    receive_count: int
+    in_flight: bool
+    cursor: bytes  # where to go on after this one
+    via: Via | None = None
+    dead_letter_source_arn: str | None = None
+
+
+class QueueCounts(msgspec.Struct, frozen=True, array_like=True):
+    """How many messages a queue holds, by state."""
+
+    visible: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    oldest_sent_at_ms: int | None = None  # of the message that is next to be received
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """A configuration record."""
+
+    namespace: str
+    kind: str
+    name: str
+    version: int  # grows by one with every change
+    value: bytes
+
+
+class RecordChange(msgspec.Struct, frozen=True, array_like=True):
+    """Put (`value`) or delete (None) one configuration record."""
+
+    kind: str
+    name: str
+    value: bytes | None
+    expected_version: int | None = None  # 0: must not exist; None: whatever it is
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True):
+    """Base of all commands. `result` is the type of the answer."""
+
+    result: ClassVar[type] = type(None)
+
+    @property
+    def weight(self) -> int:
+        """Entries it may write: what bounds a commit."""
+        return 1
+
+
+class SendMessages(Command, frozen=True, tag="send"):
+    """Put messages into one queue, all or none.
+
+    Raises: QueueDoesNotExist, StoreFull.
+    """
+
+    queue: str
+    messages: list[NewMessage]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.messages)
+
+
+class FanOut(Command, frozen=True, tag="fan_out"):
+    """Put entries into many queues, all or none; each body is stored once.
+
+    Answers with the indices of entries that found neither their queue nor a dead-letter queue.
+    Raises: StoreFull.
+    """
+
+    result: ClassVar[type] = list[int]
+    bodies: list[bytes]
+    entries: list[NewEntry]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.entries)
+
+
+class ReceiveMessages(Command, frozen=True, tag="receive"):
+    """Take up to `count` visible messages, hidden for `visibility_timeout_ms`.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[Received]
+    queue: str
+    count: int
+    visibility_timeout_ms: int
+    nonce: bytes  # 8 random bytes
+
+    @property
+    def weight(self) -> int:
+        """At most one entry for each message."""
+        return self.count
+
+
+class DeleteMessages(Command, frozen=True, tag="delete"):
+    """Delete received messages; an entry of the answer is None or an error's name.
+
+    A handle that was overtaken by a later receive deletes nothing and is no error.
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    receipt_handles: list[bytes]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.receipt_handles)
+
+
+class VisibilityChange(msgspec.Struct, frozen=True, array_like=True):
+    """A new end of one message's invisibility, counted from now."""
+
+    receipt_handle: bytes
+    timeout_ms: int
+    spend_receive: bool = True  # False: as if this receive had never been
+    delayed: bool = False  # waits for a retry: nobody holds it, so it isn't in flight
+
+
+class ChangeVisibility(Command, frozen=True, tag="visibility"):
+    """Hide received messages for longer or shorter; an answer's entry is None or an error's name.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    changes: list[VisibilityChange]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.changes)
+
+
+class ReplaceMessage(Command, frozen=True, tag="replace"):
+    """Delete a received message and put others in its place, in one step: a dead letter, a result.
+
+    Answers whether the handle was still good; if not, nothing is done.
+    Raises: QueueDoesNotExist for the queue of the handle.
+    """
+
+    result: ClassVar[type] = bool
+    queue: str
+    receipt_handle: bytes
+    bodies: list[bytes]
+    entries: list[NewEntry]
+
+
+class ReleaseInFlight(Command, frozen=True, tag="release"):
+    """Make all in-flight messages visible: their receivers died with the daemon.
+
+    For queues that only the broker itself receives from. Answers how many there were.
+    """
+
+    result: ClassVar[type] = int
+    queue: str
+    limit: int = 1_000
+
+    @property
+    def weight(self) -> int:
+        """As many as it may release."""
+        return self.limit
+
+
+class PurgeQueue(Command, frozen=True, tag="purge"):
+    """Delete all messages of a queue at once; their space comes back in slices.
+
+    Raises: QueueDoesNotExist, PurgeQueueInProgress.
+    """
+
+    queue: str
+
+
+class Configure(Command, frozen=True, tag="configure"):
+    """Change configuration records, all or none; answers their new versions (0: deleted).
+
+    A record of kind "queue" has a queue behind it, which is made and deleted with it.
+    Raises: RecordChanged, StoreFull.
+    """
+
+    result: ClassVar[type] = list[int]
+    changes: list[RecordChange]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.changes)
+
+
+class ReadRecords(Command, frozen=True, tag="records"):
+    """All configuration records of all namespaces, in order of namespace, kind, name."""
+
+    result: ClassVar[type] = list[Record]
+
+
+class CountMessages(Command, frozen=True, tag="counts"):
+    """The counts of queues, in the order asked for.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[QueueCounts]
+    queues: list[str]
+
+
+class PeekMessages(Command, frozen=True, tag="peek"):
+    """Look at messages without receiving them, in the order in which they become visible.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[Peeked]
+    queue: str
+    count: int
+    after: bytes = b""  # a cursor of an earlier peek
+
+
+class Advance(Command, frozen=True, tag="advance"):
+    """Let what is due happen: delays and timeouts end, expired messages go, space comes back."""
+
+
+AnyCommand = (
+    SendMessages
+    | FanOut
+    | ReceiveMessages
+    | DeleteMessages
+    | ChangeVisibility
+    | ReplaceMessage
+    | ReleaseInFlight
+    | PurgeQueue
+    | Configure
+    | ReadRecords
+    | CountMessages
+    | PeekMessages
+    | Advance
+)
+T = TypeVar("T")
+
+
+class Wakeup(msgspec.Struct, frozen=True, array_like=True):
+    """A queue that has visible messages now, which it had not before this commit."""
+
+    namespace: str
+    queue: str
+    visible: int
+
+
+class StoreStatus(msgspec.Struct, frozen=True, array_like=True):
+    """The store's own figures, sent with every answered batch."""
+
+    now_ms: int
+    due_at_ms: int | None  # when something next happens by itself
+    used_bytes: int
+    quota_bytes: int
+    full: bool

@@ -1,0 +1,79 @@
+"""configuration records: compare-and-set, and the queue behind each queue record"""
+
+from typing import Protocol
+
+from broker.core import resources
+from broker.core.commands import Configure, ReadRecords, Record, RecordChange
+from broker.core.errors import RecordChanged
+from broker.core.queue.purge import start_empty
+from broker.core.queue.view import QueueState, QueueView
+
+
+class RecordView(QueueView, Protocol):
+    """A transaction's configuration records, beside its queues."""
+
+    def get_record(self, namespace: str, kind: str, name: str) -> Record | None:
+        """The record, or None."""
+
+    def put_record(self, record: Record) -> None:
+        """Store it."""
+
+    def delete_record(self, namespace: str, kind: str, name: str) -> None:
+        """Remove it, if it is there."""
+
+    def records(self) -> list[Record]:
+        """All of them, in order."""
+
+    def add_queue(self, queue: QueueState) -> None:
+        """A new queue."""
+
+    def remove_queue(self, queue: QueueState) -> None:
+        """Forget it; what lies under its id is housekeeping's."""
+
+
+def configure(view: RecordView, namespace: str, command: Configure) -> list[int]:
+    """Make all changes or none; the new version of each."""
+    current = [view.get_record(namespace, c.kind, c.name) for c in command.changes]
+    for change, record in zip(command.changes, current, strict=True):
+        found = record.version if record else 0
+        if change.expected_version is not None and change.expected_version != found:
+            raise RecordChanged(f"The {change.kind} {change.name} was changed in the meantime.")
+    if any(change.value is not None for change in command.changes):
+        view.admit()
+    versions = []
+    for change, record in zip(command.changes, current, strict=True):
+        version = (record.version if record else 0) + 1
+        if change.value is None:
+            view.delete_record(namespace, change.kind, change.name)
+            version = 0
+        else:
+            view.put_record(Record(namespace, change.kind, change.name, version, change.value))
+        if change.kind == "queue":
+            _change_queue(view, namespace, change, version)
+        versions.append(version)
+    return versions
+
+
+def _change_queue(view: RecordView, namespace: str, change: RecordChange, version: int) -> None:
+    queue = view.find_queue(namespace, change.name)
+    if change.value is None:
+        if queue is not None:
+            view.reclaim_later(queue.id)
+            view.remove_queue(queue)
+        return
+    config = resources.decode(change.value)
+    assert isinstance(config, resources.Queue)
+    if queue is None:
+        queue = QueueState(0, namespace, change.name, config, version)
+        start_empty(view, queue)
+        view.add_queue(queue)
+        return
+    queue.config, queue.version = config, version
+    if queue.visible:  # the retention may be another now
+        queue.expires_ms = view.now_ms
+        view.schedule(queue, queue.expires_ms)
+
+
+def read_records(view: RecordView, namespace: str, command: ReadRecords) -> list[Record]:
+    """All records of all namespaces."""
+    return view.records()

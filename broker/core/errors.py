@@ -1,0 +1,152 @@
+"""what can go wrong, as one closed tree; the edge says once how each looks on the wire"""
+
+from typing import Any
+
+
+class BrokerError(Exception):
+    """A refusal. Raised before the first write of whatever it refuses."""
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.details = details
+
+    @property
+    def message(self) -> str:
+        """The text for people, without the class name."""
+        return str(self.args[0])
+
+
+# Resources
+
+
+class QueueDoesNotExist(BrokerError):
+    """The specified queue does not exist."""
+
+
+class QueueNameExists(BrokerError):
+    """A queue already exists with the same name and a different value for an attribute."""
+
+
+class TopicDoesNotExist(BrokerError):
+    """Topic does not exist"""
+
+
+class SubscriptionDoesNotExist(BrokerError):
+    """Subscription does not exist"""
+
+
+class EventBusDoesNotExist(BrokerError):
+    """The event bus does not exist."""
+
+
+class EventBusExists(BrokerError):
+    """The event bus already exists."""
+
+
+class RuleDoesNotExist(BrokerError):
+    """The rule does not exist."""
+
+
+class FunctionDoesNotExist(BrokerError):
+    """Function not found."""
+
+
+class RecordChanged(BrokerError):
+    """The resource was changed by somebody else in the meantime; read it again and retry."""
+
+
+# Requests
+
+
+class InvalidParameter(BrokerError):
+    """A parameter's value is not acceptable."""
+
+
+class MissingParameter(BrokerError):
+    """A required parameter is missing."""
+
+
+class InvalidAttributeName(BrokerError):
+    """The attribute does not exist or can't be set."""
+
+
+class InvalidAttributeValue(BrokerError):
+    """The attribute's value is not acceptable."""
+
+
+class InvalidMessageContents(BrokerError):
+    """The message contains characters that XML 1.0 doesn't allow."""
+
+
+class MessageTooLong(BrokerError):
+    """The message is longer than the queue or topic allows."""
+
+
+class BatchRefused(BrokerError):
+    """The batch as a whole is not acceptable; `code` says why."""
+
+
+class ReceiptHandleIsInvalid(BrokerError):
+    """The receipt handle was not issued by this broker."""
+
+
+class MessageNotInFlight(BrokerError):
+    """Message does not exist or is not available for visibility timeout change."""
+
+
+class OverLimit(BrokerError):
+    """Too many messages of the queue are in flight."""
+
+
+class PurgeQueueInProgress(BrokerError):
+    """Only one purge of a queue is allowed every 60 seconds."""
+
+
+class InvalidEventPattern(BrokerError):
+    """Event pattern is not valid."""
+
+
+class LimitExceeded(BrokerError):
+    """The requested resource exceeds the maximum number allowed."""
+
+
+class ResourceInUse(BrokerError):
+    """The resource is still used by another one."""
+
+
+class NotSupported(BrokerError):
+    """This broker doesn't support what was asked for."""
+
+
+# Functions
+
+
+class TooManyRequests(BrokerError):
+    """Rate Exceeded."""  # with `reason` and `retry_after_s` in the details
+
+
+class PayloadTooLarge(BrokerError):
+    """The payload is larger than the invocation type allows."""
+
+
+class InvalidPayload(BrokerError):
+    """Could not parse request body into json."""
+
+
+class InvokerFailed(BrokerError):
+    """The function's invoker could not be reached or failed."""
+
+
+# The store
+
+
+class StoreFull(BrokerError):
+    """The store is full: its quota or its disk. Retry when there is room again."""
+
+
+class StoreFailed(BrokerError):
+    """The command met a bug in the store and changed nothing."""
+
+
+class StoreUnavailable(BrokerError):
+    """The store has gone away."""

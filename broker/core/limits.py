@@ -1,0 +1,62 @@
+"""every limit, in one place, with its source"""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# Queues (SQS developer guide, quotas; API reference)
+BATCH_ENTRIES_MAX = 10
+BATCH_BYTES_MAX = MIB
+MESSAGE_BYTES_MAX = MIB
+MESSAGE_BYTES_MIN_SETTING = KIB
+MESSAGE_ATTRIBUTES_MAX = 10
+RECEIVE_COUNT_MAX = 10  # messages a receive may return
+DELAY_S_MAX = 900
+VISIBILITY_TIMEOUT_S_MAX = 43_200
+WAIT_TIME_S_MAX = 20
+RETENTION_S_MIN, RETENTION_S_MAX = 60, 1_209_600
+MAX_RECEIVE_COUNT_MAX = 1_000  # of a redrive policy
+PURGE_INTERVAL_MS = 60_000
+IN_FLIGHT_MAX = 120_000
+LIST_QUEUES_MAX = 1_000
+
+# Topics (SNS quotas)
+TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB
+SUBJECT_CHARS_MAX = 99
+LIST_PAGE = 100
+
+# Rules (EventBridge quotas)
+EVENT_ENTRIES_MAX = 10
+EVENT_BYTES_MAX = MIB  # of all entries of one PutEvents
+EVENT_PATTERN_CHARS_MAX = 4_096
+TARGETS_PER_RULE_MAX = 5
+INPUT_CHARS_MAX = 8_192
+HOPS_MAX = 5  # topics and buses an event may pass through in one publish
+
+# Functions (Lambda quotas)
+PAYLOAD_SYNC_BYTES_MAX = 6 * MIB
+PAYLOAD_ASYNC_BYTES_MAX = MIB
+FUNCTION_TIMEOUT_S_MAX = 900
+MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
+ACCOUNT_CONCURRENCY = 1_000
+UNRESERVED_CONCURRENCY_MIN = 100
+RETRY_ATTEMPTS_MAX = 2  # of an asynchronous invocation, after the first
+EVENT_AGE_S_MIN, EVENT_AGE_S_MAX = 60, 21_600
+LOG_TAIL_BYTES = 4 * KIB
+
+# The store (our own)
+COMMIT_ENTRIES_MAX = 5_000
+COMMIT_BYTES_MAX = 16 * MIB
+FAN_OUT_TARGETS_MAX = 1_000  # a wider publish is expanded in slices of this
+RECLAIM_SLICE = 1_000  # entries a housekeeping step may drop in one commit
+RESERVE_FRACTION = 0.05  # of the quota, kept for receives, deletes and expiry
+ALLOCATION_STEP_BYTES = 16 * MIB
+OUTSTANDING_BYTES_MAX = 64 * MIB  # sent to the store and not yet answered
+
+# The edge (DESIGN, bounds; header limits are those of common servers)
+AWS_BODY_BYTES_MAX = 8 * MIB
+NATIVE_BODY_BYTES_MAX = 16 * MIB
+BULK_MESSAGES_MAX = 10_000
+HEADER_BYTES_MAX = 64 * KIB
+HEADERS_MAX = 200
+CONNECTIONS_MAX = 20_000
+PIPELINE_MAX = 64  # requests of one connection that may wait for their turn

@@ -1,0 +1,78 @@
+"""namespaces, ARNs and ids"""
+
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+QueueName = NewType("QueueName", str)
+ReceiptHandle = NewType("ReceiptHandle", bytes)
+MessageId = NewType("MessageId", bytes)  # 16 bytes; shown as a UUID
+
+PARTITION = "aws"
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
+RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
+FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
+ACCOUNT = re.compile(r"[0-9]{12}")
+REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """An account in a region: every resource lives in one."""
+
+    account: str = "000000000000"
+    region: str = "us-east-1"
+
+    def __str__(self) -> str:
+        return f"{self.account}/{self.region}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Namespace":
+        """The namespace that `str()` wrote."""
+        account, _, region = text.partition("/")
+        return cls(account, region)
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this namespace, e.g. `arn("sqs", "orders")`."""
+        return f"arn:{PARTITION}:{service}:{self.region}:{self.account}:{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """An ARN, taken apart."""
+
+    service: str
+    namespace: Namespace
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Arn | None":
+        """None if `text` is no ARN of a regional resource."""
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn" or not parts[5]:
+            return None
+        return cls(parts[2], Namespace(parts[4], parts[3]), parts[5])
+
+    def __str__(self) -> str:
+        return self.namespace.arn(self.service, self.resource)
+
+
+def function_queue(function_name: str) -> QueueName:
+    """The internal queue in which a function's asynchronous invocations wait.
+
+    The slash keeps internal names apart from every name that SQS allows.
+    """
+    return QueueName(f"function/{function_name}")
+
+
+def is_internal(queue: str) -> bool:
+    """Whether a queue is the broker's own and not to be seen through SQS."""
+    return "/" in queue
+
+
+def uuid_text(message_id: bytes) -> str:
+    """16 bytes in the usual form, 8-4-4-4-12."""
+    h = message_id.hex()
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"

@@ -1,0 +1,1 @@
+"""a durable queue: messages indexed by the time at which they next become visible"""

@@ -1,0 +1,140 @@
+"""what the queue rules see of a transaction: entries, bodies, and each queue's state
+
+An entry lies under (queue id, visible_at_ms, sequence). Hidden and visible messages are in the same
+order: what lies at or before the present is visible. So a timeout or a delay ends without a write,
+and the first visible message is one seek away, however many wait.
+
+Counts follow lazily. Every entry at or before `settled_ms` is counted as visible, every later one
+as in flight or delayed, as its own flag says; `settle` moves that line up to the present.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from broker.core.message import Via
+from broker.core.names import Arn
+from broker.core.resources import Queue
+
+NEVER_MS = 1 << 62
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A message in a queue, without its body."""
+
+    body_id: int
+    message_id: bytes
+    sent_at_ms: int
+    receive_count: int = 0
+    first_received_at_ms: int = 0
+    in_flight: bool = False  # as of its visibility: hidden by a receive, not by a delay
+    shared: bool = False  # other entries have the same body; a reference count says how many
+    moved: bool = False  # its visibility was changed: a pointer leads from its handle to it
+    via: Via | None = None
+    dead_letter_source_arn: str | None = None
+
+
+@dataclass(slots=True)
+class QueueState:
+    """A queue as the store holds it in memory; its messages stay on disk."""
+
+    id: int  # of this incarnation: a purge takes a new one
+    namespace: str
+    name: str
+    config: Queue
+    version: int  # of its configuration record
+    visible: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    settled_ms: int = 0
+    purged_at_ms: int = 0
+    next_due_ms: int = NEVER_MS  # not later than the first entry behind `settled_ms`
+    expires_ms: int = NEVER_MS  # not later than the first visible entry's end
+
+    @property
+    def retention_ms(self) -> int:
+        """How long a message is kept, from when it was sent."""
+        return self.config.retention_s * 1000
+
+    @property
+    def dead_letter_queue(self) -> tuple[str, str] | None:
+        """Namespace and name of the queue its redrive policy names."""
+        policy = self.config.redrive_policy
+        arn = Arn.parse(policy.dead_letter_target_arn) if policy else None
+        return (str(arn.namespace), arn.resource) if arn else None
+
+    def count(self, visible_at_ms: int, entry: Entry, by: int) -> None:
+        """Add `by` to the count that the entry belongs to."""
+        if visible_at_ms <= self.settled_ms:
+            self.visible += by
+        elif entry.in_flight:
+            self.in_flight += by
+        else:
+            self.delayed += by
+
+
+class QueueView(Protocol):
+    """One open transaction. Whatever is written through it is committed whole or not at all."""
+
+    now_ms: int
+
+    def queue(self, namespace: str, name: str) -> QueueState:
+        """The queue, which is written back at the end. Raises: QueueDoesNotExist."""
+
+    def find_queue(self, namespace: str, name: str) -> QueueState | None:
+        """The queue, or None."""
+
+    def next_id(self) -> int:
+        """A number that was never used before; growing."""
+
+    def admit(self) -> None:
+        """Ask whether there is room for more. Raises: StoreFull."""
+
+    def sign(self, data: bytes) -> bytes:
+        """8 bytes that only this store can make."""
+
+    def wake(self, queue: QueueState) -> None:
+        """Tell receivers, after the commit, that the queue has visible messages."""
+
+    def schedule(self, queue: QueueState, due_ms: int) -> None:
+        """Have the queue advanced at that time."""
+
+    def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
+        """Store entries, given with visible_at_ms and sequence."""
+
+    def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
+        """The entry at exactly that place."""
+
+    def delete_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> None:
+        """Remove the entry, which is there."""
+
+    def entries(
+        self, queue_id: int, from_ms: int, from_sequence: int = 0
+    ) -> Iterator[tuple[int, int, Entry]]:
+        """Entries from that place on, in order. Nothing may be written while it runs."""
+
+    def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
+        """Store new bodies, by ids that grow."""
+
+    def get_body(self, body_id: int) -> bytes:
+        """The body, which is there."""
+
+    def delete_body(self, body_id: int) -> None:
+        """Remove the body, which is there."""
+
+    def get_references(self, body_id: int) -> int:
+        """How many entries share the body."""
+
+    def put_references(self, body_id: int, count: int) -> None:
+        """Remember it; 0 forgets."""
+
+    def get_moved(self, queue_id: int, sequence: int) -> int | None:
+        """Where the entry went when its visibility was changed."""
+
+    def put_moved(self, queue_id: int, sequence: int, visible_at_ms: int | None) -> None:
+        """Remember where an entry went; None forgets."""
+
+    def reclaim_later(self, queue_id: int) -> None:
+        """Give all that lies under the id to housekeeping."""

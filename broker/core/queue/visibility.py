@@ -1,0 +1,65 @@
+"""changing how long a received message stays hidden"""
+
+import msgspec
+
+from broker.core.commands import ChangeVisibility, ReleaseInFlight, VisibilityChange
+from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
+from broker.core.queue.entries import insert, remove
+from broker.core.queue.receipt_handle import locate, parse
+from broker.core.queue.settle import settle
+from broker.core.queue.view import Entry, QueueState, QueueView
+
+
+def change_visibility(
+    view: QueueView, namespace: str, command: ChangeVisibility
+) -> list[str | None]:
+    """Hide messages until so long from now; None or an error's name for each."""
+    queue = view.queue(namespace, command.queue)
+    settle(view, queue)
+    return [_change(view, queue, change) for change in command.changes]
+
+
+def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str | None:
+    handle = parse(view, change.receipt_handle)
+    if handle is None:
+        return "ReceiptHandleIsInvalid"
+    found = locate(view, queue, handle)
+    if found is None:
+        return "MessageNotInFlight"
+    visible_at_ms, entry = found
+    if visible_at_ms <= view.now_ms and change.spend_receive and not change.delayed:
+        return None  # the timeout has ended: too late, and no error
+    until_ms = view.now_ms + change.timeout_ms
+    if not change.delayed and until_ms > handle.received_at_ms + VISIBILITY_TIMEOUT_S_MAX * 1000:
+        return "VisibilityTimeoutTooLong"
+    remove(view, queue, visible_at_ms, handle.sequence, entry)
+    held = change.spend_receive and not change.delayed
+    receive_count = entry.receive_count - (0 if change.spend_receive else 1)
+    moved = msgspec.structs.replace(
+        entry,
+        in_flight=held,
+        moved=held,
+        receive_count=receive_count,
+        first_received_at_ms=entry.first_received_at_ms if receive_count else 0,
+    )
+    if held:
+        view.put_moved(queue.id, handle.sequence, until_ms)
+    insert(view, queue, [(until_ms, handle.sequence, moved)])
+    return None
+
+
+def release_in_flight(view: QueueView, namespace: str, command: ReleaseInFlight) -> int:
+    """Make messages visible whose receivers are gone."""
+    queue = view.queue(namespace, command.queue)
+    settle(view, queue)
+    held: list[tuple[int, int, Entry]] = []
+    for item in view.entries(queue.id, view.now_ms + 1):
+        if len(held) == command.limit:
+            break
+        if item[2].in_flight:
+            held.append(item)
+    for visible_at_ms, sequence, entry in held:
+        remove(view, queue, visible_at_ms, sequence, entry)
+        free = msgspec.structs.replace(entry, in_flight=False, moved=False)
+        insert(view, queue, [(view.now_ms, sequence, free)])
+    return len(held)

@@ -1,0 +1,131 @@
+"""configuration records: what the store keeps of each resource, typed and versioned"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from broker.core.limits import MESSAGE_BYTES_MAX, TOPIC_MESSAGE_BYTES_DEFAULT
+
+# A record is a msgpack map with its kind and version as tag: a member can be added with a default,
+# and only a change of meaning takes a new tag.
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all resources have in common."""
+
+    name: str
+    created_at_ms: int = 0
+    modified_at_ms: int = 0
+    declared: bool = False  # in the configuration file, not made by API
+    tags: dict[str, str] = {}
+
+
+class RedrivePolicy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where messages go that were received too often."""
+
+    dead_letter_target_arn: str
+    max_receive_count: int  # 1..1_000
+
+
+class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=True):
+    """An SQS queue, or an internal one."""
+
+    delay_s: int = 0
+    maximum_message_size: int = MESSAGE_BYTES_MAX
+    retention_s: int = 345_600
+    receive_wait_time_s: int = 0
+    visibility_timeout_s: int = 30
+    redrive_policy: RedrivePolicy | None = None
+    policy: str | None = None  # JSON text, kept as given
+    redrive_allow_policy: str | None = None  # likewise
+    other_attributes: dict[str, str] = {}  # kept and returned, without effect here
+
+
+class Topic(Resource, tag="topic.1", frozen=True, kw_only=True, omit_defaults=True):
+    """An SNS topic."""
+
+    display_name: str = ""
+    maximum_message_size: int = TOPIC_MESSAGE_BYTES_DEFAULT
+    other_attributes: dict[str, str] = {}
+
+
+class Subscription(Resource, tag="subscription.1", frozen=True, kw_only=True, omit_defaults=True):
+    """What a topic delivers to; its name is `<topic>:<uuid>`."""
+
+    topic: str
+    protocol: str  # "sqs" or "lambda"
+    endpoint: str  # an ARN
+    raw_message_delivery: bool = False
+
+
+class EventBus(Resource, tag="event_bus.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A bus to put events on; `default` is always there."""
+
+    description: str = ""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a rule sends what it matches."""
+
+    id: str
+    arn: str
+    role_arn: str | None = None
+    input: str | None = None  # constant JSON in place of the event
+
+
+class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A pattern on a bus, and its targets; its name is `<bus>|<rule>`."""
+
+    event_bus: str
+    event_pattern: str  # JSON text, as given
+    enabled: bool = True
+    description: str = ""
+    role_arn: str | None = None
+    targets: tuple[Target, ...] = ()
+
+
+class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A function and how it is run."""
+
+    invoker: str  # the plugin's entry point
+    settings: dict[str, Any] = {}
+    handler: str = ""
+    timeout_s: float = 3.0
+    memory_mb: int = 128
+    environment: dict[str, str] = {}
+    description: str = ""
+    reserved_concurrency: int | None = None
+    retry_attempts: int = 2  # after the first attempt
+    retry_delays_s: tuple[float, ...] = (60.0, 120.0)  # the last one serves all later attempts
+    maximum_event_age_s: int = 21_600
+    dead_letter_target_arn: str | None = None
+    revision_id: str = ""
+
+
+AnyResource = Queue | Topic | Subscription | EventBus | Rule | Function
+R = TypeVar("R", bound=Resource)
+
+KINDS: dict[type[Resource], str] = {
+    Queue: "queue",
+    Topic: "topic",
+    Subscription: "subscription",
+    EventBus: "event_bus",
+    Rule: "rule",
+    Function: "function",
+}
+
+_decoder = msgspec.msgpack.Decoder(AnyResource)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(resource: AnyResource) -> bytes:
+    """The record to store."""
+    return _encoder.encode(resource)
+
+
+def decode(record: bytes) -> AnyResource:
+    """The resource that a record holds.
+
+    Raises: msgspec.ValidationError, for a record of a newer version.
+    """
+    return _decoder.decode(record)

@@ -1,0 +1,207 @@
+"""the daemon's way to its store process: gathers what callers submit, answers each of them
+
+Callers that submit in the same turn of the event loop go out in one write. A caller that is
+cancelled is not answered, but its commands stand.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import outcome
+import trio
+
+from broker.core.commands import Command, StoreStatus, Wakeup
+from broker.core.errors import StoreUnavailable
+from broker.core.limits import OUTSTANDING_BYTES_MAX
+from broker.store.engine import MAP_BYTES
+from broker.store.frames import (
+    Call,
+    FrameBuffer,
+    decode_outcome,
+    decode_ready,
+    decode_reply,
+    frame,
+)
+from broker.store.lock import lock_directory
+
+READ_BYTES = 1 << 20
+STOP_S = 30.0  # for the store process to finish its last commit
+
+
+class StoreRefused(Exception):
+    """The store can't be opened; the message says why."""
+
+
+class StoreProcess:
+    """A store in a process of its own. Made by `open_store`."""
+
+    def __init__(self, connection: trio.SocketStream) -> None:
+        self.status = StoreStatus(0, None, 0, 0, False)
+        self.listener = _nobody
+        self._stream = connection
+        self._outgoing: list[bytes] = []
+        self._outstanding_bytes = 0
+        self._next_call_id = 0
+        self._calls: dict[int, tuple[trio.lowlevel.Task | None, Sequence[Command], int]] = {}
+        self._sender_idle: trio.lowlevel.Task | None = None
+        self._room = trio.lowlevel.ParkingLot()
+        self._gone = False
+
+    async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:
+        """See `broker.store.seam.Store`."""
+        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX:
+            await self._room.park()
+        if self._gone:
+            raise StoreUnavailable
+        call_id = self._next_call_id
+        self._next_call_id = call_id + 1
+        data = frame(Call(call_id, namespace, commands))  # type: ignore[arg-type]
+        self._outgoing.append(data)
+        self._outstanding_bytes += len(data)
+        if self._sender_idle is not None:
+            trio.lowlevel.reschedule(self._sender_idle)
+            self._sender_idle = None
+        task = trio.lowlevel.current_task()
+        self._calls[call_id] = task, commands, len(data)
+
+        def abandon(_: Any) -> trio.lowlevel.Abort:
+            self._calls[call_id] = None, commands, len(data)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        results: list[Any] = await trio.lowlevel.wait_task_rescheduled(abandon)
+        return results
+
+    async def run(self) -> None:
+        """Carry calls and answers until cancelled. Raises: StoreUnavailable, if the store ends."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._send)
+                await self._receive()
+        finally:
+            self._gone = True
+            for task, _, _ in self._calls.values():
+                if task is not None:
+                    trio.lowlevel.reschedule(task, outcome.Error(StoreUnavailable()))
+            self._calls.clear()
+            self._room.unpark_all()
+
+    async def _send(self) -> None:
+        while True:
+            if not self._outgoing:
+                await self._wait_outgoing()
+            data = b"".join(self._outgoing)
+            self._outgoing.clear()
+            with contextlib.suppress(trio.BrokenResourceError):  # `_receive` sees the end too
+                await self._stream.send_all(data)
+
+    async def _wait_outgoing(self) -> None:
+        self._sender_idle = trio.lowlevel.current_task()
+
+        def forget(_: Any) -> trio.lowlevel.Abort:
+            self._sender_idle = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(forget)
+
+    async def _receive(self) -> None:
+        buffer = FrameBuffer()
+        while True:
+            try:
+                data = await self._stream.receive_some(READ_BYTES)
+            except trio.BrokenResourceError:
+                data = b""
+            if not data:
+                raise StoreUnavailable("The store process has ended.")
+            buffer.feed(bytes(data))
+            for raw in buffer.frames():
+                self._answer(raw)
+
+    def _answer(self, raw: bytes) -> None:
+        reply = decode_reply(raw)
+        self.status = reply.status
+        self.listener(reply.status, reply.wakeups)
+        for call_id, outcomes in reply.calls:
+            task, commands, size = self._calls.pop(call_id)
+            self._outstanding_bytes -= size
+            if task is not None:
+                results = [
+                    decode_outcome(command, raw)
+                    for command, raw in zip(commands, outcomes, strict=True)
+                ]
+                trio.lowlevel.reschedule(task, outcome.Value(results))
+        if self._room and self._outstanding_bytes <= OUTSTANDING_BYTES_MAX:
+            self._room.unpark_all()
+
+
+def _nobody(status: StoreStatus, wakeups: list[Wakeup]) -> None:
+    """The listener before anybody listens."""
+
+
+@asynccontextmanager
+async def open_store(
+    directory: Path, quota_bytes: int = MAP_BYTES
+) -> AsyncIterator[StoreProcess]:
+    """A running store process on the directory; leaving it waits for the last commit.
+
+    Raises: StoreRefused, if another daemon has the directory or its format is newer.
+    """
+    with lock_directory(directory) as lock_fd:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "broker.store.process",
+                    str(theirs.fileno()),
+                    str(directory),
+                    str(quota_bytes),
+                ],
+                pass_fds=(theirs.fileno(), lock_fd),
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+        try:
+            await _wait_ready(stream)
+            store = StoreProcess(stream)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(store.run)
+                try:
+                    yield store
+                finally:
+                    nursery.cancel_scope.cancel()
+        finally:
+            # Closing our end tells the process to stop after the commit it may be in.
+            ours.close()
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(_reap, process)
+
+
+def _reap(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+async def _wait_ready(stream: trio.SocketStream) -> None:
+    buffer = FrameBuffer()
+    while True:
+        data = await stream.receive_some()
+        if not data:
+            raise StoreRefused("The store process ended before it was ready; see its log above.")
+        buffer.feed(bytes(data))
+        for raw in buffer.frames():
+            refusal = decode_ready(raw).refusal
+            if refusal is not None:
+                raise StoreRefused(refusal)
+            return

@@ -1,0 +1,130 @@
+"""what the store holds in memory: queues without their messages, and what is due when"""
+
+import heapq
+import secrets
+from dataclasses import dataclass, field
+
+import lmdb
+import msgspec
+
+from broker.core import resources
+from broker.core.queue.view import NEVER_MS, Entry, QueueState
+from broker.store import keys
+
+_encode = msgspec.msgpack.encode
+
+
+class QueueRecord(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A queue's state on disk; its configuration is in its configuration record."""
+
+    namespace: str
+    name: str
+    visible: int
+    in_flight: int
+    delayed: int
+    settled_ms: int
+    purged_at_ms: int
+
+
+_decode_queue = msgspec.msgpack.Decoder(QueueRecord).decode
+_decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_clock = msgspec.msgpack.Decoder(tuple[int, int]).decode
+_decode_record = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
+
+
+@dataclass(slots=True)
+class State:
+    """Everything beside the map itself. Loading it takes time with the queues, not the messages."""
+
+    signing_key: bytes
+    now_ms: int
+    next_id: int
+    queues: dict[tuple[str, str], QueueState] = field(default_factory=dict)
+    due: list[tuple[int, str, str]] = field(default_factory=list)  # a heap: time, namespace, name
+    reclaim: list[int] = field(default_factory=list)
+
+    @staticmethod
+    def encode_queue(queue: QueueState) -> bytes:
+        """The record of a queue's state."""
+        return _encode(
+            QueueRecord(
+                queue.namespace,
+                queue.name,
+                queue.visible,
+                queue.in_flight,
+                queue.delayed,
+                queue.settled_ms,
+                queue.purged_at_ms,
+            )
+        )
+
+    @classmethod
+    def create(cls, txn: lmdb.Transaction) -> None:
+        """Write what an empty store needs."""
+        txn.put(keys.meta("format"), _encode(keys.FORMAT))
+        txn.put(keys.meta("signing_key"), secrets.token_bytes(32))
+        txn.put(keys.meta("clock"), _encode((0, 1)))
+
+    @classmethod
+    def load(cls, txn: lmdb.Transaction) -> "State":
+        """Read it back."""
+        now_ms, next_id = _decode_clock(txn.get(keys.meta("clock")))
+        state = cls(txn.get(keys.meta("signing_key")), now_ms, next_id)
+        cursor = txn.cursor()
+        state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
+        for key, value in list(_all(cursor, keys.QUEUE)):
+            record = _decode_queue(value)
+            config_key = keys.record(record.namespace, "queue", record.name)
+            version, config = _decode_record(txn.get(config_key))
+            resource = resources.decode(config)
+            assert isinstance(resource, resources.Queue)
+            queue = QueueState(
+                keys.NUMBER.unpack(key[1:])[0],
+                record.namespace,
+                record.name,
+                resource,
+                version,
+                record.visible,
+                record.in_flight,
+                record.delayed,
+                record.settled_ms,
+                record.purged_at_ms,
+            )
+            state.queues[queue.namespace, queue.name] = queue
+            _find_due(cursor, queue)
+            for due_ms in (queue.next_due_ms, queue.expires_ms):
+                if due_ms < NEVER_MS:
+                    heapq.heappush(state.due, (due_ms, queue.namespace, queue.name))
+        return state
+
+
+def _all(cursor: lmdb.Cursor, prefix: int) -> "list[tuple[bytes, bytes]]":
+    found = []
+    if cursor.set_range(bytes([prefix])):
+        for key, value in cursor.iternext(keys=True, values=True):
+            if key[0] != prefix:
+                break
+            found.append((key, value))
+    return found
+
+
+def _find_due(cursor: lmdb.Cursor, queue: QueueState) -> None:
+    """Two seeks: the first entry that isn't counted as visible, and the oldest that is."""
+    first_hidden = _first_entry(cursor, queue, queue.settled_ms + 1)
+    if first_hidden is not None:
+        queue.next_due_ms = first_hidden[0]
+    if queue.visible:
+        oldest = _first_entry(cursor, queue, 0)
+        assert oldest is not None, "a queue counts visible messages and has none"
+        queue.expires_ms = oldest[1].sent_at_ms + queue.retention_ms
+
+
+def _first_entry(
+    cursor: lmdb.Cursor, queue: QueueState, from_ms: int
+) -> tuple[int, Entry] | None:
+    if not cursor.set_range(keys.entry(queue.id, from_ms, 0)):
+        return None
+    key = cursor.key()
+    if not key.startswith(keys.entries(queue.id)):
+        return None
+    return keys.parse_entry(key)[1], _decode_entry(cursor.value())
