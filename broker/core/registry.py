@@ -1,0 +1,106 @@
+"""all resources of all namespaces, as routing and the edge look them up
+
+Kept on the event loop and changed in one step between two checkpoints, after the change was
+committed and before its caller is answered: a publish sees all of a change or nothing of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from broker.core.names import Namespace
+from broker.core.pattern import Matcher, parse
+from broker.core.resources import (
+    KINDS,
+    AnyResource,
+    EventBus,
+    Function,
+    Queue,
+    Resource,
+    Rule,
+    Subscription,
+    Topic,
+)
+
+R = TypeVar("R", bound=Resource)
+
+DEFAULT_BUS = "default"
+
+
+@dataclass(slots=True)
+class Resources:
+    """The resources of one namespace, by name."""
+
+    queues: dict[str, Queue] = field(default_factory=dict)
+    topics: dict[str, Topic] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    event_buses: dict[str, EventBus] = field(
+        default_factory=lambda: {DEFAULT_BUS: EventBus(name=DEFAULT_BUS)}
+    )
+    rules: dict[str, Rule] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
+    # What routing asks for:
+    subscriptions_of: dict[str, dict[str, Subscription]] = field(default_factory=dict)
+    matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
+
+    def of_kind(self, kind: str) -> dict[str, AnyResource]:
+        """All resources of a kind, by name."""
+        table: dict[str, AnyResource] = {
+            "queue": self.queues,
+            "topic": self.topics,
+            "subscription": self.subscriptions,
+            "event_bus": self.event_buses,
+            "rule": self.rules,
+            "function": self.functions,
+        }[kind]  # type: ignore[assignment]
+        return table
+
+    def rules_of(self, bus: str) -> Iterable[Rule]:
+        """A bus's rules, in the order of their names."""
+        rules = (rule for rule in self.rules.values() if rule.event_bus == bus)
+        return sorted(rules, key=lambda rule: rule.name)
+
+
+class Registry:
+    """The resources of every namespace that has any."""
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, Resources] = {}
+
+    def resources(self, namespace: Namespace | str) -> Resources:
+        """A namespace's resources; empty ones for a namespace that was never used."""
+        return self.namespaces.get(str(namespace)) or Resources()
+
+    def change(
+        self, namespace: str, kind: str, name: str, resource: AnyResource | None, version: int
+    ) -> None:
+        """Take in one committed change; None is a deletion."""
+        resources = self.namespaces.setdefault(namespace, Resources())
+        table = resources.of_kind(kind)
+        before = table.get(name)
+        if before is not None:
+            _unlink(resources, before)
+        if resource is None:
+            table.pop(name, None)
+            resources.versions.pop((kind, name), None)
+            return
+        assert KINDS[type(resource)] == kind
+        table[name] = resource
+        resources.versions[kind, name] = version
+        _link(resources, resource)
+
+
+def _link(resources: Resources, resource: Resource) -> None:
+    if isinstance(resource, Subscription):
+        resources.subscriptions_of.setdefault(resource.topic, {})[resource.name] = resource
+    elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
+        matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
+        matcher.add(resource.name, parse(resource.event_pattern))
+
+
+def _unlink(resources: Resources, resource: Resource) -> None:
+    if isinstance(resource, Subscription):
+        resources.subscriptions_of.get(resource.topic, {}).pop(resource.name, None)
+    elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
+        resources.matchers[resource.event_bus].remove(resource.name)

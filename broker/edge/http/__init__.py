@@ -1,0 +1,1 @@
+"""an HTTP/1.1 server on httptools under trio"""

@@ -1,0 +1,114 @@
+"""requests as they were parsed, responses as they will be written"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+REASONS = {
+    100: "Continue",
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    408: "Request Timeout",
+    409: "Conflict",
+    411: "Length Required",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    507: "Insufficient Storage",
+}
+
+
+class Request:
+    """One request with its whole body. Header names are lower case; repeated ones are joined."""
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        headers: dict[str, str],
+        body: bytes = b"",
+        *,
+        keep_alive: bool = True,
+        peer: str = "",
+    ) -> None:
+        self.method = method
+        self.target = target  # the raw path and query of the request line
+        self.headers = headers
+        self.body = body
+        self.keep_alive = keep_alive
+        self.peer = peer
+        raw_path, _, self.raw_query = target.partition(b"?")
+        self.raw_path = raw_path
+
+    @cached_property
+    def path(self) -> str:
+        """The path, percent-decoded. For splitting into labels use `raw_path`."""
+        return unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of a repeated one the last."""
+        if not self.raw_query:
+            return {}
+        return dict(parse_qsl(self.raw_query.decode("latin-1"), keep_blank_values=True))
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, lower case; "" if none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class Response:
+    """One response with its whole body."""
+
+    __slots__ = ("body", "close", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: bytes = b"",
+        content_type: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        close: bool = False,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.content_type = content_type
+        self.headers = headers
+        self.close = close  # hang up after it
+
+    def encode(self, date: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
+        """The bytes to send."""
+        lines = [_STATUS_LINES.get(self.status) or _status_line(self.status), date]
+        if self.content_type is not None:
+            lines.append(f"Content-Type: {self.content_type}\r\n")
+        lines.extend(f"{name}: {value}\r\n" for name, value in self.headers)
+        if self.status != 204:
+            lines.append(f"Content-Length: {len(self.body)}\r\n")
+        lines.append("\r\n" if keep_alive else "Connection: close\r\n\r\n")
+        head = "".join(lines).encode("latin-1", "replace")
+        return head if head_only else head + self.body
+
+
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}\r\n"
+
+
+_STATUS_LINES = {status: _status_line(status) for status in REASONS}

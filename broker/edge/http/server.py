@@ -1,0 +1,102 @@
+"""listening, accepting, and letting go: connection limit, deadlines, graceful drain"""
+
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from broker.core.limits import CONNECTIONS_MAX
+from broker.edge.http.connection import BodyLimit, Connection, Handler
+from broker.edge.http.message import Response
+
+log = logging.getLogger(__name__)
+
+REAP_EVERY_S = 1.0
+BACKLOG = 4_096
+ACCEPT_PAUSE_S = 0.1  # when the process is out of file descriptors
+
+
+class Server:
+    """Serves every connection of one listening socket with one handler."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        handler: Handler,
+        body_limit: BodyLimit,
+        connections_max: int = CONNECTIONS_MAX,
+    ) -> None:
+        self._listener = listener
+        self._handler = handler
+        self._body_limit = body_limit
+        self._connections_max = connections_max
+        self.connections: set[Connection] = set()
+        self._all_closed = trio.Event()
+
+    async def accept(self, connections: trio.Nursery) -> None:
+        """Accept until cancelled; each connection is a task in `connections`, which outlives it."""
+        while True:
+            await trio.lowlevel.wait_readable(self._listener)
+            try:
+                client, address = self._listener.accept()
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                log.warning("can't accept a connection: %s", error)
+                await trio.sleep(ACCEPT_PAUSE_S)
+                continue
+            client.setblocking(False)
+            if len(self.connections) >= self._connections_max:
+                _turn_away(client)
+                continue
+            if client.family != socket.AF_UNIX:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            peer = str(address[0]) if address else ""
+            connections.start_soon(self._serve, client, peer)
+
+    async def _serve(self, client: socket.socket, peer: str) -> None:
+        connection = Connection(client, peer, self._handler, self._body_limit)
+        self.connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self.connections.discard(connection)
+            trio.lowlevel.notify_closing(client)
+            client.close()
+
+    async def reap(self) -> None:
+        """End connections that are past their deadline, until cancelled."""
+        while True:
+            await trio.sleep(REAP_EVERY_S)
+            now = trio.current_time()
+            for connection in [c for c in self.connections if c.deadline < now]:
+                connection.scope.cancel()
+
+    def drain(self) -> None:
+        """Have every connection end with the answer that is under way; idle ones end now."""
+        for connection in self.connections:
+            connection.draining = True
+            if not connection.busy:
+                connection.scope.cancel()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises: OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def _turn_away(client: socket.socket) -> None:
+    refusal = Response(503, b"too many connections\n", "text/plain", close=True)
+    try:
+        client.send(refusal.encode("", keep_alive=False))
+    except OSError:
+        pass
+    finally:
+        client.close()
+
+
+Serve = Callable[[trio.Nursery], Awaitable[None]]

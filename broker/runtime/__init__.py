@@ -1,0 +1,1 @@
+"""trio: routing of a publish, waiters, dispatchers, timekeeper, invoker host"""

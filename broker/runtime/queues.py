@@ -1,0 +1,153 @@
+"""queues as the edge uses them: send, receive with long poll, delete, and their resources"""
+
+import math
+
+import msgspec
+import trio
+
+from broker.core import commands, resources
+from broker.core.commands import NewMessage, Peeked, QueueCounts, Received, VisibilityChange
+from broker.core.errors import QueueDoesNotExist
+from broker.core.message import Message, encode
+from broker.core.names import Namespace, is_internal
+from broker.core.resources import Queue
+from broker.runtime.ids import Ids
+from broker.runtime.registrar import Registrar
+from broker.runtime.waiters import Waiters
+from broker.store.seam import Store, submit_one
+
+
+class Queues:
+    """What programs do with queues. Raises QueueDoesNotExist throughout."""
+
+    def __init__(self, store: Store, registrar: Registrar, waiters: Waiters, ids: Ids) -> None:
+        self._store = store
+        self._registrar = registrar
+        self._waiters = waiters
+        self._ids = ids
+
+    def get(self, namespace: Namespace, name: str) -> Queue:
+        """The queue's settings."""
+        queue = self._registrar.registry.resources(namespace).queues.get(name)
+        if queue is None:
+            raise QueueDoesNotExist
+        return queue
+
+    def list(self, namespace: Namespace, prefix: str = "") -> list[Queue]:
+        """Queues that programs may see, by name."""
+        queues = self._registrar.registry.resources(namespace).queues
+        return [
+            queues[name]
+            for name in sorted(queues)
+            if name.startswith(prefix) and not is_internal(name)
+        ]
+
+    async def create(self, namespace: Namespace, queue: Queue) -> None:
+        """Raises: RecordChanged, if the name was taken in the meantime."""
+        await self._registrar.put(namespace, queue, expected_version=0)
+
+    async def configure(self, namespace: Namespace, queue: Queue) -> None:
+        """Replace the settings of a queue that is there."""
+        version = self._registrar.version(namespace, "queue", queue.name)
+        await self._registrar.put(namespace, queue, expected_version=version)
+
+    async def delete(self, namespace: Namespace, name: str) -> None:
+        """Delete the queue with all its messages."""
+        self.get(namespace, name)
+        await self._registrar.delete(namespace, "queue", name)
+
+    async def send(
+        self, namespace: Namespace, name: str, messages: list[tuple[Message, int]]
+    ) -> list[bytes]:
+        """Send messages, given with their delay in seconds; their ids.
+
+        Returns when they are on disk. All are stored or none. Raises: StoreFull.
+        """
+        new_id = self._ids.new
+        new = [
+            NewMessage(new_id(), encode(message), delay_s * 1000) for message, delay_s in messages
+        ]
+        await submit_one(self._store, str(namespace), commands.SendMessages(name, new))
+        return [message.message_id for message in new]
+
+    async def receive(
+        self,
+        namespace: Namespace,
+        name: str,
+        count: int = 1,
+        visibility_timeout_s: float = 30,
+        wait_time_s: float = 0,
+    ) -> list[Received]:
+        """Up to `count` (1..10) messages, hidden for `visibility_timeout_s`.
+
+        Waits at most `wait_time_s`. Cancelled while waiting: nothing is hidden. Cancelled during
+        the commit: hidden until the timeout, then received again.
+        Raises: OverLimit.
+        """
+        if wait_time_s <= 0:
+            return await self._receive_now(namespace, name, count, visibility_timeout_s)
+        received: list[Received] = []
+        with self._waiters.line_up((str(namespace), name)) as waiter:
+            deadline = trio.current_time() + wait_time_s
+            while not received:
+                waiter.woken = False
+                received = await self._receive_now(namespace, name, count, visibility_timeout_s)
+                if received or trio.current_time() >= deadline:
+                    break
+                with trio.move_on_at(deadline) as patience:
+                    await waiter.wait()
+                if patience.cancelled_caught:
+                    break
+        return received
+
+    async def _receive_now(
+        self, namespace: Namespace, name: str, count: int, visibility_timeout_s: float
+    ) -> list[Received]:
+        command = commands.ReceiveMessages(
+            name, count, math.ceil(visibility_timeout_s * 1000), self._ids.new()[:8]
+        )
+        received: list[Received] = await submit_one(self._store, str(namespace), command)
+        return received
+
+    async def delete_messages(
+        self, namespace: Namespace, name: str, receipt_handles: list[bytes]
+    ) -> list[str | None]:
+        """None or an error's name for each handle."""
+        command = commands.DeleteMessages(name, receipt_handles)
+        results: list[str | None] = await submit_one(self._store, str(namespace), command)
+        return results
+
+    async def change_visibility(
+        self, namespace: Namespace, name: str, changes: list[VisibilityChange]
+    ) -> list[str | None]:
+        """None or an error's name for each change."""
+        command = commands.ChangeVisibility(name, changes)
+        results: list[str | None] = await submit_one(self._store, str(namespace), command)
+        return results
+
+    async def purge(self, namespace: Namespace, name: str) -> None:
+        """Raises: PurgeQueueInProgress."""
+        await submit_one(self._store, str(namespace), commands.PurgeQueue(name))
+
+    async def counts(self, namespace: Namespace, *names: str) -> list[QueueCounts]:
+        """How many messages each queue holds, by state."""
+        counts: list[QueueCounts] = await submit_one(
+            self._store, str(namespace), commands.CountMessages(list(names))
+        )
+        return counts
+
+    async def peek(
+        self, namespace: Namespace, name: str, count: int = 10, after: bytes = b""
+    ) -> list[Peeked]:
+        """Messages in the order in which they become visible, from behind the cursor `after`."""
+        command = commands.PeekMessages(name, count, after)
+        peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
+        return peeked
+
+
+def with_changes(queue: Queue, **changes: object) -> Queue:
+    """The queue with other settings."""
+    return msgspec.structs.replace(queue, **changes)
+
+
+__all__ = ["Queues", "resources", "with_changes"]

@@ -1,0 +1,65 @@
+"""changing resources: one commit, then the registry, then the caller"""
+
+from collections.abc import Sequence
+
+import trio
+
+from broker.core import commands, resources
+from broker.core.commands import RecordChange
+from broker.core.names import Namespace
+from broker.core.registry import Registry
+from broker.core.resources import KINDS, AnyResource
+from broker.store.seam import Store, submit_one
+
+Change = tuple[str, str, AnyResource | None, int | None]  # kind, name, resource, expected version
+
+
+class Registrar:
+    """Owns the way in which resources change; everybody else only reads the registry."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self.registry = registry
+
+    async def load(self) -> None:
+        """Read all resources from the store."""
+        records: list[commands.Record] = await submit_one(
+            self._store, "", commands.ReadRecords()
+        )
+        for record in records:
+            self.registry.change(
+                record.namespace,
+                record.kind,
+                record.name,
+                resources.decode(record.value),
+                record.version,
+            )
+
+    def version(self, namespace: Namespace, kind: str, name: str) -> int:
+        """The version of a resource's record; 0 if there is none."""
+        return self.registry.resources(namespace).versions.get((kind, name), 0)
+
+    async def put(
+        self, namespace: Namespace, resource: AnyResource, expected_version: int | None = None
+    ) -> None:
+        """Store one resource. Raises: RecordChanged, StoreFull."""
+        change = (KINDS[type(resource)], resource.name, resource, expected_version)
+        await self.change(namespace, [change])
+
+    async def delete(self, namespace: Namespace, kind: str, name: str) -> None:
+        """Delete one resource, if it is there."""
+        await self.change(namespace, [(kind, name, None, None)])
+
+    async def change(self, namespace: Namespace, changes: Sequence[Change]) -> None:
+        """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull."""
+        command = commands.Configure(
+            [
+                RecordChange(kind, name, resource and resources.encode(resource), expected)
+                for kind, name, resource, expected in changes
+            ]
+        )
+        # Shielded: what was committed must reach the registry, whoever has lost interest.
+        with trio.CancelScope(shield=True):
+            versions = await submit_one(self._store, str(namespace), command)
+            for (kind, name, resource, _), version in zip(changes, versions, strict=True):
+                self.registry.change(str(namespace), kind, name, resource, version)
