@@ -102,10 +102,6 @@ class PurgeQueueInProgress(BrokerError):
     """Only one purge of a queue is allowed every 60 seconds."""
 
 
-class InvalidEventPattern(BrokerError):
-    """Event pattern is not valid."""
-
-
 class LimitExceeded(BrokerError):
     """The requested resource exceeds the maximum number allowed."""
 

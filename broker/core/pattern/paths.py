@@ -1,0 +1,115 @@
+"""the paths that rules name, and an event's leaves at just these
+
+A trie by path segment. An event key may hold dots, so one key may walk several segments: there is
+no escaping of a dot, and `{"a.b": 1}` and `{"a": {"b": 1}}` have the same leaf. What no rule names
+is never entered, so the cost follows the keys on the way to named paths, not the event.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from broker.core.pattern.event import Leaf, Membership, RepeatedKeys, members
+from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
+
+__all__ = ["Paths"]
+
+
+class _Node:
+    __slots__ = ("children", "path", "uses")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.path = ""
+        self.uses = 0  # fields that name this path; 0: it only leads to others
+
+
+class Paths:
+    """The named paths, each counted as often as it was named."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def name(self, path: str) -> None:
+        """Count one more use of the path."""
+        node = self._root
+        for segment in path.split("."):
+            node = node.children.setdefault(segment, _Node())
+        node.path = path
+        node.uses += 1
+
+    def forget(self, path: str) -> None:
+        """Count one use less of a path that was named."""
+        node = self._root
+        way: list[tuple[_Node, str]] = []
+        for segment in path.split("."):
+            way.append((node, segment))
+            node = node.children[segment]
+        node.uses -= 1
+        for parent, segment in reversed(way):
+            child = parent.children[segment]
+            if child.uses or child.children:
+                return
+            del parent.children[segment]
+
+    def leaves(
+        self, event: dict[str, Any] | RepeatedKeys
+    ) -> tuple[dict[str, list[Leaf]], set[str]]:
+        """The event's leaves by named path, and the paths of those that lie in arrays of objects.
+
+        The leaves are those that `flatten` gives, in another order.
+        """
+        leaves: dict[str, list[Leaf]] = {}
+        nested: set[str] = set()
+        arrays = 0
+        inside: Iterable[tuple[str, Any]]
+        waiting: list[tuple[_Node, Any, Membership]] = [(self._root, event, ())]
+        while waiting:
+            node, container, membership = waiting.pop()
+            if type(container) is list:
+                array, arrays = arrays, arrays + 1
+                for index, value in enumerate(container):
+                    if isinstance(value, dict | RepeatedKeys | list):
+                        waiting.append((node, value, (*membership, (array, index))))
+                    elif node.uses:
+                        leaves.setdefault(node.path, []).append((canonical(value), membership))
+                        if membership:
+                            nested.add(node.path)
+                continue
+            children = node.children
+            inside = container.items() if type(container) is dict else members(container)
+            for key, value in inside:
+                child = children.get(key)
+                if child is None and "." in key:
+                    child = _walk(node, key)
+                if child is None:
+                    continue
+                kind = type(value)
+                if kind is dict or kind is list or kind is RepeatedKeys:
+                    waiting.append((child, value, membership))
+                    continue
+                if not child.uses:
+                    continue
+                if kind is not str and not (
+                    kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+                ):
+                    value = canonical(value)
+                here = leaves.get(child.path)
+                if here is None:
+                    leaves[child.path] = [(value, membership)]
+                else:
+                    here.append((value, membership))
+                if membership:
+                    nested.add(child.path)
+        return leaves, nested
+
+
+def _walk(node: _Node, key: str) -> _Node | None:
+    """The node that a key with dots leads to."""
+    found: _Node | None = node
+    for segment in key.split("."):
+        found = found.children.get(segment) if found is not None else None
+        if found is None:
+            return None
+    return found

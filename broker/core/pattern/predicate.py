@@ -1,0 +1,162 @@
+"""a field's alternatives as one function of a leaf value
+
+What is equal to something is looked up in a set; the rest is asked one after the other.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.core.pattern.language import (
+    Address,
+    Alternative,
+    AnythingBut,
+    Cidr,
+    EqualsIgnoreCase,
+    Exact,
+    Exists,
+    Field,
+    NumericRange,
+    Prefix,
+    PrefixIgnoreCase,
+    Suffix,
+    SuffixIgnoreCase,
+    Wildcard,
+)
+from broker.core.pattern.values import Value, address
+
+__all__ = ["FieldPredicate", "Predicate", "compile_field"]
+
+Predicate = Callable[[Value], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPredicate:
+    """One field, ready to be asked about leaves."""
+
+    path: str
+    accepts: Predicate
+    accepts_absence: bool
+    values: frozenset[Value] | None  # if the field holds for exactly these
+
+
+def compile_field(field: Field) -> FieldPredicate:
+    """The field as a predicate."""
+    values = frozenset(each.value for each in field.alternatives if isinstance(each, Exact))
+    others = [
+        _predicate(each) for each in field.alternatives if not isinstance(each, Exact | Exists)
+    ]
+    if Exists(True) in field.alternatives:
+        others.append(_anything)
+    absence = Exists(False) in field.alternatives
+    drives = bool(values) and not others and not absence
+    return FieldPredicate(field.path, _any_of(values, others), absence, values if drives else None)
+
+
+def _any_of(values: frozenset[Value], others: list[Predicate]) -> Predicate:
+    if not others:
+        return values.__contains__
+    if len(others) == 1 and not values:
+        return others[0]
+    predicates = tuple(others)
+
+    def accepts(value: Value) -> bool:
+        return value in values or any(predicate(value) for predicate in predicates)
+
+    return accepts
+
+
+def _anything(value: Value) -> bool:
+    return True
+
+
+def _predicate(alternative: Alternative) -> Predicate:
+    match alternative:
+        case Exact(wanted):
+            return lambda value: value == wanted
+        case Exists(present):
+            return lambda value: present
+        case Prefix(text):
+            return lambda value: type(value) is str and value.startswith(text)
+        case Suffix(text):
+            return lambda value: type(value) is str and value.endswith(text)
+        case EqualsIgnoreCase(text):
+            whole = re.compile(_folded(text)).fullmatch
+            return lambda value: type(value) is str and whole(value) is not None
+        case PrefixIgnoreCase(text):
+            start = re.compile(_folded(text)).match
+            return lambda value: type(value) is str and start(value) is not None
+        case SuffixIgnoreCase(text):
+            end = re.compile(_folded(text) + r"\Z").search
+            return lambda value: type(value) is str and end(value) is not None
+        case Wildcard(pieces=pieces):
+            return _wildcard(pieces)
+        case NumericRange():
+            return _numeric(alternative)
+        case Address(version=version, packed=packed):
+            wanted_address = (version, packed)
+            return lambda value: type(value) is str and address(value) == wanted_address
+        case Cidr():
+            return _cidr(alternative)
+        case AnythingBut(excluded):
+            values = frozenset(each.value for each in excluded if isinstance(each, Exact))
+            others = [_predicate(each) for each in excluded if not isinstance(each, Exact)]
+            excludes = _any_of(values, others)
+            return lambda value: not excludes(value)
+
+
+def _folded(text: str) -> str:
+    """An expression for the text in which each character may change its case.
+
+    No two spellings of a character begin alike, so it never backtracks.
+    """
+    spellings = (dict.fromkeys((each, each.upper(), each.lower())) for each in text)
+    return "".join(f"(?:{'|'.join(re.escape(each) for each in some)})" for some in spellings)
+
+
+def _wildcard(pieces: tuple[str, ...]) -> Predicate:
+    if len(pieces) == 1:
+        (only,) = pieces
+        return lambda value: value == only
+    first, *middle, last = pieces
+    shortest = len(first) + len(last)
+
+    def accepts(value: Value) -> bool:
+        if type(value) is not str or len(value) < shortest:
+            return False
+        if not (value.startswith(first) and value.endswith(last)):
+            return False
+        # The leftmost place for each piece leaves the most room for the next.
+        at, end = len(first), len(value) - len(last)
+        for piece in middle:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    return accepts
+
+
+def _numeric(wanted: NumericRange) -> Predicate:
+    bottom = float("-inf") if wanted.bottom is None else wanted.bottom
+    top = float("inf") if wanted.top is None else wanted.top
+    open_bottom, open_top = wanted.open_bottom, wanted.open_top
+
+    def accepts(value: Value) -> bool:
+        if type(value) is not int and type(value) is not float:
+            return False
+        above = bottom < value if open_bottom else bottom <= value
+        return above and (value < top if open_top else value <= top)
+
+    return accepts
+
+
+def _cidr(wanted: Cidr) -> Predicate:
+    version, first, last = wanted.version, wanted.first, wanted.last
+
+    def accepts(value: Value) -> bool:
+        spelled = address(value) if type(value) is str else None
+        return spelled is not None and spelled[0] == version and first <= spelled[1] <= last
+
+    return accepts
