@@ -82,8 +82,25 @@ class MessageTooLong(BrokerError):
     """The message is longer than the queue or topic allows."""
 
 
-class BatchRefused(BrokerError):
-    """The batch as a whole is not acceptable; `code` says why."""
+class EmptyBatch(BrokerError):
+    """There should be at least one entry in the request."""
+
+
+class TooManyEntriesInBatch(BrokerError):
+    """The batch has more entries than are allowed."""
+
+
+class InvalidBatchEntryId(BrokerError):
+    """A batch entry id can only contain alphanumeric characters, hyphens and underscores. \
+It can be at most 80 letters long."""
+
+
+class BatchEntryIdsNotDistinct(BrokerError):
+    """Two entries of the batch have the same id."""
+
+
+class BatchTooLong(BrokerError):
+    """The batch has more bytes than are allowed."""
 
 
 class ReceiptHandleIsInvalid(BrokerError):

@@ -2,10 +2,9 @@
 
 import math
 
-import msgspec
 import trio
 
-from broker.core import commands, resources
+from broker.core import commands
 from broker.core.commands import NewMessage, Peeked, QueueCounts, Received, VisibilityChange
 from broker.core.errors import QueueDoesNotExist
 from broker.core.message import Message, encode
@@ -33,7 +32,7 @@ class Queues:
             raise QueueDoesNotExist
         return queue
 
-    def list(self, namespace: Namespace, prefix: str = "") -> list[Queue]:
+    def all(self, namespace: Namespace, prefix: str = "") -> list[Queue]:
         """Queues that programs may see, by name."""
         queues = self._registrar.registry.resources(namespace).queues
         return [
@@ -144,10 +143,3 @@ class Queues:
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
 
-
-def with_changes(queue: Queue, **changes: object) -> Queue:
-    """The queue with other settings."""
-    return msgspec.structs.replace(queue, **changes)
-
-
-__all__ = ["Queues", "resources", "with_changes"]

@@ -1,0 +1,95 @@
+"""one port for everything: decides whose request it is and hands it over"""
+
+import re
+from collections.abc import Awaitable, Callable
+
+from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
+from broker.core.message import uuid_text
+from broker.core.names import ACCOUNT, Namespace
+from broker.edge.aws import query
+from broker.edge.aws.protocol import answer_json, answer_query
+from broker.edge.aws.service import Call, Service
+from broker.edge.aws.sqs import sqs
+from broker.edge.guard import Guard
+from broker.edge.http.message import Request, Response
+from broker.runtime.broker import Broker
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
+_QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
+
+JSON_SERVICES = {service.target_prefix: service for service in (sqs,)}
+QUERY_SERVICES = {service.name: service for service in (sqs,)}
+_UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class App:
+    """The handler of every request."""
+
+    def __init__(self, broker: Broker, guard: Guard, default: Namespace) -> None:
+        self._broker = broker
+        self._guard = guard
+        self._default = default
+        self._namespaces: dict[tuple[str, str], Namespace] = {}
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        refusal = self._guard.refusal(request)
+        if refusal is not None:
+            return refusal
+        namespace, signed_for = self._scope(request)
+        call = Call(self._broker, namespace, request, uuid_text(self._broker.ids.new()))
+        target = request.headers.get("x-amz-target")
+        if target is not None:
+            prefix, _, action = target.rpartition(".")
+            service = JSON_SERVICES.get(prefix)
+            if service is None:
+                return Response(400, _UNKNOWN % target.encode(), "application/x-amz-json-1.1")
+            return await answer_json(service, call, action)
+        return await self._query(call, signed_for)
+
+    async def _query(self, call: Call, signed_for: str) -> Response:
+        request = call.request
+        form = request.body if request.content_type == "application/x-www-form-urlencoded" else b""
+        parameters = query.parse_form(form, request.raw_query)
+        on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
+        service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
+        if service is None or (request.raw_path != b"/" and not on_queue):
+            return Response(404, b"<UnknownOperationException/>\n", "application/xml")
+        if on_queue:
+            parameters.setdefault("QueueUrl", request.path)
+        return await answer_query(service, call, parameters)
+
+    def _scope(self, request: Request) -> tuple[Namespace, str]:
+        """The namespace, and the service that the request is signed for ("" if it isn't)."""
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return self._default, ""
+        match = _CREDENTIAL.search(authorization)
+        if match is None:
+            return self._default, ""
+        key, region, service = match.groups()
+        namespace = self._namespaces.get((key, region))
+        if namespace is None:
+            account = key if ACCOUNT.fullmatch(key) else self._default.account
+            namespace = Namespace(account, region or self._default.region)
+            if len(self._namespaces) < 10_000:
+                self._namespaces[key, region] = namespace
+        return namespace, service
+
+
+def _service_of(parameters: dict[str, str], *, on_queue: bool) -> Service | None:
+    """By the API's version, which each Query service has its own of; then by action."""
+    if on_queue:
+        return sqs
+    version, action = parameters.get("Version"), parameters.get("Action")
+    for service in QUERY_SERVICES.values():
+        if version == service.version or (version is None and action in service.actions):
+            return service
+    return None
+
+
+def body_limit(method: str, target: bytes, headers: dict[str, str]) -> int:
+    """How many bytes a request's body may have."""
+    return NATIVE_BODY_BYTES_MAX if target.startswith(b"/v1/") else AWS_BODY_BYTES_MAX

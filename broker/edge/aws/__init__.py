@@ -1,0 +1,1 @@
+"""the AWS protocols: one description of an action's members serves JSON and Query alike"""

@@ -1,0 +1,121 @@
+"""one request for an action: decode its members, call the handler, encode the answer or the error"""
+
+import logging
+import re
+
+import msgspec
+
+from broker.core.errors import BrokerError
+from broker.edge.aws import query
+from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.http.message import Response
+
+log = logging.getLogger(__name__)
+
+_encode_json = msgspec.json.Encoder().encode
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_INTERNAL = Wire(500, "InternalFailure", "InternalFailure")
+
+
+class MalformedRequest(BrokerError):
+    """The request's body does not have the action's shape."""
+
+
+class MissingMember(BrokerError):
+    """A required member is missing; `member` names it."""
+
+
+async def answer_json(service: Service, call: Call, action_name: str) -> Response:
+    """Serve the JSON protocol, in the version that the client speaks."""
+    content_type = call.request.headers.get("content-type", "application/x-amz-json-1.0")
+    action = service.actions.get(action_name)
+    if action is None:
+        return _json_error(service, call, content_type, *_unknown_json(service, action_name))
+    try:
+        try:
+            members = action.decode_json(call.request.body or b"{}")
+        except msgspec.DecodeError as error:  # a ValidationError is one
+            raise _shape_error(error) from None
+        response = await action.handler(call, members)
+    except BrokerError as error:
+        wire = service.wire(error)
+        return _json_error(service, call, content_type, wire, error.message)
+    except Exception:
+        log.exception("%s %s failed", service.name, action_name)
+        text = "The request processing has failed because of an unknown error."
+        return _json_error(service, call, content_type, _INTERNAL, text)
+    body = _encode_json(response) if response is not None else b""
+    return Response(200, body, content_type, (("x-amzn-RequestId", call.request_id),))
+
+
+async def answer_query(
+    service: Service, call: Call, parameters: dict[str, str]
+) -> Response:
+    """Serve the Query protocol."""
+    action_name = parameters.get("Action", "")
+    action = service.actions.get(action_name)
+    if action is None:
+        wire, text = _unknown_query(service, action_name)
+        return _query_error(service, call, wire, text)
+    try:
+        try:
+            members = query.decode(service, action.request, parameters)
+        except msgspec.ValidationError as error:
+            raise _shape_error(error) from None
+        response = await action.handler(call, members)
+    except BrokerError as error:
+        return _query_error(service, call, service.wire(error), error.message)
+    except Exception:
+        log.exception("%s %s failed", service.name, action_name)
+        text = "The request processing has failed because of an unknown error."
+        return _query_error(service, call, _INTERNAL, text)
+    body = query.encode(service, action_name, response, call.request_id)
+    return Response(200, body, "text/xml", (("x-amzn-RequestId", call.request_id),))
+
+
+def _shape_error(error: msgspec.DecodeError) -> BrokerError:
+    missing = _MISSING.search(str(error))
+    if missing:
+        return MissingMember(
+            f"The request must contain the parameter {missing[1]}.", member=missing[1]
+        )
+    return MalformedRequest(str(error))
+
+
+def _unknown_json(service: Service, action: str) -> tuple[Wire, str]:
+    if action in service.known_actions:
+        return (
+            Wire(400, "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
+            f"The action {action} is not supported by this broker.",
+        )
+    return (
+        Wire(400, "UnknownOperationException", "UnknownOperationException"),
+        f"The action {action} is not known to this service.",
+    )
+
+
+def _unknown_query(service: Service, action: str) -> tuple[Wire, str]:
+    if not action:
+        return Wire(400, "MissingAction"), "The request must contain the parameter Action."
+    if action in service.known_actions:
+        return Wire(400, "InvalidAction"), f"The action {action} is not supported by this broker."
+    return Wire(400, "InvalidAction"), f"The action {action} is not valid for this web service."
+
+
+def _json_error(
+    service: Service, call: Call, content_type: str, wire: Wire, message: str
+) -> Response:
+    shape = f"{service.error_namespace}#{wire.shape}" if service.error_namespace else wire.shape
+    headers = [("x-amzn-RequestId", call.request_id)]
+    if service.query_compatible:
+        fault = "Sender" if wire.status < 500 else "Receiver"
+        headers.append(("x-amzn-query-error", f"{wire.query_code};{fault}"))
+    body = _encode_json({"__type": shape, "message": message})
+    return Response(wire.status, body, content_type, headers)
+
+
+def _query_error(service: Service, call: Call, wire: Wire, message: str) -> Response:
+    body = query.encode_error(
+        service, wire.query_code, message, call.request_id, sender=wire.status < 500
+    )
+    return Response(wire.status, body, "text/xml", (("x-amzn-RequestId", call.request_id),))

@@ -1,0 +1,151 @@
+"""queue attributes: SQS's strings to and from a queue's settings"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from broker.core.commands import QueueCounts
+from broker.core.errors import InvalidAttributeName, InvalidAttributeValue, InvalidParameter
+from broker.core.limits import (
+    DELAY_S_MAX,
+    MAX_RECEIVE_COUNT_MAX,
+    MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_MIN_SETTING,
+    RETENTION_S_MAX,
+    RETENTION_S_MIN,
+    VISIBILITY_TIMEOUT_S_MAX,
+    WAIT_TIME_S_MAX,
+)
+from broker.core.names import Arn, Namespace
+from broker.core.resources import Queue, RedrivePolicy
+
+# SQS's name: the setting's name and its range.
+NUMBERS = {
+    "DelaySeconds": ("delay_s", 0, DELAY_S_MAX),
+    "MaximumMessageSize": ("maximum_message_size", MESSAGE_BYTES_MIN_SETTING, MESSAGE_BYTES_MAX),
+    "MessageRetentionPeriod": ("retention_s", RETENTION_S_MIN, RETENTION_S_MAX),
+    "ReceiveMessageWaitTimeSeconds": ("receive_wait_time_s", 0, WAIT_TIME_S_MAX),
+    "VisibilityTimeout": ("visibility_timeout_s", 0, VISIBILITY_TIMEOUT_S_MAX),
+}
+TEXTS = {"Policy": "policy", "RedriveAllowPolicy": "redrive_allow_policy"}
+# Encryption at rest is the disk's affair here: these are kept and returned, as SDKs expect.
+KEPT = ("SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds")
+FIFO = ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
+COUNTS = {
+    "ApproximateNumberOfMessages": "visible",
+    "ApproximateNumberOfMessagesNotVisible": "in_flight",
+    "ApproximateNumberOfMessagesDelayed": "delayed",
+}
+READ_ONLY = ("QueueArn", "CreatedTimestamp", "LastModifiedTimestamp", *COUNTS)
+NAMES = frozenset((*NUMBERS, *TEXTS, *KEPT, *FIFO, *READ_ONLY, "RedrivePolicy", "All"))
+
+
+def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str, str]) -> Queue:
+    """The queue with these attributes set.
+
+    Raises: InvalidAttributeName, InvalidAttributeValue, InvalidParameter.
+    """
+    changes: dict[str, Any] = {}
+    kept = dict(queue.other_attributes)
+    for name, value in attributes.items():
+        if name in NUMBERS:
+            setting, low, high = NUMBERS[name]
+            changes[setting] = _number(name, value, low, high)
+        elif name == "RedrivePolicy":
+            changes["redrive_policy"] = _redrive_policy(namespace, value)
+        elif name in TEXTS:
+            changes[TEXTS[name]] = _json_object(name, value)
+        elif name in KEPT:
+            if value:
+                kept[name] = value
+            else:
+                kept.pop(name, None)
+        elif name == "FifoQueue" and value == "false":
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
+        elif name in FIFO:
+            raise InvalidAttributeValue(f"FIFO queues are not supported by this broker: {name}.")
+        else:
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
+    return msgspec.structs.replace(queue, other_attributes=kept, **changes)
+
+
+def attributes_of(
+    queue: Queue, namespace: Namespace, names: Iterable[str], counts: QueueCounts
+) -> dict[str, str]:
+    """The named attributes; `All` is all of them. Raises: InvalidAttributeName."""
+    wanted = set(names)
+    for name in wanted - NAMES:
+        raise InvalidAttributeName(f"Unknown Attribute {name}.")
+    every = {
+        "QueueArn": namespace.arn("sqs", queue.name),
+        **{name: str(getattr(counts, field)) for name, field in COUNTS.items()},
+        "CreatedTimestamp": str(queue.created_at_ms // 1000),
+        "LastModifiedTimestamp": str(queue.modified_at_ms // 1000),
+        **{name: str(getattr(queue, setting)) for name, (setting, _, _) in NUMBERS.items()},
+        "SqsManagedSseEnabled": "false" if "KmsMasterKeyId" in queue.other_attributes else "true",
+        **queue.other_attributes,
+    }
+    if queue.redrive_policy is not None:
+        every["RedrivePolicy"] = msgspec.json.encode(
+            {
+                "deadLetterTargetArn": queue.redrive_policy.dead_letter_target_arn,
+                "maxReceiveCount": queue.redrive_policy.max_receive_count,
+            }
+        ).decode()
+    for name, setting in TEXTS.items():
+        if text := getattr(queue, setting):
+            every[name] = text
+    if "All" in wanted:
+        return every
+    return {name: value for name, value in every.items() if name in wanted}
+
+
+def _number(name: str, value: str, low: int, high: int) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    return number
+
+
+def _json_object(name: str, value: str) -> str | None:
+    if not value:
+        return None
+    try:
+        document = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    return value
+
+
+def _redrive_policy(namespace: Namespace, value: str) -> RedrivePolicy | None:
+    if not value:
+        return None
+
+    def invalid(reason: str) -> InvalidParameter:
+        return InvalidParameter(
+            f"Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"
+        )
+
+    try:
+        policy = msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        raise invalid("Redrive policy is not a valid JSON map.") from None
+    if not isinstance(policy, dict) or set(policy) != {"deadLetterTargetArn", "maxReceiveCount"}:
+        raise invalid("Redrive policy must hold deadLetterTargetArn and maxReceiveCount.")
+    arn = Arn.parse(str(policy["deadLetterTargetArn"]))
+    if arn is None or arn.service != "sqs" or arn.namespace != namespace:
+        raise invalid("Invalid value for deadLetterTargetArn.")
+    text = str(policy["maxReceiveCount"])
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= count <= MAX_RECEIVE_COUNT_MAX:
+        raise invalid(
+            f"Invalid value for maxReceiveCount: {text}, "
+            "valid values are from 1 to 1000 both inclusive."
+        )
+    return RedrivePolicy(str(arn), count)

@@ -1,0 +1,38 @@
+"""has the store do what is due, when it is due: one timer for all queues"""
+
+import math
+
+import trio
+
+from broker.core.commands import Advance, StoreStatus
+from broker.store.seam import Store, submit_one
+
+SLICE_PAUSE_S = 0.005  # between two slices of housekeeping, for others to get their turn
+
+
+class Timekeeper:
+    """Sleeps until the store's next due time, then submits `Advance`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._due_at = math.inf  # on trio's clock
+        self._sleep = trio.CancelScope()
+
+    def hear(self, status: StoreStatus) -> None:
+        """Take note of when something is next due; called with every answer of the store."""
+        if status.due_at_ms is None:
+            self._due_at = math.inf
+            return
+        wait_s = max((status.due_at_ms - status.now_ms) / 1000, SLICE_PAUSE_S)
+        due_at = trio.current_time() + wait_s
+        if due_at < self._due_at - SLICE_PAUSE_S:
+            self._sleep.cancel()
+        self._due_at = due_at
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            with trio.CancelScope() as self._sleep:
+                await trio.sleep_until(self._due_at)
+                self._due_at = math.inf
+                await submit_one(self._store, "", Advance())
