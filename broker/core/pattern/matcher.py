@@ -154,6 +154,22 @@ class Matcher(Generic[K]):
                 found.add(branch.order)
         return [self._keys[order] for order in sorted(found)]
 
+    def check_invariants(self) -> None:
+        """Assert that nothing is kept for rules that are not there."""
+        named = {each.path for rule in self._rules.values() for b in rule for each in b.fields}
+        waiting = [branch for branches in self._rules.values() for branch in branches]
+        assert sorted(self._keys.values(), key=repr) == sorted(self._rules, key=repr)
+        assert {path for path, _ in self._uses} <= named
+        assert set(self._waiting) <= named
+        assert all(branch in queue for branch in waiting for queue in self._queues(branch))
+        assert self._paths.named() == named
+        queues = [
+            queue
+            for each in self._waiting.values()
+            for queue in (each.for_any, *each.by_value.values())
+        ]
+        assert {b for queue in (*queues, self._always) for b in queue} == set(waiting)
+
     def _compile(self, key: K, pattern: Pattern) -> tuple[_Compiled, ...]:
         replaced = self._rules.get(key)
         if replaced is None:
