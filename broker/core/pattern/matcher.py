@@ -72,6 +72,14 @@ class _Waiting:
     for_any: list[_Compiled] = field(default_factory=list)
 
 
+def _selected(by_value: dict[Value, list[_Compiled]], here: list[Leaf]) -> Iterable[_Compiled]:
+    """The branches that wait for one of these leaves, each once."""
+    if len(here) == 1:
+        return by_value.get(here[0][0], ())
+    values = {value for value, _ in here}
+    return {branch for value in values for branch in by_value.get(value, ())}
+
+
 class Matcher(Generic[K]):
     """A set of rules, each a key and a pattern, in the order in which they were added.
 
@@ -142,10 +150,9 @@ class Matcher(Generic[K]):
             if waiting is None:
                 continue
             if waiting.by_value:
-                for value, _ in here:
-                    for branch in waiting.by_value.get(value, ()):
-                        if branch.order not in found and branch.holds(leaves, nested):
-                            found.add(branch.order)
+                for branch in _selected(waiting.by_value, here):
+                    if branch.order not in found and branch.holds(leaves, nested):
+                        found.add(branch.order)
             for branch in waiting.for_any:
                 if branch.order not in found and branch.holds(leaves, nested):
                     found.add(branch.order)
