@@ -1,7 +1,7 @@
 """a parsed pattern: branches of fields, fields of alternatives, one type per operator
 
 Fields of a branch AND together, alternatives of a field OR together, branches (one, unless the
-pattern has `$or`) OR together. Source: reference of event-ruler, the engine behind EventBridge.
+pattern has `$or`) OR together. Source: event-ruler, the engine behind EventBridge.
 """
 
 import json

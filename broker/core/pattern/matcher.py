@@ -40,9 +40,11 @@ class _Compiled:
         """Wait at this field: if it drives by its values, they need no second test."""
         self.placed = True
         self.driver = driver
+        # Equality is the cheapest test and the one that fails most often.
+        cheapest_first = sorted(self.fields, key=lambda each: each.values is None)
         self.rest = tuple(
             (each.path, each.accepts, each.accepts_absence)
-            for each in self.fields
+            for each in cheapest_first
             if each is not driver or each.values is None
         )
 
@@ -70,6 +72,14 @@ class _Waiting:
 
     by_value: dict[Value, list[_Compiled]] = field(default_factory=dict)
     for_any: list[_Compiled] = field(default_factory=list)
+
+
+def _selected(by_value: dict[Value, list[_Compiled]], here: list[Leaf]) -> Iterable[_Compiled]:
+    """The branches that wait for one of these leaves, each once."""
+    if len(here) == 1:
+        return by_value.get(here[0][0], ())
+    values = {value for value, _ in here}
+    return {branch for value in values for branch in by_value.get(value, ())}
 
 
 class Matcher(Generic[K]):
@@ -142,10 +152,9 @@ class Matcher(Generic[K]):
             if waiting is None:
                 continue
             if waiting.by_value:
-                for value, _ in here:
-                    for branch in waiting.by_value.get(value, ()):
-                        if branch.order not in found and branch.holds(leaves, nested):
-                            found.add(branch.order)
+                for branch in _selected(waiting.by_value, here):
+                    if branch.order not in found and branch.holds(leaves, nested):
+                        found.add(branch.order)
             for branch in waiting.for_any:
                 if branch.order not in found and branch.holds(leaves, nested):
                     found.add(branch.order)
@@ -153,6 +162,22 @@ class Matcher(Generic[K]):
             if branch.order not in found and branch.holds(leaves, nested):
                 found.add(branch.order)
         return [self._keys[order] for order in sorted(found)]
+
+    def check_invariants(self) -> None:
+        """Assert that nothing is kept for rules that are not there."""
+        named = {each.path for rule in self._rules.values() for b in rule for each in b.fields}
+        waiting = [branch for branches in self._rules.values() for branch in branches]
+        assert sorted(self._keys.values(), key=repr) == sorted(self._rules, key=repr)
+        assert {path for path, _ in self._uses} <= named
+        assert set(self._waiting) <= named
+        assert all(branch in queue for branch in waiting for queue in self._queues(branch))
+        assert self._paths.named() == named
+        queues = [
+            queue
+            for each in self._waiting.values()
+            for queue in (each.for_any, *each.by_value.values())
+        ]
+        assert {b for queue in (*queues, self._always) for b in queue} == set(waiting)
 
     def _compile(self, key: K, pattern: Pattern) -> tuple[_Compiled, ...]:
         replaced = self._rules.get(key)

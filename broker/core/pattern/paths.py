@@ -53,6 +53,16 @@ class Paths:
                 return
             del parent.children[segment]
 
+    def named(self) -> set[str]:
+        """Every path that is in use."""
+        waiting, found = [self._root], set()
+        while waiting:
+            node = waiting.pop()
+            waiting += node.children.values()
+            if node.uses:
+                found.add(node.path)
+        return found
+
     def leaves(
         self, event: dict[str, Any] | RepeatedKeys
     ) -> tuple[dict[str, list[Leaf]], set[str]]:
