@@ -12,7 +12,7 @@ from broker.edge.http.message import Request
 from broker.runtime.broker import Broker
 
 
-class Members(msgspec.Struct, kw_only=True, rename="pascal", omit_defaults=True):
+class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
     """An action's request or response: snake_case here, the service's PascalCase on the wire."""
 
 

@@ -48,7 +48,7 @@ _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Send
 
 
-class _NewMessage(Members):
+class _NewMessage(Members, kw_only=True):
     """What a single send and a batch entry have in common."""
 
     query_names: ClassVar = {
@@ -63,11 +63,11 @@ class _NewMessage(Members):
     message_group_id: str | None = None
 
 
-class SendMessageRequest(_NewMessage):
+class SendMessageRequest(_NewMessage, kw_only=True):
     queue_url: str
 
 
-class SendMessageResponse(Members):
+class SendMessageResponse(Members, kw_only=True):
     md5_of_message_body: str = msgspec.field(name="MD5OfMessageBody")
     message_id: str
     md5_of_message_attributes: str | None = msgspec.field(
@@ -134,28 +134,28 @@ def to_attributes_of_system(given: dict[str, MessageAttributeValue] | None) -> A
     }
 
 
-class SendMessageBatchRequestEntry(_NewMessage):
+class SendMessageBatchRequestEntry(_NewMessage, kw_only=True):
     id: str
 
 
-class SendMessageBatchRequest(Members):
+class SendMessageBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "SendMessageBatchRequestEntry"}
     queue_url: str
     entries: list[SendMessageBatchRequestEntry] = []
 
 
-class SendMessageBatchResultEntry(SendMessageResponse):
+class SendMessageBatchResultEntry(SendMessageResponse, kw_only=True):
     id: str
 
 
-class BatchResultErrorEntry(Members):
+class BatchResultErrorEntry(Members, kw_only=True):
     id: str
     sender_fault: bool
     code: str
     message: str
 
 
-class SendMessageBatchResponse(Members):
+class SendMessageBatchResponse(Members, kw_only=True):
     query_names: ClassVar = {
         "Successful": "SendMessageBatchResultEntry",
         "Failed": "BatchResultErrorEntry",
@@ -211,7 +211,7 @@ async def send_message_batch(
 # Receive
 
 
-class ReceiveMessageRequest(Members):
+class ReceiveMessageRequest(Members, kw_only=True):
     query_names: ClassVar = {
         "AttributeNames": "AttributeName",
         "MessageSystemAttributeNames": "MessageSystemAttributeName",
@@ -227,7 +227,7 @@ class ReceiveMessageRequest(Members):
     receive_request_attempt_id: str | None = None
 
 
-class ReceivedMessage(Members):
+class ReceivedMessage(Members, kw_only=True):
     query_names: ClassVar = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute"}
     message_id: str
     receipt_handle: str
@@ -240,7 +240,7 @@ class ReceivedMessage(Members):
     message_attributes: dict[str, MessageAttributeValue] | None = None
 
 
-class ReceiveMessageResponse(Members):
+class ReceiveMessageResponse(Members, kw_only=True):
     query_names: ClassVar = {"Messages": "Message"}
     messages: list[ReceivedMessage] | None = None
 
@@ -327,7 +327,7 @@ def _is_wanted(name: str, patterns: list[str]) -> bool:
 # Delete, change visibility
 
 
-class DeleteMessageRequest(Members):
+class DeleteMessageRequest(Members, kw_only=True):
     queue_url: str
     receipt_handle: str
 
@@ -342,22 +342,22 @@ async def delete_message(call: Call, request: DeleteMessageRequest) -> None:
         raise _handle_error(result, request.receipt_handle)
 
 
-class DeleteMessageBatchRequestEntry(Members):
+class DeleteMessageBatchRequestEntry(Members, kw_only=True):
     id: str
     receipt_handle: str
 
 
-class DeleteMessageBatchRequest(Members):
+class DeleteMessageBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "DeleteMessageBatchRequestEntry"}
     queue_url: str
     entries: list[DeleteMessageBatchRequestEntry] = []
 
 
-class BatchResultEntry(Members):
+class BatchResultEntry(Members, kw_only=True):
     id: str
 
 
-class DeleteMessageBatchResponse(Members):
+class DeleteMessageBatchResponse(Members, kw_only=True):
     query_names: ClassVar = {
         "Successful": "DeleteMessageBatchResultEntry",
         "Failed": "BatchResultErrorEntry",
@@ -379,7 +379,7 @@ async def delete_message_batch(
     return DeleteMessageBatchResponse(successful=successful, failed=failed)
 
 
-class ChangeMessageVisibilityRequest(Members):
+class ChangeMessageVisibilityRequest(Members, kw_only=True):
     queue_url: str
     receipt_handle: str
     visibility_timeout: int
@@ -396,19 +396,19 @@ async def change_message_visibility(call: Call, request: ChangeMessageVisibility
         raise _handle_error(result, request.receipt_handle)
 
 
-class ChangeMessageVisibilityBatchRequestEntry(Members):
+class ChangeMessageVisibilityBatchRequestEntry(Members, kw_only=True):
     id: str
     receipt_handle: str
     visibility_timeout: int = 0
 
 
-class ChangeMessageVisibilityBatchRequest(Members):
+class ChangeMessageVisibilityBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "ChangeMessageVisibilityBatchRequestEntry"}
     queue_url: str
     entries: list[ChangeMessageVisibilityBatchRequestEntry] = []
 
 
-class ChangeMessageVisibilityBatchResponse(Members):
+class ChangeMessageVisibilityBatchResponse(Members, kw_only=True):
     query_names: ClassVar = {
         "Successful": "ChangeMessageVisibilityBatchResultEntry",
         "Failed": "BatchResultErrorEntry",

@@ -21,14 +21,14 @@ from broker.edge.aws.sqs.attributes import attributes_of, with_attributes
 from broker.edge.aws.sqs.service import locate_queue, queue_url, sqs
 
 
-class CreateQueueRequest(Members):
+class CreateQueueRequest(Members, kw_only=True):
     query_names: ClassVar = {"Attributes": "Attribute", "tags": "Tag"}
     queue_name: str
     attributes: dict[str, str] | None = None
     tags: dict[str, str] | None = msgspec.field(default=None, name="tags")
 
 
-class QueueUrlResponse(Members):
+class QueueUrlResponse(Members, kw_only=True):
     queue_url: str
 
 
@@ -66,7 +66,7 @@ async def create_queue(call: Call, request: CreateQueueRequest) -> QueueUrlRespo
     return QueueUrlResponse(queue_url=queue_url(call, name))
 
 
-class GetQueueUrlRequest(Members):
+class GetQueueUrlRequest(Members, kw_only=True):
     queue_name: str
     queue_owner_account_id: str | None = msgspec.field(
         default=None, name="QueueOwnerAWSAccountId"
@@ -83,13 +83,13 @@ async def get_queue_url(call: Call, request: GetQueueUrlRequest) -> QueueUrlResp
     return QueueUrlResponse(queue_url=queue_url(call, request.queue_name))
 
 
-class ListQueuesRequest(Members):
+class ListQueuesRequest(Members, kw_only=True):
     queue_name_prefix: str = ""
     next_token: str | None = None
     max_results: int | None = None
 
 
-class ListQueuesResponse(Members):
+class ListQueuesResponse(Members, kw_only=True):
     query_names: ClassVar = {"QueueUrls": "QueueUrl"}
     queue_urls: list[str] | None = None
     next_token: str | None = None
@@ -115,17 +115,17 @@ async def list_queues(call: Call, request: ListQueuesRequest) -> ListQueuesRespo
     )
 
 
-class QueueUrlRequest(Members):
+class QueueUrlRequest(Members, kw_only=True):
     queue_url: str
 
 
-class GetQueueAttributesRequest(Members):
+class GetQueueAttributesRequest(Members, kw_only=True):
     query_names: ClassVar = {"AttributeNames": "AttributeName"}
     queue_url: str
     attribute_names: list[str] = []
 
 
-class GetQueueAttributesResponse(Members):
+class GetQueueAttributesResponse(Members, kw_only=True):
     query_names: ClassVar = {"Attributes": "Attribute"}
     attributes: dict[str, str] | None = None
 
@@ -142,7 +142,7 @@ async def get_queue_attributes(
     return GetQueueAttributesResponse(attributes=found or None)
 
 
-class SetQueueAttributesRequest(Members):
+class SetQueueAttributesRequest(Members, kw_only=True):
     query_names: ClassVar = {"Attributes": "Attribute"}
     queue_url: str
     attributes: dict[str, str]

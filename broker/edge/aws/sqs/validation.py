@@ -18,7 +18,7 @@ _ATTRIBUTE_NAME = re.compile(r"(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 
 
-class MessageAttributeValue(Members):
+class MessageAttributeValue(Members, kw_only=True):
     """A message attribute as SQS and SNS write it."""
 
     data_type: str
