@@ -1,0 +1,214 @@
+"""events as the edge uses them: buses, rules, targets, and putting an event on a bus"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from broker.core import pattern
+from broker.core.errors import (
+    EventBusDoesNotExist,
+    EventBusExists,
+    InvalidParameter,
+    LimitExceeded,
+    RecordChanged,
+    ResourceInUse,
+    RuleDoesNotExist,
+)
+from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
+from broker.core.message import iso_time, uuid_text
+from broker.core.names import Arn, Namespace
+from broker.core.registry import DEFAULT_BUS
+from broker.core.resources import EventBus, Rule, Target
+from broker.core.routing import route_event
+from broker.runtime.ids import Ids
+from broker.runtime.metrics import EVENTS, EVENTS_UNMATCHED
+from broker.runtime.publisher import Publisher
+from broker.runtime.registrar import Change, Registrar
+
+TARGET_SERVICES = ("sqs", "sns", "lambda")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a publisher says of an event; the rest of the envelope is the broker's."""
+
+    source: str
+    detail_type: str
+    detail: dict[str, Any]
+    resources: list[str] = field(default_factory=list)
+    time_ms: int | None = None  # None: now
+    id: str | None = None  # None: a new one
+
+
+class Events:
+    """What programs do with buses and rules. Raises EventBusDoesNotExist throughout."""
+
+    def __init__(self, registrar: Registrar, publisher: Publisher, ids: Ids) -> None:
+        self._registrar = registrar
+        self._publisher = publisher
+        self._ids = ids
+
+    async def put(self, namespace: Namespace, event: Event, bus: str = DEFAULT_BUS) -> str:
+        """Put an event on a bus; its id.
+
+        Returns when every delivery that results is on disk, in one commit. An event on a bus that
+        isn't there, or that no rule matches, goes nowhere, as on AWS; it is counted.
+        Raises: StoreFull, LimitExceeded.
+        """
+        EVENTS.inc()
+        now_ms = self._publisher.now_ms()
+        event_id = event.id or uuid_text(self._ids.new())
+        envelope = {
+            "version": "0",
+            "id": event_id,
+            "detail-type": event.detail_type,
+            "source": event.source,
+            "account": namespace.account,
+            "time": iso_time(event.time_ms if event.time_ms is not None else now_ms)[:19] + "Z",
+            "region": namespace.region,
+            "resources": event.resources,
+            "detail": event.detail,
+        }
+        text = msgspec.json.encode(envelope).decode()
+        resources = self._registrar.registry.resources(namespace)
+        routed = route_event(resources, namespace, bus, envelope, text, self._ids.new, now_ms)
+        if not routed.matched:
+            EVENTS_UNMATCHED.inc()
+        await self._publisher.publish(namespace, routed)
+        return event_id
+
+    # Buses
+
+    def bus(self, namespace: Namespace, name: str) -> EventBus:
+        """One bus."""
+        found = self._registrar.registry.resources(namespace).event_buses.get(name)
+        if found is None:
+            raise EventBusDoesNotExist(f"Event bus {name} does not exist.")
+        return found
+
+    def buses(self, namespace: Namespace, prefix: str = "") -> list[EventBus]:
+        """Every bus, by name; `default` is always there."""
+        buses = self._registrar.registry.resources(namespace).event_buses
+        return [buses[name] for name in sorted(buses) if name.startswith(prefix)]
+
+    async def create_bus(self, namespace: Namespace, bus: EventBus) -> None:
+        """Raises: EventBusExists."""
+        exists = EventBusExists(f"Event bus {bus.name} already exists.")
+        if bus.name in self._registrar.registry.resources(namespace).event_buses:
+            raise exists
+        try:
+            await self._registrar.put(namespace, bus, expected_version=0)
+        except RecordChanged:
+            raise exists from None
+
+    async def delete_bus(self, namespace: Namespace, name: str) -> None:
+        """Delete a bus that has no rules; one that isn't there is as good.
+
+        Raises: InvalidParameter for `default`, ResourceInUse.
+        """
+        if name == DEFAULT_BUS:
+            raise InvalidParameter(f"Cannot delete event bus {DEFAULT_BUS}.")
+        if list(self._registrar.registry.resources(namespace).rules_of(name)):
+            raise ResourceInUse("Event bus can't be deleted since it has rules.")
+        await self._registrar.delete(namespace, "event_bus", name)
+
+    # Rules
+
+    def rule(self, namespace: Namespace, bus: str, name: str) -> Rule:
+        """One rule of a bus. Raises: RuleDoesNotExist."""
+        self.bus(namespace, bus)
+        found = self._registrar.registry.resources(namespace).rules.get(rule_key(bus, name))
+        if found is None:
+            raise RuleDoesNotExist(f"Rule {name} does not exist on EventBus {bus}.")
+        return found
+
+    def rules(self, namespace: Namespace, bus: str, prefix: str = "") -> list[Rule]:
+        """A bus's rules, by name."""
+        self.bus(namespace, bus)
+        rules = self._registrar.registry.resources(namespace).rules_of(bus)
+        return [rule for rule in rules if rule_name(rule).startswith(prefix)]
+
+    async def put_rule(self, namespace: Namespace, rule: Rule) -> None:
+        """Make a rule or change one. Raises: InvalidEventPattern."""
+        self.bus(namespace, rule.event_bus)
+        pattern.parse(rule.event_pattern)
+        await self._registrar.put(namespace, rule)
+
+    async def delete_rule(self, namespace: Namespace, bus: str, name: str) -> None:
+        """Delete a rule without targets; one that isn't there is as good.
+
+        Raises: ResourceInUse.
+        """
+        self.bus(namespace, bus)
+        rule = self._registrar.registry.resources(namespace).rules.get(rule_key(bus, name))
+        if rule is not None and rule.targets:
+            raise ResourceInUse("Rule can't be deleted since it has targets.")
+        await self._registrar.delete(namespace, "rule", rule_key(bus, name))
+
+    async def put_targets(
+        self, namespace: Namespace, bus: str, name: str, targets: list[Target]
+    ) -> None:
+        """Add targets to a rule, or replace those with the same id.
+
+        Raises: RuleDoesNotExist, LimitExceeded, InvalidParameter.
+        """
+        rule = self.rule(namespace, bus, name)
+        for target in targets:
+            check_target(namespace, target)
+        by_id = {target.id: target for target in (*rule.targets, *targets)}
+        if len(by_id) > TARGETS_PER_RULE_MAX:
+            raise LimitExceeded
+        await self._replace_targets(namespace, rule, tuple(by_id.values()))
+
+    async def remove_targets(
+        self, namespace: Namespace, bus: str, name: str, ids: list[str]
+    ) -> None:
+        """Remove targets by id; ids that aren't there are as good. Raises: RuleDoesNotExist."""
+        rule = self.rule(namespace, bus, name)
+        left = tuple(target for target in rule.targets if target.id not in ids)
+        await self._replace_targets(namespace, rule, left)
+
+    async def _replace_targets(
+        self, namespace: Namespace, rule: Rule, targets: tuple[Target, ...]
+    ) -> None:
+        version = self._registrar.version(namespace, "rule", rule.name)
+        changed = msgspec.structs.replace(
+            rule, targets=targets, modified_at_ms=self._publisher.now_ms()
+        )
+        change: Change = ("rule", rule.name, changed, version)
+        await self._registrar.change(namespace, [change])
+
+
+def rule_key(bus: str, name: str) -> str:
+    """A rule's name among all rules of its namespace."""
+    return f"{bus}|{name}"
+
+
+def rule_name(rule: Rule) -> str:
+    """A rule's name on its bus."""
+    return rule.name.partition("|")[2]
+
+
+def check_target(namespace: Namespace, target: Target) -> None:
+    """Raises: InvalidParameter, for a target that could never be delivered to."""
+    arn = Arn.parse(target.arn)
+    if arn is None:
+        raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: Provided Arn is not in correct format.")
+    if arn.service not in TARGET_SERVICES:
+        raise InvalidParameter(
+            f"Parameter {target.arn} is not valid. Reason: targets of the service {arn.service!r} "
+            "are not supported by this broker."
+        )
+    if arn.namespace != namespace:
+        raise InvalidParameter(
+            f"Parameter {target.arn} is not valid. Reason: targets in another account or region "
+            "are not supported by this broker."
+        )
+    if target.input is not None:
+        if len(target.input) > INPUT_CHARS_MAX:
+            raise InvalidParameter(f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}.")
+        try:
+            msgspec.json.decode(target.input)
+        except msgspec.DecodeError:
+            raise InvalidParameter(f"Input for target {target.id} is not valid JSON.") from None

@@ -1,0 +1,39 @@
+"""counters of the running broker, in the registry that /metrics shows"""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REGISTRY = CollectorRegistry()
+
+EVENTS = Counter("broker_events_total", "Events put on a bus.", registry=REGISTRY)
+EVENTS_UNMATCHED = Counter(
+    "broker_events_unmatched_total", "Events that no rule matched.", registry=REGISTRY
+)
+UNDELIVERABLE = Counter(
+    "broker_undeliverable_total",
+    "Deliveries to a queue, topic or function that isn't there.",
+    registry=REGISTRY,
+)
+INVOCATIONS = Counter(
+    "broker_invocations_total",
+    "Attempts to run a function, by outcome: success, function_error, timeout, unavailable.",
+    ["function", "outcome"],
+    registry=REGISTRY,
+)
+INVOCATION_SECONDS = Histogram(
+    "broker_invocation_duration_seconds",
+    "How long attempts took.",
+    ["function"],
+    registry=REGISTRY,
+)
+THROTTLES = Counter(
+    "broker_throttles_total",
+    "Invocations that met a concurrency limit or a target's own, by where they came from.",
+    ["function", "source"],
+    registry=REGISTRY,
+)
+ABANDONED = Counter(
+    "broker_invocations_abandoned_total",
+    "Asynchronous invocations given up, by whether a dead-letter queue took them.",
+    ["function", "dead_lettered"],
+    registry=REGISTRY,
+)
