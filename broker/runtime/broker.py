@@ -1,14 +1,24 @@
 """the running broker: what the edge and the command line can ask of it"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import trio
 
 from broker.core.commands import StoreStatus, Wakeup
+from broker.core.limits import ACCOUNT_CONCURRENCY
 from broker.core.registry import Registry
+from broker.plugin import Invoker
+from broker.runtime.dispatchers import Dispatchers
+from broker.runtime.events import Events
+from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
+from broker.runtime.invokers import InvokerHost
+from broker.runtime.publisher import Publisher
 from broker.runtime.queues import Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.timekeeper import Timekeeper
+from broker.runtime.topics import Topics
 from broker.runtime.waiters import Waiters
 from broker.store.seam import Store
 
@@ -21,18 +31,44 @@ def wall_ms() -> int:
 class Broker:
     """Wires the parts of the runtime together over one store."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self,
+        store: Store,
+        invokers: Mapping[str, Invoker],
+        now_ms: Callable[[], int] = wall_ms,
+        account_concurrency: int = ACCOUNT_CONCURRENCY,
+    ) -> None:
         self.store = store
         self.now_ms = now_ms
         self.ids = Ids()
         self.registry = Registry()
         self.registrar = Registrar(store, self.registry)
         self.waiters = Waiters()
-        self.timekeeper = Timekeeper(store)
         self.queues = Queues(store, self.registrar, self.waiters, self.ids)
+        publisher = Publisher(store, now_ms)
+        self.topics = Topics(self.registrar, publisher, self.ids)
+        self.events = Events(self.registrar, publisher, self.ids)
+        self.functions = Functions(
+            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency
+        )
+        self._timekeeper = Timekeeper(store)
+        self._dispatchers = Dispatchers(
+            store, self.registrar, self.functions, self.queues, self.ids, now_ms
+        )
         store.listener = self._hear
 
+    async def run(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Load the resources, then do all that happens by itself, until cancelled."""
+        await self.registrar.load()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._timekeeper.run)
+            await nursery.start(self.functions.host.run)
+            nursery.start_soon(self._dispatchers.run)
+            task_status.started()
+
     def _hear(self, status: StoreStatus, wakeups: list[Wakeup]) -> None:
-        self.timekeeper.hear(status)
+        self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)

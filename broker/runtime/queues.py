@@ -108,6 +108,16 @@ class Queues:
         received: list[Received] = await submit_one(self._store, str(namespace), command)
         return received
 
+    async def wait_visible(self, namespace: Namespace, name: str) -> None:
+        """Until the queue has a message to receive; takes none."""
+        with self._waiters.line_up((str(namespace), name)) as waiter:
+            while True:
+                waiter.woken = False
+                (counts,) = await self.counts(namespace, name)
+                if counts.visible:
+                    return
+                await waiter.wait()
+
     async def delete_messages(
         self, namespace: Namespace, name: str, receipt_handles: list[bytes]
     ) -> list[str | None]:

@@ -1,6 +1,6 @@
 """changing resources: one commit, then the registry, then the caller"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -20,6 +20,7 @@ class Registrar:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self.registry = registry
+        self.listeners: list[Callable[[str, str, str], None]] = []  # namespace, kind, name
 
     async def load(self) -> None:
         """Read all resources from the store."""
@@ -63,3 +64,6 @@ class Registrar:
             versions = await submit_one(self._store, str(namespace), command)
             for (kind, name, resource, _), version in zip(changes, versions, strict=True):
                 self.registry.change(str(namespace), kind, name, resource, version)
+            for kind, name, _, _ in changes:
+                for listener in self.listeners:
+                    listener(str(namespace), kind, name)

@@ -1,0 +1,55 @@
+"""configuration file to typed settings and declared resources"""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from broker.config.errors import ConfigError, config_error
+from broker.config.tables import DEFAULT_LISTEN, Config
+
+__all__ = ["DEFAULT_LISTEN", "Config", "ConfigError", "data_directory", "listen_address", "load_config"]
+
+
+def load_config(path: Path | None) -> Config:
+    """The file's settings; defaults without one. Raises: ConfigError."""
+    if path is None:
+        return Config()
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise ConfigError(f"{path}:{line[1] if line else 1}: {error}") from None
+    try:
+        return msgspec.convert(document, Config)
+    except msgspec.ValidationError as error:
+        raise config_error(path, text, str(error)) from None
+
+
+def data_directory(config: Config, path: Path | None, option: str | None) -> Path:
+    """Where the data lies: option, BROKER_DATA_DIR, file, systemd's StateDirectory, per user."""
+    chosen = option or os.environ.get("BROKER_DATA_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if config.broker.data_dir is not None:
+        base = path.parent if path else Path()
+        return (base / Path(config.broker.data_dir).expanduser()).absolute()
+    if state := os.environ.get("STATE_DIRECTORY"):
+        return Path(state.partition(":")[0])
+    base_dir = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base_dir).expanduser() / "event-broker"
+
+
+def listen_address(config: Config, option: str | None) -> tuple[str, int]:
+    """Host and port: option, BROKER_LISTEN, file. Raises: ConfigError."""
+    text = option or os.environ.get("BROKER_LISTEN") or config.http.listen
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(f"{text!r} is no address to listen on: write it as 127.0.0.1:4566")
+    return host.strip("[]") or "127.0.0.1", int(port)

@@ -1,0 +1,173 @@
+"""the tables and keys of the configuration file, with their ranges and defaults"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from broker.core.limits import (
+    ACCOUNT_CONCURRENCY,
+    CONNECTIONS_MAX,
+    DELAY_S_MAX,
+    EVENT_AGE_S_MAX,
+    EVENT_AGE_S_MIN,
+    FUNCTION_TIMEOUT_S_MAX,
+    MAX_RECEIVE_COUNT_MAX,
+    MEMORY_MB_MAX,
+    MEMORY_MB_MIN,
+    MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_MIN_SETTING,
+    RETENTION_S_MAX,
+    RETENTION_S_MIN,
+    RETRY_ATTEMPTS_MAX,
+    VISIBILITY_TIMEOUT_S_MAX,
+    WAIT_TIME_S_MAX,
+)
+
+DEFAULT_LISTEN = "127.0.0.1:4566"
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file. A key that isn't known is an error, not a comment."""
+
+
+def _between(low: float, high: float) -> Any:
+    return msgspec.Meta(ge=low, le=high)
+
+
+_Delay = Annotated[int, _between(0, DELAY_S_MAX)]
+_MessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, MESSAGE_BYTES_MAX)]
+_Retention = Annotated[int, _between(RETENTION_S_MIN, RETENTION_S_MAX)]
+_WaitTime = Annotated[int, _between(0, WAIT_TIME_S_MAX)]
+_Visibility = Annotated[int, _between(0, VISIBILITY_TIMEOUT_S_MAX)]
+_MaxReceiveCount = Annotated[int, _between(1, MAX_RECEIVE_COUNT_MAX)]
+_Timeout = Annotated[float, _between(0.001, FUNCTION_TIMEOUT_S_MAX)]
+_Memory = Annotated[int, _between(MEMORY_MB_MIN, MEMORY_MB_MAX)]
+_Retries = Annotated[int, _between(0, RETRY_ATTEMPTS_MAX)]
+_EventAge = Annotated[int, _between(EVENT_AGE_S_MIN, EVENT_AGE_S_MAX)]
+
+
+class BrokerSettings(_Table, frozen=True, kw_only=True):
+    """[broker]"""
+
+    data_dir: str | None = None  # relative to the file; else BROKER_DATA_DIR, else per user
+    account: str = "000000000000"
+    region: str = "us-east-1"
+    shutdown_grace_s: float = 10.0  # for requests and invocations that are under way
+
+
+class HttpSettings(_Table, frozen=True, kw_only=True):
+    """[http]"""
+
+    listen: str = DEFAULT_LISTEN
+    allowed_origins: list[str] = []
+    allowed_hosts: list[str] = []
+    connections_max: int = CONNECTIONS_MAX
+
+
+class StoreSettings(_Table, frozen=True, kw_only=True):
+    """[store]"""
+
+    quota_mb: int | None = None  # MiB; None: what the disk has
+
+
+class FunctionSettings(_Table, frozen=True, kw_only=True):
+    """[functions]"""
+
+    concurrency: int = ACCOUNT_CONCURRENCY
+    allow_upload: bool = False
+
+
+class LogSettings(_Table, frozen=True, kw_only=True):
+    """[log]"""
+
+    level: str = "info"
+    format: str = "auto"  # human on a terminal, else journald under systemd, else json
+
+
+class QueueTable(_Table, frozen=True, kw_only=True):
+    """[[queue]]"""
+
+    name: str
+    delay_s: _Delay = 0
+    maximum_message_size: _MessageSize = MESSAGE_BYTES_MAX
+    retention_s: _Retention = 345_600
+    receive_wait_time_s: _WaitTime = 0
+    visibility_timeout_s: _Visibility = 30
+    dead_letter_queue: str | None = None
+    max_receive_count: _MaxReceiveCount | None = None
+
+
+class TopicTable(_Table, frozen=True, kw_only=True):
+    """[[topic]]"""
+
+    name: str
+
+
+class SubscriptionTable(_Table, frozen=True, kw_only=True):
+    """[[subscription]]: exactly one of `queue` and `function`"""
+
+    topic: str
+    queue: str | None = None
+    function: str | None = None
+    raw_message_delivery: bool = False
+
+
+class EventBusTable(_Table, frozen=True, kw_only=True):
+    """[[event_bus]]"""
+
+    name: str
+    description: str = ""
+
+
+class TargetTable(_Table, frozen=True, kw_only=True):
+    """A target of a rule: exactly one of `queue`, `topic` and `function`"""
+
+    queue: str | None = None
+    topic: str | None = None
+    function: str | None = None
+    input: Any = None  # constant JSON in place of the event
+
+
+class RuleTable(_Table, frozen=True, kw_only=True):
+    """[[rule]]"""
+
+    name: str
+    event_bus: str = "default"
+    pattern: dict[str, Any] | str  # a table, or JSON text
+    targets: list[TargetTable] = []
+    enabled: bool = True
+    description: str = ""
+
+
+class FunctionTable(_Table, frozen=True, kw_only=True):
+    """[[function]]"""
+
+    name: str
+    invoker: str
+    settings: dict[str, Any] = {}
+    handler: str = ""
+    timeout_s: _Timeout = 3.0
+    memory_mb: _Memory = 128
+    environment: dict[str, str] = {}
+    description: str = ""
+    reserved_concurrency: int | None = None
+    retry_attempts: _Retries = 2
+    retry_delays_s: tuple[float, ...] = (60.0, 120.0)
+    maximum_event_age_s: _EventAge = 21_600
+    dead_letter_queue: str | None = None
+
+
+class Config(_Table, frozen=True, kw_only=True):
+    """The whole file: settings, and resources to be there."""
+
+    broker: BrokerSettings = BrokerSettings()
+    http: HttpSettings = HttpSettings()
+    store: StoreSettings = StoreSettings()
+    functions: FunctionSettings = FunctionSettings()
+    log: LogSettings = LogSettings()
+    queue: list[QueueTable] = []
+    topic: list[TopicTable] = []
+    subscription: list[SubscriptionTable] = []
+    event_bus: list[EventBusTable] = []
+    rule: list[RuleTable] = []
+    function: list[FunctionTable] = []

@@ -1,0 +1,68 @@
+"""bringing declared resources into the store: one commit, and only what differs"""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from broker.core.names import Namespace
+from broker.core.resources import KINDS, AnyResource, Function, Queue
+from broker.runtime.broker import Broker
+from broker.runtime.functions import changes_for
+from broker.runtime.registrar import Change
+
+log = logging.getLogger(__name__)
+
+
+async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyResource]) -> int:
+    """Create and update declared resources; how many changed.
+
+    Declared values win over changes by API. A resource that is declared no more is kept.
+    Raises: InvalidParameter, for a function that its invoker refuses; nothing is changed then.
+    """
+    for resource in resources:
+        if isinstance(resource, Function):
+            broker.functions.host.check(resource)
+    changes: list[Change] = []
+    changed = 0
+    for resource in resources:
+        current = _current(broker, namespace, resource)
+        wanted = _with_history(resource, current, broker.now_ms())
+        if wanted == current:
+            continue
+        changed += 1
+        kind = KINDS[type(resource)]
+        log.info("%s %s %s", "updated" if current else "created", kind, resource.name)
+        if isinstance(wanted, Function):
+            changes.extend(changes_for(wanted))
+        else:
+            changes.append((kind, wanted.name, wanted, None))
+    if changes:
+        await broker.registrar.change(namespace, changes)
+    return changed
+
+
+def _current(broker: Broker, namespace: Namespace, resource: AnyResource) -> AnyResource | None:
+    table = broker.registry.resources(namespace).of_kind(KINDS[type(resource)])
+    return table.get(resource.name)
+
+
+def _with_history(
+    resource: AnyResource, current: AnyResource | None, now_ms: int
+) -> AnyResource:
+    """The declared resource, with what a file doesn't say taken from the one that is there."""
+    if current is None:
+        return msgspec.structs.replace(resource, created_at_ms=now_ms, modified_at_ms=now_ms)
+    kept = {
+        "created_at_ms": current.created_at_ms,
+        "modified_at_ms": current.modified_at_ms,
+        "tags": current.tags,
+    }
+    if isinstance(current, Queue):
+        kept["policy"] = current.policy
+        kept["redrive_allow_policy"] = current.redrive_allow_policy
+        kept["other_attributes"] = current.other_attributes
+    wanted = msgspec.structs.replace(resource, **kept)
+    if wanted == current:
+        return wanted
+    return msgspec.structs.replace(wanted, modified_at_ms=now_ms)

@@ -1,0 +1,169 @@
+"""the invoker host: finds plugins, keeps them running, and runs one attempt under a timeout"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+import trio
+
+from broker.core.errors import InvalidParameter
+from broker.core.limits import LOG_TAIL_BYTES
+from broker.core.names import Namespace
+from broker.core.resources import Function
+from broker.plugin import Invocation, InvocationResult, Invoker, SettingsError
+from broker.runtime.metrics import INVOCATION_SECONDS, INVOCATIONS
+
+log = logging.getLogger(__name__)
+
+GROUP = "broker.invokers"
+
+
+class InvokerNotFound(InvalidParameter):
+    """No plugin of that name is installed."""
+
+
+def load_invokers() -> dict[str, Invoker]:
+    """One instance of every installed plugin, by name. Raises: TypeError, for what is none."""
+    invokers: dict[str, Invoker] = {}
+    for entry_point in entry_points(group=GROUP):
+        invoker = entry_point.load()()
+        if not isinstance(invoker, Invoker):
+            raise TypeError(f"{entry_point.value} is no invoker: see broker.plugin.Invoker")
+        invokers[entry_point.name] = invoker
+    return invokers
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to run a function, and what it cost."""
+
+    result: InvocationResult
+    duration_s: float
+    timed_out: bool = False
+
+
+class InvokerHost:
+    """Runs functions through their invokers."""
+
+    def __init__(self, invokers: Mapping[str, Invoker]) -> None:
+        self._invokers = dict(invokers)
+
+    def check(self, function: Function) -> None:
+        """Raises: InvalidParameter, for an unknown invoker or settings it can't use."""
+        invoker = self._find(function)
+        try:
+            invoker.check_settings(function.settings)
+        except SettingsError as error:
+            raise InvalidParameter(f"function {function.name}: {error}") from None
+
+    async def run(
+        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Hold all invokers open until cancelled."""
+        async with AsyncExitStack() as stack:
+            for invoker in self._invokers.values():
+                await stack.enter_async_context(invoker.running())
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def attempt(
+        self,
+        namespace: Namespace,
+        function: Function,
+        payload: bytes,
+        request_id: str,
+        now_ms: int,
+        *,
+        number: int = 1,
+        client_context: bytes | None = None,
+    ) -> Attempt:
+        """Run the function once. A timeout is a result, as Lambda words it.
+
+        Raises: InvokerThrottled, InvokerUnavailable.
+        """
+        invoker = self._find(function)
+        invocation = Invocation(
+            request_id=request_id,
+            function_name=function.name,
+            function_arn=namespace.arn("lambda", f"function:{function.name}"),
+            handler=function.handler,
+            payload=payload,
+            timeout_s=function.timeout_s,
+            deadline_ms=now_ms + int(function.timeout_s * 1000),
+            memory_mb=function.memory_mb,
+            environment=function.environment,
+            settings=function.settings,
+            client_context=client_context,
+            attempt=number,
+            account=namespace.account,
+            region=namespace.region,
+        )
+        started = trio.current_time()
+        outcome = "unavailable"
+        try:
+            with trio.move_on_after(function.timeout_s) as limit:
+                result = await invoker.invoke(invocation)
+            duration_s = trio.current_time() - started
+            if limit.cancelled_caught:
+                outcome = "timeout"
+                attempt = Attempt(_timed_out(invocation), function.timeout_s, timed_out=True)
+            else:
+                outcome = "function_error" if result.function_error else "success"
+                attempt = Attempt(result, duration_s)
+        finally:
+            INVOCATIONS.labels(function.name, outcome).inc()
+            INVOCATION_SECONDS.labels(function.name).observe(trio.current_time() - started)
+        _report(invocation, attempt)
+        return attempt
+
+    def _find(self, function: Function) -> Invoker:
+        invoker = self._invokers.get(function.invoker)
+        if invoker is None:
+            installed = ", ".join(sorted(self._invokers)) or "none"
+            raise InvokerNotFound(
+                f"function {function.name}: there is no invoker {function.invoker!r}; "
+                f"installed: {installed}"
+            )
+        return invoker
+
+
+def _timed_out(invocation: Invocation) -> InvocationResult:
+    text = (
+        f"RequestId: {invocation.request_id} Error: "
+        f"Task timed out after {invocation.timeout_s:.2f} seconds"
+    )
+    payload = b'{"errorType":"Sandbox.Timedout","errorMessage":"%s"}' % text.encode()
+    return InvocationResult(payload=payload, function_error="Unhandled")
+
+
+def _report(invocation: Invocation, attempt: Attempt) -> None:
+    """Lambda's REPORT line, after what the function itself logged."""
+    for line in attempt.result.log.decode("utf-8", "replace").splitlines():
+        log.info("[%s] %s", invocation.function_name, line)
+    log.info("[%s] %s", invocation.function_name, report_line(invocation.request_id, invocation.memory_mb, attempt))
+
+
+def report_line(request_id: str, memory_mb: int, attempt: Attempt) -> str:
+    """`REPORT RequestId: …`, tab-separated, durations in ms."""
+    duration_ms = attempt.duration_s * 1000
+    billed_ms = int(-(-duration_ms // 1))
+    parts = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration_ms:.2f} ms",
+        f"Billed Duration: {billed_ms} ms",
+        f"Memory Size: {memory_mb} MB",
+    ]
+    if attempt.result.memory_used_mb is not None:
+        parts.append(f"Max Memory Used: {attempt.result.memory_used_mb} MB")
+    if attempt.timed_out:
+        parts.append("Status: timeout")
+    elif attempt.result.function_error:
+        parts.append("Status: error")
+    return "\t".join(parts)
+
+
+def log_tail(attempt: Attempt) -> bytes:
+    """The end of what the function logged, as Lambda returns it."""
+    return attempt.result.log[-LOG_TAIL_BYTES:]
