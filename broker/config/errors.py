@@ -25,13 +25,13 @@ def line_of(text: str, key: str) -> int:
     if not parts:
         return 1
     table, index = parts[0][0], int(parts[0][1] or 0)
-    header = re.compile(rf"^\s*\[\[?\s*{re.escape(table)}\s*\]\]?", re.MULTILINE)
+    header = re.compile(rf"^[ \t]*\[\[?[ \t]*{re.escape(table)}\s*\]\]?", re.MULTILINE)
     headers = list(header.finditer(text))
     start = headers[index].start() if index < len(headers) else 0
     for name, _ in reversed(parts[1:]):
-        end_match = re.compile(r"^\s*\[", re.MULTILINE).search(text, _line_end(text, start))
+        end_match = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, _line_end(text, start))
         end = end_match.start() if end_match else len(text)
-        found = re.compile(rf"^\s*\"?{re.escape(name)}\"?\s*[=.]", re.MULTILINE).search(
+        found = re.compile(rf"^[ \t]*\"?{re.escape(name)}\"?\s*[=.]", re.MULTILINE).search(
             text, start, end
         )
         if found:

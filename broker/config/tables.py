@@ -1,6 +1,6 @@
 """the tables and keys of the configuration file, with their ranges and defaults"""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -80,8 +80,8 @@ class FunctionSettings(_Table, frozen=True, kw_only=True):
 class LogSettings(_Table, frozen=True, kw_only=True):
     """[log]"""
 
-    level: str = "info"
-    format: str = "auto"  # human on a terminal, else journald under systemd, else json
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "journald", "json"] = "auto"  # human on a terminal, else journald under systemd, else json
 
 
 class QueueTable(_Table, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """one port for everything: decides whose request it is and hands it over"""
 
 import re
-from collections.abc import Awaitable, Callable
 
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.message import uuid_text
@@ -11,6 +10,7 @@ from broker.edge.aws.protocol import answer_json, answer_query
 from broker.edge.aws.service import Call, Service
 from broker.edge.aws.sqs import sqs
 from broker.edge.guard import Guard
+from broker.edge.health import Health
 from broker.edge.http.message import Request, Response
 from broker.runtime.broker import Broker
 
@@ -21,15 +21,15 @@ JSON_SERVICES = {service.target_prefix: service for service in (sqs,)}
 QUERY_SERVICES = {service.name: service for service in (sqs,)}
 _UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
 class App:
     """The handler of every request."""
 
-    def __init__(self, broker: Broker, guard: Guard, default: Namespace) -> None:
+    def __init__(
+        self, broker: Broker, guard: Guard, health: Health, default: Namespace
+    ) -> None:
         self._broker = broker
         self._guard = guard
+        self._health = health
         self._default = default
         self._namespaces: dict[tuple[str, str], Namespace] = {}
 
@@ -47,6 +47,8 @@ class App:
             if service is None:
                 return Response(400, _UNKNOWN % target.encode(), "application/x-amz-json-1.1")
             return await answer_json(service, call, action)
+        if (answer := await self._health.handle(request)) is not None:
+            return answer
         return await self._query(call, signed_for)
 
     async def _query(self, call: Call, signed_for: str) -> Response:

@@ -1,0 +1,190 @@
+"""wires everything; owns the root nursery"""
+
+import ipaddress
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from broker.config import Config, ConfigError, data_directory, listen_address, load_config
+from broker.config.declared import declared_resources
+from broker.core.errors import BrokerError, StoreUnavailable
+from broker.core.names import Namespace
+from broker.edge.app import App, body_limit
+from broker.edge.guard import Guard
+from broker.edge.health import Health
+from broker.edge.http.server import Server, listen
+from broker.runtime.notify import Notifier
+from broker.runtime.broker import Broker
+from broker.runtime.declare import declare
+from broker.runtime.invokers import load_invokers
+from broker.store.client import StoreRefused, open_store
+from broker.store.engine import MAP_BYTES
+from broker.store.lock import DirectoryInUse
+
+log = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
+
+
+class CannotStart(Exception):
+    """The daemon can't run; the message says what to do, `code` is the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    config: Path | None = None
+    data_dir: str | None = None
+    listen: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a daemon tells of itself when it is ready."""
+
+    url: str
+    data_directory: Path
+    config: Path | None
+
+
+async def run(options: Options, started: Callable[[Started], None]) -> None:
+    """Run until SIGTERM or SIGINT. Raises: CannotStart."""
+    try:
+        config, resources = _read(options.config)
+        directory = data_directory(config, options.config, options.data_dir)
+        address = listen_address(config, options.listen)
+    except ConfigError as error:
+        raise CannotStart(str(error), EXIT_CONFIG) from None
+    _refuse_exposure(address)
+    invokers = load_invokers()
+    try:
+        listener = listen(*address)
+    except OSError as error:
+        text = f"can't listen on {address[0]}:{address[1]}: {error.strerror}"
+        raise CannotStart(text, EXIT_LISTEN) from None
+    quota_bytes = (config.store.quota_mb or MAP_BYTES >> 20) << 20
+    try:
+        # Nested by lifetime: the store outlives the broker, which outlives requests, which
+        # outlive the listener.
+        async with open_store(directory, quota_bytes) as store, trio.open_nursery() as runtime:
+            broker = Broker(store, invokers, account_concurrency=config.functions.concurrency)
+            await runtime.start(broker.run)
+            namespace = Namespace(config.broker.account, config.broker.region)
+            try:
+                await declare(broker, namespace, resources)
+            except BrokerError as error:
+                raise CannotStart(f"{options.config}: {error.message}", EXIT_CONFIG) from None
+            health = Health(broker)
+            guard = Guard(config.http.allowed_origins, config.http.allowed_hosts)
+            app = App(broker, guard, health, namespace)
+            server = Server(listener, app.handle, body_limit, config.http.connections_max)
+            notifier = Notifier(os.environ)
+            runtime.start_soon(server.reap)
+            runtime.start_soon(notifier.keep_alive, health.store_answers)
+            host, port = listener.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            async with trio.open_nursery() as requests:
+                async with trio.open_nursery() as listeners:
+                    listeners.start_soon(server.accept, requests)
+                    async with _signals() as signals:
+                        health.ready = True
+                        notifier.ready()
+                        started(Started(url, directory, options.config))
+                        await _obey(signals, broker, namespace, options.config, notifier)
+                    listeners.cancel_scope.cancel()
+                listener.close()
+                log.info("stopping: finishing what is under way")
+                health.ready = False
+                notifier.stopping()
+                server.drain()
+                requests.cancel_scope.deadline = (
+                    trio.current_time() + config.broker.shutdown_grace_s
+                )
+            runtime.cancel_scope.cancel()
+        log.info("stopped")
+    except* (DirectoryInUse, StoreRefused) as refused:
+        raise CannotStart(str(_first(refused)), EXIT_STORE) from None
+    except* StoreUnavailable as gone:
+        raise CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE) from None
+    except* CannotStart as refused:
+        raise _first(refused) from None
+    finally:
+        listener.close()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _read(path: Path | None) -> tuple[Config, list]:  # type: ignore[type-arg]
+    config = load_config(path)
+    namespace = Namespace(config.broker.account, config.broker.region)
+    return config, declared_resources(config, namespace, path)
+
+
+def _refuse_exposure(address: tuple[str, int]) -> None:
+    """Without authentication only this machine may reach the daemon."""
+    host, port = address
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        raise CannotStart(
+            f"Listening on {host} would let anybody on the network use this broker, and no "
+            f"authentication is configured. Listen on 127.0.0.1:{port} and put a proxy that "
+            "authenticates in front of it.",
+            EXIT_CONFIG,
+        )
+
+
+@asynccontextmanager
+async def _signals() -> AsyncIterator[AsyncIterator[int]]:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        yield signals
+
+
+async def _obey(
+    signals: AsyncIterator[int],
+    broker: Broker,
+    namespace: Namespace,
+    path: Path | None,
+    notifier: Notifier,
+) -> None:
+    """Reload on SIGHUP; return on any other signal."""
+    async for number in signals:
+        if number != signal.SIGHUP:
+            return
+        notifier.reloading()
+        await reload(broker, namespace, path)
+        notifier.ready()
+
+
+async def reload(broker: Broker, namespace: Namespace, path: Path | None) -> None:
+    """Take in the resources that the file declares now; an invalid file changes nothing.
+
+    Settings other than resources need a restart.
+    """
+    try:
+        _, resources = _read(path)
+        changed = await declare(broker, namespace, resources)
+    except ConfigError as error:
+        log.error("not reloaded: %s", error)
+    except BrokerError as error:
+        log.error("not reloaded: %s", error.message)
+    else:
+        log.info("reloaded %s: %d resources changed", path or "(no file)", changed)

@@ -1,0 +1,106 @@
+"""/healthz, /readyz and /metrics: whether the daemon lives, serves, and what it has done"""
+
+from collections.abc import Iterable
+
+import trio
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from broker.core.commands import CountMessages, QueueCounts
+from broker.core.errors import BrokerError
+from broker.core.names import Namespace
+from broker.edge.http.message import Request, Response
+from broker.runtime.broker import Broker
+from broker.runtime.metrics import REGISTRY
+from broker.store.seam import submit_one
+
+STORE_PATIENCE_S = 5.0
+
+
+class Health:
+    """Answers for the daemon as a whole. Needs no credentials and changes nothing."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self.ready = False
+
+    async def handle(self, request: Request) -> Response | None:
+        """None if the path isn't one of these."""
+        if request.method not in ("GET", "HEAD"):
+            return None
+        match request.raw_path:
+            case b"/healthz":
+                return _answer(await self.store_answers(), "ok", "the store does not answer")
+            case b"/readyz":
+                return _answer(self.ready, "ready", "not ready")
+            case b"/metrics":
+                return Response(200, await self._metrics(), CONTENT_TYPE_LATEST)
+        return None
+
+    async def store_answers(self) -> bool:
+        """Whether the store process answers in good time."""
+        with trio.move_on_after(STORE_PATIENCE_S):
+            try:
+                await submit_one(self._broker.store, "", CountMessages([]))
+            except BrokerError:
+                return False
+            return True
+        return False
+
+    async def _metrics(self) -> bytes:
+        rows: list[tuple[str, str, QueueCounts]] = []
+        for namespace, resources in self._broker.registry.namespaces.items():
+            names = list(resources.queues)
+            counts = await self._broker.queues.counts(Namespace.parse(namespace), *names)
+            rows.extend((namespace, name, each) for name, each in zip(names, counts, strict=True))
+        now = CollectorRegistry(auto_describe=False)
+        now.register(_Gauges(self._broker, rows))
+        return generate_latest(now) + generate_latest(REGISTRY)
+
+
+class _Gauges(Collector):
+    """What is so now, beside the counters of what has been."""
+
+    def __init__(self, broker: Broker, rows: list[tuple[str, str, QueueCounts]]) -> None:
+        self._broker = broker
+        self._rows = rows
+
+    def collect(self) -> Iterable[Metric]:
+        """Queues by state, ages, the ledger, the store."""
+        labels = ["namespace", "queue"]
+        messages = GaugeMetricFamily(
+            "broker_queue_messages", "Messages in a queue, by state.", labels=[*labels, "state"]
+        )
+        age = GaugeMetricFamily(
+            "broker_queue_oldest_message_age_seconds",
+            "Since the message was sent that is next to be received.",
+            labels=labels,
+        )
+        now_ms = self._broker.now_ms()
+        for namespace, queue, counts in self._rows:
+            for state in ("visible", "in_flight", "delayed"):
+                messages.add_metric([namespace, queue, state], getattr(counts, state))
+            if counts.oldest_sent_at_ms is not None:
+                age.add_metric([namespace, queue], (now_ms - counts.oldest_sent_at_ms) / 1000)
+        yield messages
+        yield age
+        running = GaugeMetricFamily(
+            "broker_function_running", "Executions under way.", labels=["namespace", "function"]
+        )
+        for namespace in self._broker.registry.namespaces:
+            for function, count in self._broker.functions.ledger(namespace).running.items():
+                running.add_metric([namespace, function], count)
+        yield running
+        status = self._broker.store.status
+        for name, text, value in (
+            ("broker_store_used_bytes", "Bytes in live pages.", status.used_bytes),
+            ("broker_store_quota_bytes", "Bytes the store may use.", status.quota_bytes),
+            ("broker_store_full", "1 while publishes are refused.", int(status.full)),
+        ):
+            yield GaugeMetricFamily(name, text, value=value)
+
+
+def _answer(good: bool, yes: str, no: str) -> Response:
+    return Response(200 if good else 503, f"{yes if good else no}\n".encode(), "text/plain")
