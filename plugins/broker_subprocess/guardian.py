@@ -10,6 +10,7 @@ Nothing may run before it is entrusted: see `process_group`, whose children wait
 """
 
 import subprocess
+from contextlib import suppress
 
 import trio
 
@@ -66,10 +67,8 @@ class Guardian:
         async with self._pipe:
             self._groups.discard(group)
             if self._process is not None:
-                try:
+                with suppress(trio.BrokenResourceError):  # a dead guardian has forgotten it already
                     await self._tell(self._process, f"release {group}\n")
-                except trio.BrokenResourceError:
-                    pass  # a dead guardian has forgotten it already
 
     async def aclose(self) -> None:
         """End the guardian, and whatever is still entrusted to it."""

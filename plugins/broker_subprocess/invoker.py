@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import trio
-from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
 
+from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_subprocess import outcome
 from broker_subprocess.environment import function_environment
 from broker_subprocess.guardian import Guardian

@@ -6,8 +6,8 @@ import signal
 from collections.abc import Mapping
 
 import msgspec
-from broker.plugin import Invocation, InvocationResult
 
+from broker.plugin import Invocation, InvocationResult
 from broker_subprocess.environment import PATH
 from broker_subprocess.settings import SubprocessSettings
 

@@ -43,7 +43,7 @@ class ProcessGroup:
     pidfd: int
 
     async def wait_exit(self) -> None:
-        """Wait until the leader has ended. It is left unreaped, so that its number stays its own."""
+        """Wait until the leader has ended. Unreaped, its number stays its own."""
         await trio.lowlevel.wait_readable(self.pidfd)
 
     def kill(self) -> None:

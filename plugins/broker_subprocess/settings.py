@@ -3,6 +3,7 @@
 import os.path
 
 import msgspec
+
 from broker.plugin import Settings, SettingsError
 
 __all__ = ["SubprocessSettings", "parse_settings"]
