@@ -38,6 +38,7 @@ class HttpServer:
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     open_connections: int = 0
+    answering: int = 0
 
     @property
     def url(self) -> str:
@@ -51,6 +52,11 @@ class HttpServer:
     async def wait_disconnected(self) -> None:
         with trio.fail_after(30):
             while self.open_connections:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+
+    async def wait_idle(self) -> None:
+        with trio.fail_after(30):
+            while self.answering:  # noqa: ASYNC110
                 await trio.sleep(0.01)
 
     async def serve(self, stream: trio.SocketStream) -> None:
@@ -87,10 +93,12 @@ class HttpServer:
         if self.handler is None:
             return self.response
         response: Response | None = None
+        self.answering += 1
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_disconnect, stream, nursery.cancel_scope)
             response = await self.handler(request)
             nursery.cancel_scope.cancel()
+        self.answering -= 1
         return response
 
     async def _watch_disconnect(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:

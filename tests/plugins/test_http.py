@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 from conftest import HttpServer, Request, Response
+from trio.testing import MockClock
 
 from broker.plugin import (
     Invocation,
@@ -325,7 +326,7 @@ async def test_a_name_that_cannot_be_looked_up_is_unavailable(failure: Exception
 
 
 async def test_a_name_server_that_does_not_answer_makes_it_unavailable(
-    autojump_clock: trio.testing.MockClock,
+    autojump_clock: MockClock,
 ) -> None:
     async def resolve(host: str) -> Sequence[Address]:
         await trio.sleep_forever()
