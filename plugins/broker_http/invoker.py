@@ -16,7 +16,7 @@ from broker_http.transport import (
     ForbiddenAddress,
     PooledTransport,
     Resolve,
-    resolve,
+    SystemResolver,
 )
 
 __all__ = ["HttpInvoker"]
@@ -30,9 +30,9 @@ class HttpInvoker:
     """Functions behind URLs. Redirects and the daemon's proxy settings are not followed."""
 
     def __init__(
-        self, *, resolve: Resolve = resolve, now_s: Callable[[], float] = time.time
+        self, *, resolve: Resolve | None = None, now_s: Callable[[], float] = time.time
     ) -> None:
-        self._resolve = resolve
+        self._resolve = SystemResolver() if resolve is None else resolve
         self._now_s = now_s
         self._clients: dict[bool, httpx.AsyncClient] = {}  # by `allow_private`
 

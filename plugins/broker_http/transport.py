@@ -9,6 +9,7 @@ own, over httpcore's public connection pool.
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -18,8 +19,9 @@ import trio
 
 from broker_http.address import Address
 
-__all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport", "Resolve", "resolve"]
+__all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport", "Resolve", "SystemResolver"]
 
+LOOKUPS_MAX = 40  # at a time
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
 
 
@@ -27,10 +29,20 @@ class ForbiddenAddress(Exception):
     """A host has no address that may be connected to."""
 
 
-async def resolve(host: str) -> Sequence[Address]:
-    """All addresses of `host`, best first. Raises: OSError."""
-    found = await trio.socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [ip_address(sockaddr[0]) for *_, sockaddr in found]
+class SystemResolver:
+    """Asks the operating system, in threads that nobody else waits for."""
+
+    def __init__(self) -> None:
+        self._limiter = trio.CapacityLimiter(LOOKUPS_MAX)
+
+    async def __call__(self, host: str) -> Sequence[Address]:
+        """All addresses of `host`, best first. Raises: OSError, UnicodeError."""
+        found = await trio.to_thread.run_sync(
+            partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM),
+            limiter=self._limiter,
+            abandon_on_cancel=True,
+        )
+        return [ip_address(sockaddr[0]) for *_, sockaddr in found]
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
@@ -169,4 +181,7 @@ TRANSPORT_ERRORS = (
 
 
 def _as_httpx(error: Exception) -> httpx.TransportError:
-    return httpx.TransportError(str(error) or type(error).__name__)
+    cause: BaseException = error
+    while not str(cause) and cause.__cause__ is not None:
+        cause = cause.__cause__  # trio wraps what TLS has to say in errors without a message
+    return httpx.TransportError(str(cause) or type(cause).__name__)

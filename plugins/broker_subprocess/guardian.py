@@ -9,6 +9,7 @@ then kills the groups that are left, and goes too.
 Nothing may run before it is entrusted: see `process_group`, whose children wait for a first line.
 """
 
+import errno
 import subprocess
 from contextlib import suppress
 
@@ -23,13 +24,16 @@ groups=' '
 while read -r verb group; do
   case $verb in
     entrust) groups="$groups$group " ;;
-    release) groups="${groups%%" $group "*} ${groups##*" $group "}" ;;
+    release)
+      case $groups in
+        *" $group "*) groups="${groups%%" $group "*} ${groups##*" $group "}" ;;
+      esac ;;
   esac
 done
 for group in $groups; do kill -s KILL -- "-$group"; done
 """
 
-CLOSE_S = 5.0
+WAIT_S = 5.0
 
 
 class Guardian:
@@ -41,17 +45,15 @@ class Guardian:
         self._pipe = trio.Lock()
 
     async def entrust(self, group: int) -> None:
-        """Have `group` killed if the daemon ends before it is released. Raises: OSError."""
+        """Have `group` killed if the daemon ends before it is released.
+
+        Raises: OSError if there is no guardian to be had.
+        """
+        self._groups.add(group)
         async with self._pipe:
-            self._groups.add(group)
-            try:
-                if self._process is not None:
-                    await self._tell(self._process, f"entrust {group}\n")
-                    return
-            except trio.BrokenResourceError:
-                await (
-                    self._stop()
-                )  # somebody killed the guardian: the next one learns of all groups
+            if self._process is not None and await self._tell(f"entrust {group}\n"):
+                return
+            # None yet, or somebody has killed or stopped it. The next one learns of all groups.
             self._process = await trio.lowlevel.open_process(
                 ["/bin/sh", "-c", SCRIPT],
                 stdin=subprocess.PIPE,
@@ -60,32 +62,46 @@ class Guardian:
                 start_new_session=True,
             )
             known = "".join(f"entrust {each}\n" for each in sorted(self._groups))
-            await self._tell(self._process, known)
+            if not await self._tell(known):
+                raise BlockingIOError(errno.EAGAIN, "the guardian does not listen")
 
     async def release(self, group: int) -> None:
         """Forget `group`, which has been killed."""
+        self._groups.discard(group)
         async with self._pipe:
-            self._groups.discard(group)
             if self._process is not None:
-                with suppress(trio.BrokenResourceError):  # a dead guardian has forgotten it already
-                    await self._tell(self._process, f"release {group}\n")
+                await self._tell(f"release {group}\n")
 
     async def aclose(self) -> None:
         """End the guardian, and whatever is still entrusted to it."""
-        async with self._pipe:
-            await self._stop()
+        with trio.move_on_after(WAIT_S, shield=True):
+            async with self._pipe:
+                if self._process is not None and self._process.stdin is not None:
+                    await self._process.stdin.aclose()
+                    await self._process.wait()
+                    self._process = None
+        await self._discard()
 
-    async def _tell(self, process: trio.Process, lines: str) -> None:
-        assert process.stdin is not None
-        await process.stdin.send_all(lines.encode())
+    async def _tell(self, lines: str) -> bool:
+        """Whether the guardian was told. If not, it is gone: half told is worse than not at all."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with (
+            trio.move_on_after(WAIT_S, shield=True),
+            suppress(trio.BrokenResourceError),
+        ):
+            await self._process.stdin.send_all(lines.encode())
+            return True
+        await self._discard()
+        return False
 
-    async def _stop(self) -> None:
-        if self._process is None:
+    async def _discard(self) -> None:
+        """End the guardian alone: killed before its pipe is closed, it kills nobody."""
+        process, self._process = self._process, None
+        if process is None:
             return
-        with trio.move_on_after(CLOSE_S, shield=True):
-            assert self._process.stdin is not None
-            await self._process.stdin.aclose()
-            await self._process.wait()
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process = None
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+            if process.stdin is not None:
+                await process.stdin.aclose()

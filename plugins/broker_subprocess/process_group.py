@@ -92,8 +92,9 @@ async def running_group(
             # Nobody has polled the process, so its number cannot have passed to another.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await guardian.release(process.pid)
             await process.wait()
+        with trio.CancelScope(shield=True):  # the guardian has its own deadline
+            await guardian.release(process.pid)
         if pidfd is not None:
             os.close(pidfd)
         with trio.CancelScope(shield=True):  # closing a pipe does not block

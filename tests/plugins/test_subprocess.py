@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import trio
 
 from broker.plugin import Invocation, InvocationResult, SettingsError
 from broker_subprocess import SubprocessInvoker
+from broker_subprocess.guardian import Guardian
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 PATIENCE_S = 30
@@ -304,6 +306,29 @@ async def test_a_killed_guardian_is_replaced(invoker: SubprocessInvoker, tmp_pat
     result = await invoker.invoke(invocation("echo", "1"))
     assert result.payload == b"1"
     assert invoker._guardian._process is not first
+
+
+async def test_a_guardian_forgets_only_what_it_was_told_to_forget() -> None:
+    async with trio.open_nursery() as nursery:
+        groups = [
+            await nursery.start(
+                partial(trio.run_process, ["sleep", "1000"], start_new_session=True, check=False)
+            )
+            for _ in range(4)
+        ]
+        guardian = Guardian()
+        for group in groups[:3]:
+            await guardian.entrust(group.pid)
+        for group in (groups[3], groups[1], groups[1]):
+            await guardian.release(group.pid)
+        await guardian.aclose()
+        with trio.fail_after(PATIENCE_S):
+            assert await groups[0].wait() == -signal.SIGKILL
+            assert await groups[2].wait() == -signal.SIGKILL
+        assert is_running(groups[1].pid)
+        assert is_running(groups[3].pid)
+        groups[1].kill()
+        groups[3].kill()
 
 
 @pytest.mark.parametrize(
