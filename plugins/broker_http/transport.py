@@ -181,7 +181,9 @@ TRANSPORT_ERRORS = (
 
 
 def _as_httpx(error: Exception) -> httpx.TransportError:
-    cause: BaseException = error
-    while not str(cause) and cause.__cause__ is not None:
-        cause = cause.__cause__  # trio wraps what TLS has to say in errors without a message
-    return httpx.TransportError(str(cause) or type(cause).__name__)
+    # What TLS has to say arrives within trio's error without a message, that within httpcore's.
+    reason: BaseException | None = error
+    while reason is not None and not str(reason):
+        within = reason.args[0] if reason.args else None
+        reason = within if isinstance(within, BaseException) else reason.__cause__
+    return httpx.TransportError(str(reason or type(error).__name__))

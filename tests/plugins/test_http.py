@@ -227,6 +227,14 @@ async def test_cancelling_closes_the_connection(
     await http_server.wait_disconnected()
 
 
+async def test_a_target_that_fails_at_tls_is_unavailable_with_the_reason(
+    invoker: HttpInvoker, http_server: HttpServer
+) -> None:
+    settings = {"url": http_server.url.replace("http", "https"), "allow_private": True}
+    with pytest.raises(InvokerUnavailable, match="SSL"):
+        await invoker.invoke(invocation(settings))
+
+
 async def test_messages_show_no_secret(invoker: HttpInvoker) -> None:
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
     port = listener.socket.getsockname()[1]
