@@ -1,0 +1,84 @@
+"""settings of a function on AWS Lambda: which one, where, and with whose credentials"""
+
+import re
+from collections.abc import Mapping
+
+import httpx
+import msgspec
+
+from broker.plugin import Settings, SettingsError
+from broker_lambda.signature import Credentials
+
+__all__ = ["LambdaSettings", "find_credentials", "parse_settings"]
+
+HEADER_TEXT = re.compile(r"[\x21-\x7e]*")  # they are sent within headers
+
+
+class LambdaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The function to invoke. What is not given is the invoked function's own, or AWS's."""
+
+    function_name: str | None = None  # a name or an ARN
+    qualifier: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    session_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"LambdaSettings({self.function_name!r}, ...)"
+
+
+def parse_settings(settings: Settings) -> LambdaSettings:
+    """The settings, checked without asking the network.
+
+    Raises: SettingsError, which shows no value.
+    """
+    try:
+        parsed = msgspec.convert(dict(settings), LambdaSettings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error).replace("`$.", "`")) from None
+    for key in ("function_name", "qualifier", "region", "access_key_id", "secret_access_key"):
+        if getattr(parsed, key) == "":
+            raise SettingsError(f"`{key}` must not be empty")
+    for key in ("region", "access_key_id", "session_token"):
+        value = getattr(parsed, key) or ""
+        if not HEADER_TEXT.fullmatch(value) or ("/" in value and key != "session_token"):
+            raise SettingsError(f"`{key}` has characters it cannot have")
+    if parsed.access_key_id is not None and parsed.secret_access_key is None:
+        raise SettingsError("`secret_access_key` is missing beside `access_key_id`")
+    if parsed.access_key_id is None and parsed.secret_access_key is not None:
+        raise SettingsError("`access_key_id` is missing beside `secret_access_key`")
+    if parsed.access_key_id is None and parsed.session_token is not None:
+        raise SettingsError("`access_key_id` is missing beside `session_token`")
+    if parsed.endpoint_url is not None:
+        _check_endpoint(parsed.endpoint_url)
+    return parsed
+
+
+def find_credentials(
+    settings: LambdaSettings, environment: Mapping[str, str]
+) -> Credentials | None:
+    """The credentials of the settings, else the daemon's own from the standard variables."""
+    if settings.access_key_id is not None and settings.secret_access_key is not None:
+        return Credentials(
+            settings.access_key_id, settings.secret_access_key, settings.session_token
+        )
+    access_key_id = environment.get("AWS_ACCESS_KEY_ID")
+    secret_access_key = environment.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key_id or not secret_access_key:
+        return None
+    return Credentials(
+        access_key_id, secret_access_key, environment.get("AWS_SESSION_TOKEN") or None
+    )
+
+
+def _check_endpoint(endpoint_url: str) -> None:
+    try:
+        url = httpx.URL(endpoint_url)
+    except httpx.InvalidURL:
+        raise SettingsError("`endpoint_url` is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise SettingsError("`endpoint_url` must begin with http:// or https:// and name a host")
+    if url.userinfo or url.query or url.fragment:
+        raise SettingsError("`endpoint_url` must not have credentials, a query or a fragment")

@@ -1,0 +1,5 @@
+"""the subprocess invoker: functions as programs on this host, one process per event"""
+
+from broker_subprocess.invoker import SubprocessInvoker
+
+__all__ = ["SubprocessInvoker"]

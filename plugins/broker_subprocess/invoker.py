@@ -1,0 +1,127 @@
+"""runs one process per event: the event's JSON on stdin, the result's JSON on stdout"""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import trio
+
+from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker_subprocess import outcome
+from broker_subprocess.environment import function_environment
+from broker_subprocess.guardian import Guardian
+from broker_subprocess.process_group import ProcessGroup, running_group
+from broker_subprocess.settings import parse_settings
+
+__all__ = ["SubprocessInvoker"]
+
+LOG_BYTES_MAX = 64 * 1024  # the tail; the process may write more
+CHUNK_BYTES_MAX = 64 * 1024
+DRAIN_S = 1.0  # for what stands in the pipes when the group is dead
+
+HOST_IS_SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+class SubprocessInvoker:
+    """Functions as programs of this host, without containers.
+
+    They run as the daemon's user: a limit of memory and time, not a sandbox.
+    """
+
+    def __init__(self) -> None:
+        self._guardian: Guardian | None = None
+
+    def check_settings(self, settings: Settings, /) -> None:
+        """Refuse anything but a `command` and perhaps a `cwd`. Raises: SettingsError."""
+        parse_settings(settings)
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Stand ready to clean up after a killed daemon."""
+        return self._running()
+
+    async def invoke(self, invocation: Invocation, /) -> InvocationResult:
+        """Run the command to its end, then kill what it left behind.
+
+        Cancelled: its process group is killed and reaped.
+        Raises: InvokerUnavailable if this host is out of processes, memory or files; SettingsError.
+        """
+        assert self._guardian is not None, "invoke() belongs inside running()"
+        settings = parse_settings(invocation.settings)
+        environment = function_environment(invocation)
+        capture = Capture()
+        try:
+            async with running_group(
+                settings.command,
+                cwd=settings.cwd,
+                environment=environment,
+                memory_mb=invocation.memory_mb,
+                guardian=self._guardian,
+            ) as group:
+                await capture.exchange(group, invocation.payload)
+        except OSError as error:
+            if error.errno in HOST_IS_SHORT:
+                raise InvokerUnavailable(f"no process could be started: {error}") from error
+            return outcome.of_failed_start(invocation, error)
+        except ValueError as error:
+            return outcome.of_failed_start(invocation, error)
+        log = bytes(capture.log)
+        if capture.is_oversize:
+            return outcome.of_oversize(log)
+        status = group.process.returncode
+        if status is None:
+            raise InvokerUnavailable(f"process {group.process.pid} was killed but does not end")
+        return outcome.of_exit(
+            invocation, settings, environment, status, bytes(capture.output), log
+        )
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        self._guardian = Guardian()
+        try:
+            yield
+        finally:
+            guardian, self._guardian = self._guardian, None
+            await guardian.aclose()
+
+
+class Capture:
+    """What one process wrote, within bounds."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.log = bytearray()
+        self.is_oversize = False
+
+    async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
+        """Give the process its event and take what it writes, until it has ended."""
+        async with trio.open_nursery() as pipes:
+            pipes.start_soon(self._feed, group, payload)
+            pipes.start_soon(self._take_output, group)
+            pipes.start_soon(self._take_log, group)
+            await group.wait_exit()
+            group.kill()  # the leftovers, which may hold the pipes open
+            pipes.cancel_scope.deadline = trio.current_time() + DRAIN_S
+
+    async def _feed(self, group: ProcessGroup, payload: bytes) -> None:
+        stdin = group.process.stdin
+        assert stdin is not None
+        with suppress(trio.BrokenResourceError):  # a process need not read its event
+            await stdin.send_all(payload)
+        await stdin.aclose()
+
+    async def _take_output(self, group: ProcessGroup) -> None:
+        stdout = group.process.stdout
+        assert stdout is not None
+        while chunk := await stdout.receive_some(CHUNK_BYTES_MAX):
+            if len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
+                self.is_oversize = True
+                group.kill()
+                return
+            self.output += chunk
+
+    async def _take_log(self, group: ProcessGroup) -> None:
+        stderr = group.process.stderr
+        assert stderr is not None
+        while chunk := await stderr.receive_some(CHUNK_BYTES_MAX):
+            self.log += chunk
+            del self.log[:-LOG_BYTES_MAX]

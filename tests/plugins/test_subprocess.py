@@ -1,0 +1,349 @@
+"""The subprocess invoker: what a function's program is given, and what becomes of what it does."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from broker.plugin import Invocation, InvocationResult, SettingsError
+from broker_subprocess import SubprocessInvoker
+from broker_subprocess.guardian import Guardian
+
+PYTHON = [sys.executable, "-I", "-S", "-c"]
+PATIENCE_S = 30
+
+
+@pytest.fixture
+async def invoker() -> AsyncIterator[SubprocessInvoker]:
+    invoker = SubprocessInvoker()
+    async with invoker.running():
+        yield invoker
+
+
+def invocation(*command: str, payload: Any = None, **changes: Any) -> Invocation:
+    return Invocation(
+        **{
+            "request_id": "5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1",
+            "function_name": "orders",
+            "function_arn": "arn:aws:lambda:us-east-1:000000000000:function:orders",
+            "payload": json.dumps(payload).encode(),
+            "timeout_s": 3.0,
+            "deadline_ms": 1_700_000_003_000,
+            "settings": {"command": list(command)},
+            **changes,
+        }
+    )
+
+
+def python(source: str, **changes: Any) -> Invocation:
+    return invocation(*PYTHON, source, **changes)
+
+
+def error_of(result: InvocationResult) -> dict[str, str]:
+    assert result.function_error == "Unhandled"
+    error: dict[str, str] = json.loads(result.payload)
+    return error
+
+
+def is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+async def wait_ended(pid: int) -> None:
+    with trio.fail_after(PATIENCE_S):
+        while is_running(pid):  # noqa: ASYNC110 - it tells nobody
+            await trio.sleep(0.01)
+
+
+async def wait_pid_in(path: Path) -> int:
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            text = path.read_text() if path.exists() else ""  # noqa: ASYNC240 - a few bytes
+            if text.endswith("\n"):
+                return int(text)
+            await trio.sleep(0.01)
+
+
+async def test_stdin_is_the_event_and_stdout_the_result(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(invocation("cat", payload={"a": [1, "ü"]}))
+    assert result == InvocationResult(payload=b'{"a": [1, "\\u00fc"]}')
+
+
+async def test_an_event_larger_than_a_pipe_passes_both_ways(invoker: SubprocessInvoker) -> None:
+    event = "x" * 3_000_000
+    result = await invoker.invoke(invocation("cat", payload=event))
+    assert json.loads(result.payload) == event
+
+
+async def test_no_output_is_null_even_if_the_event_was_not_read(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(invocation("true", payload="x" * 3_000_000))
+    assert result == InvocationResult(payload=b"null")
+
+
+async def test_stderr_is_the_log_of_which_the_tail_is_kept(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(
+        python("import sys; sys.stderr.write('a' * 200_000 + 'end'); print(1)")
+    )
+    assert result.payload == b"1"
+    assert len(result.log) == 64 * 1024
+    assert result.log.endswith(b"aend")
+
+
+async def test_output_that_is_not_json_is_a_function_error(invoker: SubprocessInvoker) -> None:
+    for output in ("oops", "NaN", "{} {}", "[" * 100_000):
+        result = await invoker.invoke(python(f"print({output!r})"))
+        assert error_of(result)["errorType"] == "Runtime.MalformedResponse"
+
+
+async def test_output_over_the_limit_is_a_function_error(invoker: SubprocessInvoker) -> None:
+    limit = 6_291_556
+    source = "import sys; sys.stdout.write('\"' + 'x' * ({} - 2) + '\"')"
+    result = await invoker.invoke(python(source.format(limit)))
+    assert result.function_error is None
+    assert len(result.payload) == limit
+    result = await invoker.invoke(python(source.format(limit + 1)))
+    assert error_of(result) == {
+        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": "Response payload size exceeded maximum allowed payload size "
+        "(6291556 bytes).",
+    }
+
+
+async def test_endless_output_is_cut_off(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(invocation("yes"))
+    assert error_of(result)["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+async def test_a_non_zero_exit_is_a_function_error(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(python("import sys; print('log', file=sys.stderr); sys.exit(3)"))
+    assert error_of(result) == {
+        "errorType": "Runtime.ExitError",
+        "errorMessage": "RequestId: 5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1 "
+        "Error: Runtime exited with error: exit status 3",
+    }
+    assert result.log == b"log\n"
+
+
+async def test_death_by_signal_is_a_function_error(invoker: SubprocessInvoker) -> None:
+    result = await invoker.invoke(invocation("sh", "-c", "kill -KILL $$"))
+    assert error_of(result)["errorMessage"].endswith("Runtime exited with error: signal: killed")
+
+
+async def test_an_error_the_program_reports_itself_is_kept(invoker: SubprocessInvoker) -> None:
+    error = {"errorType": "ValueError", "errorMessage": "no such order", "stackTrace": []}
+    result = await invoker.invoke(python(f"print({json.dumps(error)!r}); raise SystemExit(1)"))
+    assert error_of(result) == error
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "/no/such/program", "/etc/passwd", "/"])
+async def test_a_program_that_cannot_be_started_is_named(
+    invoker: SubprocessInvoker, program: str
+) -> None:
+    error = error_of(await invoker.invoke(invocation(program)))
+    assert error["errorType"] == "Runtime.InvalidEntrypoint"
+    assert program in error["errorMessage"]
+
+
+async def test_exit_status_127_of_a_program_that_is_there_is_its_own(
+    invoker: SubprocessInvoker,
+) -> None:
+    error = error_of(await invoker.invoke(invocation("sh", "-c", "exit 127")))
+    assert error["errorType"] == "Runtime.ExitError"
+
+
+async def test_a_working_directory_that_is_not_there_is_named(invoker: SubprocessInvoker) -> None:
+    settings = {"command": ["pwd"], "cwd": "/no/such/place"}
+    error = error_of(await invoker.invoke(invocation(settings=settings)))
+    assert error["errorType"] == "Runtime.InvalidWorkingDir"
+    assert "/no/such/place" in error["errorMessage"]
+
+
+async def test_the_program_runs_in_its_working_directory(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    script = tmp_path / "run"
+    script.write_text('#!/bin/sh\necho "\\"$(pwd -P)\\""\n')
+    script.chmod(0o755)
+    settings = {"command": ["./run"], "cwd": str(tmp_path)}
+    result = await invoker.invoke(invocation(settings=settings))
+    assert tmp_path.samefile(json.loads(result.payload))  # noqa: ASYNC240
+
+
+async def test_the_environment_is_clean(
+    invoker: SubprocessInvoker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAEMON_SECRET", "x")
+    result = await invoker.invoke(
+        python(
+            "import os, json; print(json.dumps(dict(os.environ)))",
+            handler="app.main",
+            attempt=2,
+            environment={"TABLE": "orders", "AWS_REGION": "not-mine", "TZ": "Europe/Paris"},
+        )
+    )
+    found = json.loads(result.payload)
+    for own_of_shell_or_python in ("PWD", "SHLVL", "_", "LC_CTYPE"):
+        found.pop(own_of_shell_or_python, None)
+    assert found == {
+        "PATH": os.environ["PATH"],
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+        "TZ": "Europe/Paris",
+        "TABLE": "orders",
+        "AWS_LAMBDA_FUNCTION_NAME": "orders",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "_HANDLER": "app.main",
+        "BROKER_REQUEST_ID": "5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1",
+        "BROKER_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:orders",
+        "BROKER_DEADLINE_MS": "1700000003000",
+        "BROKER_ATTEMPT": "2",
+    }
+
+
+@pytest.mark.parametrize("environment", [{"A": "x" * 200_000}, {"A": "\0"}, {"A=B": "1"}])
+async def test_variables_no_process_can_have_are_a_function_error(
+    invoker: SubprocessInvoker, environment: dict[str, str]
+) -> None:
+    result = await invoker.invoke(invocation("true", environment=environment))
+    assert error_of(result)["errorType"] == "Runtime.InvalidEntrypoint"
+
+
+async def test_memory_over_the_limit_is_refused_to_the_program_and_its_children(
+    invoker: SubprocessInvoker,
+) -> None:
+    hungry = "x = bytearray({} << 20); print(len(x))"
+    assert (await invoker.invoke(python(hungry.format(50)))).function_error is None
+    result = await invoker.invoke(python(hungry.format(200)))
+    assert error_of(result)["errorType"] == "Runtime.ExitError"
+    assert b"MemoryError" in result.log
+    child = f"import subprocess; subprocess.run({[*PYTHON, hungry.format(200)]!r})"
+    assert b"MemoryError" in (await invoker.invoke(python(child))).log
+
+
+LEAVES_GRANDCHILD = "sleep 1000 & echo $! > {path}; "
+
+
+async def test_cancelling_kills_the_whole_process_group(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    path = tmp_path / "pid"
+    script = f"trap '' TERM INT HUP; {LEAVES_GRANDCHILD.format(path=path)} wait"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(invoker.invoke, invocation("sh", "-c", script))
+        grandchild = await wait_pid_in(path)
+        assert is_running(grandchild)
+        nursery.cancel_scope.cancel()
+    await wait_ended(grandchild)
+
+
+async def test_leftovers_of_a_program_that_ended_are_killed(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    path = tmp_path / "pid"
+    script = LEAVES_GRANDCHILD.format(path=path) + "echo 1"
+    result = await invoker.invoke(invocation("sh", "-c", script))
+    assert result.payload == b"1"
+    await wait_ended(await wait_pid_in(path))
+
+
+async def test_a_process_that_left_the_group_does_not_hold_up_the_result(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    path = tmp_path / "pid"
+    script = f"setsid sleep 1000 & echo $! > {path}; echo 1"
+    with trio.fail_after(PATIENCE_S):
+        result = await invoker.invoke(invocation("sh", "-c", script))
+    assert result.payload == b"1"
+    escaped = await wait_pid_in(path)
+    if is_running(escaped):
+        os.kill(escaped, signal.SIGKILL)
+
+
+DAEMON = """
+import sys, trio
+from test_subprocess import SubprocessInvoker, invocation
+async def main():
+    invoker = SubprocessInvoker()
+    async with invoker.running():
+        await invoker.invoke(invocation("sh", "-c", sys.argv[1]))
+trio.run(main)
+"""
+
+
+async def test_functions_do_not_outlive_a_killed_daemon(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    script = LEAVES_GRANDCHILD.format(path=path) + "wait"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    daemon = await trio.lowlevel.open_process(
+        [sys.executable, "-c", DAEMON, script], env=environment
+    )
+    grandchild = await wait_pid_in(path)
+    daemon.kill()
+    await daemon.wait()
+    await wait_ended(grandchild)
+
+
+async def test_a_killed_guardian_is_replaced(invoker: SubprocessInvoker, tmp_path: Path) -> None:
+    await invoker.invoke(invocation("true"))
+    assert invoker._guardian is not None
+    first = invoker._guardian._process
+    assert first is not None
+    first.kill()
+    await first.wait()
+    result = await invoker.invoke(invocation("echo", "1"))
+    assert result.payload == b"1"
+    assert invoker._guardian._process is not first
+
+
+async def test_a_guardian_forgets_only_what_it_was_told_to_forget() -> None:
+    async with trio.open_nursery() as nursery:
+        groups = [
+            await nursery.start(
+                partial(trio.run_process, ["sleep", "1000"], start_new_session=True, check=False)
+            )
+            for _ in range(4)
+        ]
+        guardian = Guardian()
+        for group in groups[:3]:
+            await guardian.entrust(group.pid)
+        for group in (groups[3], groups[1], groups[1]):
+            await guardian.release(group.pid)
+        await guardian.aclose()
+        with trio.fail_after(PATIENCE_S):
+            assert await groups[0].wait() == -signal.SIGKILL
+            assert await groups[2].wait() == -signal.SIGKILL
+        assert is_running(groups[1].pid)
+        assert is_running(groups[3].pid)
+        groups[1].kill()
+        groups[3].kill()
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "command"),
+        ({"command": []}, "command"),
+        ({"command": [""]}, "command"),
+        ({"command": "echo 1"}, "command"),
+        ({"command": ["echo", 1]}, "command"),
+        ({"command": ["echo", "\0"]}, "command"),
+        ({"command": ["echo"], "cwd": "here"}, "cwd"),
+        ({"command": ["echo"], "shell": True}, "shell"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_by_key(settings: dict[str, Any], key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        SubprocessInvoker().check_settings(settings)
