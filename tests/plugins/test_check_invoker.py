@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from conftest import HttpServer, Request, Response
+from tests.plugins.conftest import HttpServer, Request, Response
 from trio.testing import MockClock
 
 from broker.plugin import (

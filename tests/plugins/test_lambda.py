@@ -12,7 +12,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 import trio
-from conftest import HttpServer, Request, Response
+from tests.plugins.conftest import HttpServer, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,5 @@
+"""`python -m broker.cli`: the command without its script"""
+
+from broker.cli.main import main
+
+main()
