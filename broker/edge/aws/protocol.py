@@ -5,9 +5,9 @@ import re
 
 import msgspec
 
-from broker.core.errors import BrokerError
+from broker.core.errors import BrokerError, NotSupported
 from broker.edge.aws import query
-from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.service import Call, Service, Wire, check_supported
 from broker.edge.http.message import Response
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ async def answer_json(service: Service, call: Call, action_name: str) -> Respons
             members = action.decode_json(call.request.body or b"{}")
         except msgspec.DecodeError as error:  # a ValidationError is one
             raise _shape_error(error) from None
+        if action.has_refused:
+            check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
         wire = service.wire(error)
@@ -62,6 +64,8 @@ async def answer_query(
             members = query.decode(service, action.request, parameters)
         except msgspec.ValidationError as error:
             raise _shape_error(error) from None
+        if action.has_refused:
+            check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
         return _query_error(service, call, service.wire(error), error.message)
@@ -84,12 +88,10 @@ def _shape_error(error: msgspec.DecodeError) -> BrokerError:
 
 def _unknown_json(service: Service, action: str) -> tuple[Wire, str]:
     if action in service.known_actions:
-        return (
-            Wire(400, "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
-            f"The action {action} is not supported by this broker.",
-        )
+        refusal = NotSupported(f"The action {action} is not supported by this broker.")
+        return service.wire(refusal), refusal.message
     return (
-        Wire(400, "UnknownOperationException", "UnknownOperationException"),
+        Wire(400, "UnknownOperationException"),
         f"The action {action} is not known to this service.",
     )
 

@@ -18,7 +18,6 @@ from broker.core.errors import (
     InvalidBatchEntryId,
     InvalidParameter,
     MessageNotInFlight,
-    NotSupported,
     ReceiptHandleIsInvalid,
     TooManyEntriesInBatch,
 )
@@ -31,16 +30,14 @@ from broker.core.limits import (
 )
 from broker.core.message import Attributes, Message, md5_of_attributes, uuid_text
 from broker.core.resources import Queue
-from broker.edge.aws.service import Call, Members
-from broker.edge.aws.sqs.service import locate_queue, sqs
-from broker.edge.aws.sqs.validation import (
+from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
-    check_body,
-    check_delay,
-    check_size,
     to_attributes,
 )
+from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.sqs.service import locate_queue, sqs
+from broker.edge.aws.sqs.validation import check_body, check_delay, check_size
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -60,7 +57,7 @@ class _NewMessage(Members, kw_only=True):
     message_attributes: dict[str, MessageAttributeValue] | None = None
     message_system_attributes: dict[str, MessageAttributeValue] | None = None
     message_deduplication_id: str | None = None
-    message_group_id: str | None = None
+    message_group_id: Refused = None
 
 
 class SendMessageRequest(_NewMessage, kw_only=True):
@@ -107,8 +104,6 @@ def _to_message(
             f"Value {new.message_deduplication_id} for parameter MessageDeduplicationId is "
             "invalid. Reason: The request include parameter that is not valid for this queue type."
         )
-    if new.message_group_id is not None:
-        raise NotSupported("MessageGroupId is not supported by this broker.")
     attributes = to_attributes(new.message_attributes)
     system = to_attributes_of_system(new.message_system_attributes)
     size = len(body) if body.isascii() else len(body.encode())
@@ -224,7 +219,7 @@ class ReceiveMessageRequest(Members, kw_only=True):
     max_number_of_messages: int = 1
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
-    receive_request_attempt_id: str | None = None
+    receive_request_attempt_id: Refused = None
 
 
 class ReceivedMessage(Members, kw_only=True):
