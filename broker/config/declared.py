@@ -44,7 +44,9 @@ class _Refused(Exception):
         self.key = key
 
 
-def declared_resources(config: Config, namespace: Namespace, path: Path | None) -> list[AnyResource]:
+def declared_resources(
+    config: Config, namespace: Namespace, path: Path | None
+) -> list[AnyResource]:
     """All resources that the file declares. Raises: ConfigError."""
     try:
         return _all(config, namespace, path.parent.absolute() if path else Path.cwd())

@@ -13,8 +13,6 @@ from typing import Any
 
 import msgspec
 
-from broker.core.names import uuid_text
-
 
 class MessageAttribute(msgspec.Struct, frozen=True, array_like=True):
     """One message attribute; exactly one of the two values is there."""
@@ -82,15 +80,15 @@ def message(
     return Message(body, md5, attributes or None, system_attributes or None)
 
 
-def rendered(body: AnyBody, via: Via | None) -> Message:
-    """What the receiver of an entry gets."""
+def rendered(body: AnyBody, via: Via | None, origin: str) -> Message:
+    """What the receiver of an entry gets; `origin` is `http://host` by which it reaches us."""
     if isinstance(body, Message):
         return body
     if via is None or via.form == "raw":
         text = body.message if body.by_protocol is None else _for_protocol(body, "sqs")
         return message(text, body.attributes)
     form = _lambda_record if via.form == "record" else _envelope
-    return message(form(body, via.subscription_arn))
+    return message(form(body, via, origin))
 
 
 def _for_protocol(body: Notification, protocol: str) -> str:
@@ -99,7 +97,7 @@ def _for_protocol(body: Notification, protocol: str) -> str:
     return body.by_protocol.get(protocol, body.by_protocol["default"])
 
 
-def _envelope(body: Notification, subscription_arn: str) -> str:
+def _envelope(body: Notification, via: Via, origin: str) -> str:
     """The JSON document that SNS delivers, members in its order."""
     document: dict[str, Any] = {
         "Type": "Notification",
@@ -110,13 +108,13 @@ def _envelope(body: Notification, subscription_arn: str) -> str:
         document["Subject"] = body.subject
     document["Message"] = _for_protocol(body, "sqs")
     document["Timestamp"] = iso_time(body.timestamp_ms)
-    document["UnsubscribeURL"] = _unsubscribe_url(subscription_arn)
+    document["UnsubscribeURL"] = _unsubscribe_url(via, origin)
     if body.attributes:
         document["MessageAttributes"] = _typed_values(body.attributes)
     return msgspec.json.encode(document).decode()
 
 
-def _lambda_record(body: Notification, subscription_arn: str) -> str:
+def _lambda_record(body: Notification, via: Via, origin: str) -> str:
     """The event that SNS hands to a function."""
     return msgspec.json.encode(
         {
@@ -124,7 +122,7 @@ def _lambda_record(body: Notification, subscription_arn: str) -> str:
                 {
                     "EventSource": "aws:sns",
                     "EventVersion": "1.0",
-                    "EventSubscriptionArn": subscription_arn,
+                    "EventSubscriptionArn": via.subscription_arn,
                     "Sns": {
                         "Type": "Notification",
                         "MessageId": body.message_id,
@@ -132,7 +130,7 @@ def _lambda_record(body: Notification, subscription_arn: str) -> str:
                         "Subject": body.subject,
                         "Message": _for_protocol(body, "lambda"),
                         "Timestamp": iso_time(body.timestamp_ms),
-                        "UnsubscribeUrl": _unsubscribe_url(subscription_arn),
+                        "UnsubscribeUrl": _unsubscribe_url(via, origin),
                         "MessageAttributes": _typed_values(body.attributes or {}),
                     },
                 }
@@ -153,9 +151,8 @@ def _typed_values(attributes: Attributes) -> dict[str, dict[str, str]]:
     }
 
 
-def _unsubscribe_url(subscription_arn: str) -> str:
-    # Relative: which host a receiver reaches the daemon by is not known when a message is rendered.
-    return f"/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
+def _unsubscribe_url(via: Via, origin: str) -> str:
+    return f"{origin}/?Action=Unsubscribe&SubscriptionArn={via.subscription_arn}"
 
 
 def iso_time(at_ms: int) -> str:
@@ -180,20 +177,3 @@ def md5_of_attributes(attributes: Attributes) -> str:
 
 def _counted(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
-
-
-__all__ = [
-    "AnyBody",
-    "Attributes",
-    "Message",
-    "MessageAttribute",
-    "Notification",
-    "Via",
-    "decode",
-    "encode",
-    "iso_time",
-    "md5_of_attributes",
-    "message",
-    "rendered",
-    "uuid_text",
-]

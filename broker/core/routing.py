@@ -11,7 +11,7 @@ from typing import Any
 from broker.core import message
 from broker.core.commands import NewEntry
 from broker.core.message import Message, Notification, Via
-from broker.core.names import Arn, Namespace, function_queue
+from broker.core.names import Arn, Namespace, function_queue, uuid_text
 from broker.core.registry import Resources
 from broker.core.resources import Rule, Subscription, Target
 
@@ -149,4 +149,4 @@ def rule_arn(namespace: Namespace, rule: Rule) -> str:
 
 
 def _uuid(new_id: NewId) -> str:
-    return message.uuid_text(new_id())
+    return uuid_text(new_id())

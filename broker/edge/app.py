@@ -3,8 +3,7 @@
 import re
 
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
-from broker.core.message import uuid_text
-from broker.core.names import ACCOUNT, Namespace
+from broker.core.names import ACCOUNT, Namespace, uuid_text
 from broker.edge.aws import lambda_, query
 from broker.edge.aws.events import events
 from broker.edge.aws.protocol import answer_json, answer_query
@@ -24,12 +23,11 @@ JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
 _UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
 
+
 class App:
     """The handler of every request."""
 
-    def __init__(
-        self, broker: Broker, guard: Guard, health: Health, default: Namespace
-    ) -> None:
+    def __init__(self, broker: Broker, guard: Guard, health: Health, default: Namespace) -> None:
         self._broker = broker
         self._guard = guard
         self._health = health

@@ -37,6 +37,7 @@ class Broker:
         invokers: Mapping[str, Invoker],
         now_ms: Callable[[], int] = wall_ms,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        origin: str = "",
     ) -> None:
         self.store = store
         self.now_ms = now_ms
@@ -49,7 +50,7 @@ class Broker:
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
         self.functions = Functions(
-            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency
+            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
         self._timekeeper = Timekeeper(store)
         self._dispatchers = Dispatchers(
@@ -57,9 +58,7 @@ class Broker:
         )
         store.listener = self._hear
 
-    async def run(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:

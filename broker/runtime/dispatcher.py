@@ -24,9 +24,8 @@ from broker.core.message import (
     encode,
     message,
     rendered,
-    uuid_text,
 )
-from broker.core.names import Arn, Namespace, function_queue
+from broker.core.names import Arn, Namespace, function_queue, uuid_text
 from broker.core.resources import Function
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.functions import Functions
@@ -96,6 +95,9 @@ class Dispatcher:
             if not started:
                 self._functions.release(self._namespace, self._name)
 
+    def _payload(self, received: Received) -> str:
+        return rendered(decode(received.body), received.via, self._functions.origin).body
+
     def _function(self) -> Function:
         try:
             return self._functions.get(self._namespace, self._name)
@@ -112,7 +114,7 @@ class Dispatcher:
             self._functions.release(self._namespace, self._name)
 
     async def _attempt(self, function: Function, received: Received) -> None:
-        payload = rendered(decode(received.body), received.via).body
+        payload = self._payload(received)
         age_s = (self._now_ms() - received.sent_at_ms) / 1000
         if age_s > function.maximum_event_age_s:
             await self._abandon(function, received, "EventAgeExceeded", "0", "")
@@ -161,7 +163,9 @@ class Dispatcher:
             THROTTLES.labels(self._name, "target").inc()
             delay_s = error.retry_after_s if error.retry_after_s is not None else delay_s
         else:
-            log.warning("function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error)
+            log.warning(
+                "function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error
+            )
         await self._hide(received, delay_s * random.uniform(1.0, 1.1), spend=False)
 
     async def _hide(self, received: Received, delay_s: float, *, spend: bool = True) -> None:
@@ -186,7 +190,7 @@ class Dispatcher:
         bodies: list[bytes] = []
         entries: Sequence[NewEntry] = []
         if dead_letter_queue is not None:
-            payload = rendered(decode(received.body), received.via).body
+            payload = self._payload(received)
             cause = _cause(received, code, error or condition)
             bodies = [encode(message(payload, cause))]
             entries = [NewEntry(dead_letter_queue, self._ids.new(), 0)]

@@ -58,9 +58,7 @@ class InvokerHost:
         except SettingsError as error:
             raise InvalidParameter(f"function {function.name}: {error}") from None
 
-    async def run(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
         async with AsyncExitStack() as stack:
             for invoker in self._invokers.values():
@@ -142,7 +140,11 @@ def _report(invocation: Invocation, attempt: Attempt) -> None:
     """Lambda's REPORT line, after what the function itself logged."""
     for line in attempt.result.log.decode("utf-8", "replace").splitlines():
         log.info("[%s] %s", invocation.function_name, line)
-    log.info("[%s] %s", invocation.function_name, report_line(invocation.request_id, invocation.memory_mb, attempt))
+    log.info(
+        "[%s] %s",
+        invocation.function_name,
+        report_line(invocation.request_id, invocation.memory_mb, attempt),
+    )
 
 
 def report_line(request_id: str, memory_mb: int, attempt: Attempt) -> str:

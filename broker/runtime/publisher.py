@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 
 from broker.core.commands import FanOut
-from broker.core.errors import LimitExceeded
-from broker.core.limits import FAN_OUT_TARGETS_MAX
 from broker.core.names import Namespace
 from broker.core.routing import Routed
 from broker.runtime.metrics import UNDELIVERABLE
@@ -25,22 +23,19 @@ class Publisher:
         """Commit all deliveries of one publish, or none.
 
         What can't be delivered is counted and logged, with its source and its target.
-        Raises: StoreFull, LimitExceeded.
+        Raises: StoreFull.
         """
         for source, target in routed.undeliverable:
-            self._undeliverable(source, target)
+            undeliverable(source, target)
         if not routed.entries:
             return
-        if len(routed.entries) > FAN_OUT_TARGETS_MAX:
-            raise LimitExceeded(
-                f"A publish may reach at most {FAN_OUT_TARGETS_MAX} targets; "
-                f"this one would reach {len(routed.entries)}."
-            )
         command = FanOut(routed.bodies, routed.entries)
         homeless: list[int] = await submit_one(self._store, str(namespace), command)
         for index in homeless:
-            self._undeliverable("a publish", routed.entries[index].queue)
+            undeliverable("a publish", routed.entries[index].queue)
 
-    def _undeliverable(self, source: str, target: str) -> None:
-        UNDELIVERABLE.inc()
-        log.warning("%s can't deliver to %s: no such resource", source, target)
+
+def undeliverable(source: str, target: str) -> None:
+    """Count and log a delivery that nothing is there to take."""
+    UNDELIVERABLE.inc()
+    log.warning("%s can't deliver to %s: no such resource", source, target)

@@ -24,9 +24,7 @@ class Registrar:
 
     async def load(self) -> None:
         """Read all resources from the store."""
-        records: list[commands.Record] = await submit_one(
-            self._store, "", commands.ReadRecords()
-        )
+        records: list[commands.Record] = await submit_one(self._store, "", commands.ReadRecords())
         for record in records:
             self.registry.change(
                 record.namespace,

@@ -3,8 +3,8 @@
 import msgspec
 
 from broker.core.errors import InvalidParameter, SubscriptionDoesNotExist, TopicDoesNotExist
-from broker.core.message import Attributes, Notification, uuid_text
-from broker.core.names import Arn, Namespace
+from broker.core.message import Attributes, Notification
+from broker.core.names import Arn, Namespace, uuid_text
 from broker.core.resources import Subscription, Topic
 from broker.core.routing import route_notification
 from broker.runtime.ids import Ids
@@ -84,9 +84,7 @@ class Topics:
         await self._registrar.put(namespace, subscription, expected_version=0)
         return subscription
 
-    async def configure_subscription(
-        self, namespace: Namespace, name: str, *, raw: bool
-    ) -> None:
+    async def configure_subscription(self, namespace: Namespace, name: str, *, raw: bool) -> None:
         """Change how a subscription delivers. Raises: SubscriptionDoesNotExist."""
         subscription = self.subscription(namespace, name)
         changed = msgspec.structs.replace(subscription, raw_message_delivery=raw)

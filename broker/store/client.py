@@ -145,9 +145,7 @@ def _nobody(status: StoreStatus, wakeups: list[Wakeup]) -> None:
 
 
 @asynccontextmanager
-async def open_store(
-    directory: Path, quota_bytes: int = MAP_BYTES
-) -> AsyncIterator[StoreProcess]:
+async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIterator[StoreProcess]:
     """A running store process on the directory; leaving it waits for the last commit.
 
     Raises: StoreRefused, if another daemon has the directory or its format is newer.

@@ -133,7 +133,7 @@ class Engine:
     def _answer(self, outcomes: list[Any], wakeups: list[Wakeup], now_ms: int) -> Committed:
         state = self._state
         due_at_ms = state.due[0][0] if state.due else None
-        if state.reclaim:
+        if state.reclaim or state.expansions:
             due_at_ms = now_ms
         status = StoreStatus(
             now_ms, due_at_ms, self._space.used_bytes, self._space.quota_bytes, self._space.full

@@ -42,6 +42,7 @@ class State:
     queues: dict[tuple[str, str], QueueState] = field(default_factory=dict)
     due: list[tuple[int, str, str]] = field(default_factory=list)  # a heap: time, namespace, name
     reclaim: list[int] = field(default_factory=list)
+    expansions: int = 0  # slices of wide fan-outs that wait
 
     @staticmethod
     def encode_queue(queue: QueueState) -> bytes:
@@ -72,7 +73,8 @@ class State:
         state = cls(txn.get(keys.meta("signing_key")), now_ms, next_id)
         cursor = txn.cursor()
         state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
-        for key, value in list(_all(cursor, keys.QUEUE)):
+        state.expansions = len(_all(cursor, keys.EXPANSION))
+        for key, value in _all(cursor, keys.QUEUE):
             record = _decode_queue(value)
             config_key = keys.record(record.namespace, "queue", record.name)
             version, config = _decode_record(txn.get(config_key))
@@ -98,7 +100,7 @@ class State:
         return state
 
 
-def _all(cursor: lmdb.Cursor, prefix: int) -> "list[tuple[bytes, bytes]]":
+def _all(cursor: lmdb.Cursor, prefix: int) -> list[tuple[bytes, bytes]]:
     found = []
     if cursor.set_range(bytes([prefix])):
         for key, value in cursor.iternext(keys=True, values=True):
@@ -119,9 +121,7 @@ def _find_due(cursor: lmdb.Cursor, queue: QueueState) -> None:
         queue.expires_ms = oldest[1].sent_at_ms + queue.retention_ms
 
 
-def _first_entry(
-    cursor: lmdb.Cursor, queue: QueueState, from_ms: int
-) -> tuple[int, Entry] | None:
+def _first_entry(cursor: lmdb.Cursor, queue: QueueState, from_ms: int) -> tuple[int, Entry] | None:
     if not cursor.set_range(keys.entry(queue.id, from_ms, 0)):
         return None
     key = cursor.key()

@@ -9,12 +9,13 @@ import msgspec
 
 from broker.core.commands import Record
 from broker.core.errors import QueueDoesNotExist, StoreFull
-from broker.core.queue.view import Entry, QueueState
+from broker.core.queue.view import Entry, Expansion, QueueState
 from broker.store import keys
 from broker.store.state import State
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_expansion = msgspec.msgpack.Decoder(Expansion).decode
 _encode = msgspec.msgpack.encode
 _decode_record = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
 
@@ -160,6 +161,24 @@ class TransactionView:
             self._txn.put(key, keys.NUMBER.pack(visible_at_ms))
 
     # Housekeeping
+
+    def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
+        self.wrote = True
+        self._txn.put(keys.expansion(expansion_id), _encode(expansion))
+        self._state.expansions += 1
+
+    def first_expansion(self) -> tuple[int, Expansion] | None:
+        if not self._state.expansions:
+            return None
+        found = self._cursor.set_range(keys.expansion(0))
+        assert found, "an expansion is counted that isn't there"
+        expansion_id = keys.NUMBER.unpack(self._cursor.key()[1:])[0]
+        return expansion_id, _decode_expansion(self._cursor.value())
+
+    def delete_expansion(self, expansion_id: int) -> None:
+        self.wrote = True
+        self._txn.delete(keys.expansion(expansion_id))
+        self._state.expansions -= 1
 
     def reclaim_later(self, queue_id: int) -> None:
         self.wrote = True

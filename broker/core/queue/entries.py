@@ -3,9 +3,7 @@
 from broker.core.queue.view import Entry, QueueState, QueueView
 
 
-def insert(
-    view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]
-) -> None:
+def insert(view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]) -> None:
     """Store entries, given with visible_at_ms and sequence, and count them."""
     view.put_entries(queue.id, items)
     settled_ms = queue.settled_ms

@@ -4,7 +4,7 @@ from itertools import islice, takewhile
 
 import msgspec
 
-from broker.core.commands import ReceiveMessages, Received
+from broker.core.commands import Received, ReceiveMessages
 from broker.core.errors import OverLimit
 from broker.core.limits import IN_FLIGHT_MAX
 from broker.core.names import Namespace
@@ -16,9 +16,7 @@ from broker.core.queue.view import Entry, QueueState, QueueView
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
 
 
-def receive_messages(
-    view: QueueView, namespace: str, command: ReceiveMessages
-) -> list[Received]:
+def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) -> list[Received]:
     """Up to `count` visible messages, oldest visibility first."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from broker.core.commands import NewEntry
 from broker.core.message import Via
 from broker.core.names import Arn
 from broker.core.resources import Queue
@@ -34,6 +35,15 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
     moved: bool = False  # its visibility was changed: a pointer leads from its handle to it
     via: Via | None = None
     dead_letter_source_arn: str | None = None
+
+
+class Expansion(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A slice of a fan-out that is wider than one commit: its bodies are stored, it waits."""
+
+    namespace: str
+    sent_at_ms: int
+    body_ids: list[tuple[int, bool]]  # with whether several entries share the body
+    entries: list[NewEntry]
 
 
 @dataclass(slots=True)
@@ -135,6 +145,15 @@ class QueueView(Protocol):
 
     def put_moved(self, queue_id: int, sequence: int, visible_at_ms: int | None) -> None:
         """Remember where an entry went; None forgets."""
+
+    def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
+        """Remember a slice that is to be expanded."""
+
+    def first_expansion(self) -> tuple[int, Expansion] | None:
+        """The one that waits longest, with its id."""
+
+    def delete_expansion(self, expansion_id: int) -> None:
+        """Forget it."""
 
     def reclaim_later(self, queue_id: int) -> None:
         """Give all that lies under the id to housekeeping."""

@@ -50,9 +50,7 @@ async def answer_json(service: Service, call: Call, action_name: str) -> Respons
     return Response(200, body, content_type, (("x-amzn-RequestId", call.request_id),))
 
 
-async def answer_query(
-    service: Service, call: Call, parameters: dict[str, str]
-) -> Response:
+async def answer_query(service: Service, call: Call, parameters: dict[str, str]) -> Response:
     """Serve the Query protocol."""
     action_name = parameters.get("Action", "")
     action = service.actions.get(action_name)

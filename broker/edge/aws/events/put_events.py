@@ -47,7 +47,11 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
     """Put up to ten events on buses; each is refused or delivered for itself, in order."""
     count = len(request.entries)
     if not 1 <= count <= EVENT_ENTRIES_MAX:
-        bound = "greater than or equal to 1" if count == 0 else f"less than or equal to {EVENT_ENTRIES_MAX}"
+        bound = (
+            "greater than or equal to 1"
+            if count == 0
+            else f"less than or equal to {EVENT_ENTRIES_MAX}"
+        )
         raise InvalidParameter(
             f"1 validation error detected: Value '[{count} entries]' at 'entries' failed to "
             f"satisfy constraint: Member must have length {bound}"

@@ -173,12 +173,6 @@ def _check_batch(topic: Topic, entries: list[PublishBatchRequestEntry]) -> None:
                 f"character: {entry.id}"
             )
     if len({entry.id for entry in entries}) < len(entries):
-        raise BatchEntryIdsNotDistinct(
-            "Two or more batch entries in the request have the same Id."
-        )
+        raise BatchEntryIdsNotDistinct("Two or more batch entries in the request have the same Id.")
     if sum(len(entry.message.encode()) for entry in entries) > topic.maximum_message_size:
-        raise BatchTooLong(
-            "The length of all the messages put together is more than the limit."
-        )
-
-
+        raise BatchTooLong("The length of all the messages put together is more than the limit.")

@@ -28,7 +28,8 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.message import Attributes, Message, md5_of_attributes, uuid_text
+from broker.core.message import Attributes, Message, md5_of_attributes
+from broker.core.names import uuid_text
 from broker.core.resources import Queue
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
@@ -261,7 +262,7 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     system_names = {*request.attribute_names, *request.message_system_attribute_names}
     return ReceiveMessageResponse(
         messages=[
-            _to_received_message(one, system_names, request.message_attribute_names)
+            _to_received_message(call, one, system_names, request.message_attribute_names)
             for one in received
         ]
         or None
@@ -269,9 +270,9 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
 
 
 def _to_received_message(
-    received: Received, system_names: set[str], attribute_names: list[str]
+    call: Call, received: Received, system_names: set[str], attribute_names: list[str]
 ) -> ReceivedMessage:
-    message = messages.rendered(messages.decode(received.body), received.via)
+    message = messages.rendered(messages.decode(received.body), received.via, call.origin)
     attributes = {
         name: value
         for name, value in (message.attributes or {}).items()
