@@ -1,4 +1,4 @@
-"""drains functions' queues: asynchronous invocations under the ledger, with retries and dead letters
+"""drains functions' queues: invocations under the ledger, with retries and dead letters
 
 Each function has a dispatcher of its own, so none waits for another. A dispatcher first waits for
 a message, then for a permit of the ledger, and receives only then: an invocation that finds no room

@@ -5,7 +5,6 @@ cancelled is not answered, but its commands stand.
 """
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from broker.store.frames import (
     frame,
 )
 from broker.store.lock import lock_directory
+from broker.store.seam import Listener
 
 READ_BYTES = 1 << 20
 STOP_S = 30.0  # for the store process to finish its last commit
@@ -44,7 +44,7 @@ class StoreProcess:
 
     def __init__(self, connection: trio.SocketStream) -> None:
         self.status = StoreStatus(0, None, 0, 0, False)
-        self.listener = _nobody
+        self.listener: Listener = _nobody
         self._stream = connection
         self._outgoing: list[bytes] = []
         self._outstanding_bytes = 0
@@ -153,19 +153,7 @@ async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIter
     with lock_directory(directory) as lock_fd:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "broker.store.process",
-                    str(theirs.fileno()),
-                    str(directory),
-                    str(quota_bytes),
-                ],
-                pass_fds=(theirs.fileno(), lock_fd),
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+            process = _start(theirs.fileno(), lock_fd, directory, quota_bytes)
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         try:
             await _wait_ready(stream)
@@ -181,6 +169,17 @@ async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIter
             ours.close()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(_reap, process)
+
+
+def _start(
+    socket_fd: int, lock_fd: int, directory: Path, quota_bytes: int
+) -> "subprocess.Popen[bytes]":
+    arguments = [str(socket_fd), str(directory), str(quota_bytes)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "broker.store.process", *arguments],
+        pass_fds=(socket_fd, lock_fd),
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> None:

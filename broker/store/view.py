@@ -11,7 +11,7 @@ from broker.core.commands import Record
 from broker.core.errors import QueueDoesNotExist, StoreFull
 from broker.core.queue.view import Entry, Expansion, QueueState
 from broker.store import keys
-from broker.store.state import State
+from broker.store.state import State, pairs
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
@@ -117,7 +117,7 @@ class TransactionView:
         if not cursor.set_range(keys.entry(queue_id, from_ms, from_sequence)):
             return
         prefix = keys.entries(queue_id)
-        for key, value in cursor.iternext(keys=True, values=True):
+        for key, value in pairs(cursor):
             if not key.startswith(prefix):
                 return
             _, visible_at_ms, sequence = keys.parse_entry(key)
@@ -212,7 +212,7 @@ class TransactionView:
     def records(self) -> list[Record]:
         found = []
         if self._cursor.set_range(bytes([keys.RECORD])):
-            for key, value in self._cursor.iternext(keys=True, values=True):
+            for key, value in pairs(self._cursor):
                 if key[0] != keys.RECORD:
                     break
                 found.append(Record(*keys.parse_record(key), *_decode_record(value)))

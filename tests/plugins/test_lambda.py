@@ -12,7 +12,6 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 import trio
-from tests.plugins.conftest import HttpServer, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from broker.plugin import (
 from broker_lambda import LambdaInvoker
 from broker_lambda.settings import parse_settings
 from broker_lambda.signature import Credentials, Scope, authorization, signed_headers
+from tests.plugins.conftest import HttpServer, Request, Response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CREDENTIALS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")

@@ -1,4 +1,4 @@
-"""one request for an action: decode its members, call the handler, encode the answer or the error"""
+"""one request for an action: decode its members, call the handler, encode the answer"""
 
 import logging
 import re

@@ -20,7 +20,7 @@ class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
 
 _REFUSED = "refused"
 Refused = Annotated[Any, msgspec.Meta(extra={_REFUSED: True})]
-"""The type of a member that the service has and this broker doesn't: given, it is refused by name."""
+"""A member that the service has and this broker doesn't: given, it is refused by name."""
 
 
 def check_supported(members: msgspec.Struct) -> None:
@@ -45,14 +45,13 @@ def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
         if get_origin(hint) is Annotated:
             if any(_REFUSED in (getattr(m, "extra", None) or {}) for m in hint.__metadata__):
                 found.append((f.name, f.encode_name, True))
-        elif get_origin(hint) is list and _is_struct(get_args(hint)[0]):
-            if _to_check(get_args(hint)[0]):
-                found.append((f.name, f.encode_name, False))
+        elif get_origin(hint) is list and _needs_check(get_args(hint)[0]):
+            found.append((f.name, f.encode_name, False))
     return tuple(found)
 
 
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def _needs_check(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and bool(_to_check(kind))
 
 
 @dataclass(frozen=True, slots=True)
