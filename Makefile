@@ -11,7 +11,7 @@ JAVASCRIPT := tests/wire/javascript
 
 export BROKER_CONFIG BROKER_DATA_DIR
 
-.PHONY: help run test check lint format bench clean
+.PHONY: help run test check lint format map bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -34,6 +34,9 @@ check: lint test ## what CI runs
 format: $(VENV)/dev.stamp ## put the code in shape
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+map: $(VENV)/dev.stamp ## draw the map of modules in README.md and docs/modules.md
+	$(BIN)/python -m tests.module_map
 
 bench: $(VENV)/dev.stamp ## measure this machine: a table, and JSON in bench/results
 	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m bench
