@@ -15,7 +15,7 @@ EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
 ACCOUNT = re.compile(r"[0-9]{12}")
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+REGION = re.compile(r"[a-z0-9-]{1,32}")  # also names that AWS hasn't: people call it "local"
 
 
 @dataclass(frozen=True, slots=True)
