@@ -53,6 +53,8 @@ class Arn:
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn" or not parts[5]:
             return None
+        if not REGION.fullmatch(parts[3]) or not ACCOUNT.fullmatch(parts[4]):
+            return None
         return cls(parts[2], Namespace(parts[4], parts[3]), parts[5])
 
     def __str__(self) -> str:
