@@ -95,11 +95,14 @@ class TransactionView:
 
     # Entries and bodies
 
-    def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
+    def put_entries(self, entries: Iterable[tuple[int, int, int, Entry]]) -> None:
         self.wrote = True
-        put, key = self._txn.put, keys.entry
-        for visible_at_ms, sequence, entry in entries:
-            put(key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+        key = keys.entry
+        items = [
+            (key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+            for queue_id, visible_at_ms, sequence, entry in entries
+        ]
+        self._cursor.putmulti(items)
 
     def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
         value = self._txn.get(keys.entry(queue_id, visible_at_ms, sequence))
@@ -124,9 +127,10 @@ class TransactionView:
             yield visible_at_ms, sequence, _decode_entry(value)
 
     def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
-        put, key = self._txn.put, keys.body
-        for body_id, body in bodies:
-            put(key(body_id), body, append=True)
+        key = keys.body
+        items = [(key(body_id), body) for body_id, body in bodies]
+        _, added = self._cursor.putmulti(items, append=True)
+        assert added == len(items), "a body's id is not the largest"
 
     def get_body(self, body_id: int) -> bytes:
         body = self._txn.get(keys.body(body_id))

@@ -13,6 +13,7 @@ from broker.core.queue.receipt_handle import issue
 from broker.core.queue.settle import expect_expiry, settle
 from broker.core.queue.view import Entry, QueueState, QueueView
 
+Taken = tuple[int, Entry]  # a sequence number, and the entry taken out from under it
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
 
 
@@ -22,12 +23,12 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
     settle(view, queue)
     if queue.in_flight >= IN_FLIGHT_MAX:
         raise OverLimit
-    received: list[Received] = []
+    taken: list[Taken] = []
     set_aside = 0
     # With a timeout of 0 a message stays where it is: go on behind it, not to it again.
     from_ms, from_sequence = 0, 0
-    while len(received) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _visible(view, queue, from_ms, from_sequence, command.count - len(received))
+    while len(taken) < command.count and set_aside < SET_ASIDE_MAX:
+        page = _visible(view, queue, from_ms, from_sequence, command.count - len(taken))
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
@@ -38,8 +39,9 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
             elif _dead_letter(view, queue, visible_at_ms, sequence, entry):
                 set_aside += 1
             else:
-                received.append(_hide(view, queue, visible_at_ms, sequence, entry, command))
-    return received
+                remove(view, queue, visible_at_ms, sequence, entry)
+                taken.append((sequence, entry))
+    return _hide(view, queue, taken, command)
 
 
 def _visible(
@@ -51,40 +53,42 @@ def _visible(
 
 
 def _hide(
-    view: QueueView,
-    queue: QueueState,
-    visible_at_ms: int,
-    sequence: int,
-    entry: Entry,
-    command: ReceiveMessages,
-) -> Received:
+    view: QueueView, queue: QueueState, taken: list[Taken], command: ReceiveMessages
+) -> list[Received]:
+    """Put messages back where their visibility timeout ends; what their receiver gets."""
     now_ms = view.now_ms
     hidden_until_ms = now_ms + command.visibility_timeout_ms
-    receive_count = entry.receive_count + 1
-    first_received_at_ms = entry.first_received_at_ms or now_ms
-    remove(view, queue, visible_at_ms, sequence, entry)
-    hidden = Entry(
-        entry.body_id,
-        entry.message_id,
-        entry.sent_at_ms,
-        receive_count,
-        first_received_at_ms,
-        in_flight=True,
-        shared=entry.shared,
-        via=entry.via,
-        dead_letter_source_arn=entry.dead_letter_source_arn,
-    )
-    insert(view, queue, [(hidden_until_ms, sequence, hidden)])
-    return Received(
-        issue(view, queue, hidden_until_ms, sequence, receive_count, command.nonce),
-        entry.message_id,
-        view.get_body(entry.body_id),
-        entry.sent_at_ms,
-        first_received_at_ms,
-        receive_count,
-        entry.via,
-        entry.dead_letter_source_arn,
-    )
+    hidden: list[tuple[int, int, Entry]] = []
+    received: list[Received] = []
+    for sequence, entry in taken:
+        receive_count = entry.receive_count + 1
+        first_received_at_ms = entry.first_received_at_ms or now_ms
+        again = Entry(
+            entry.body_id,
+            entry.message_id,
+            entry.sent_at_ms,
+            receive_count,
+            first_received_at_ms,
+            in_flight=True,
+            shared=entry.shared,
+            via=entry.via,
+            dead_letter_source_arn=entry.dead_letter_source_arn,
+        )
+        hidden.append((hidden_until_ms, sequence, again))
+        received.append(
+            Received(
+                issue(view, queue, hidden_until_ms, sequence, receive_count, command.nonce),
+                entry.message_id,
+                view.get_body(entry.body_id),
+                entry.sent_at_ms,
+                first_received_at_ms,
+                receive_count,
+                entry.via,
+                entry.dead_letter_source_arn,
+            )
+        )
+    insert(view, queue, hidden)
+    return received
 
 
 def _dead_letter(
