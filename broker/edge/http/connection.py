@@ -191,16 +191,21 @@ class Connection:
         self.busy = True
         try:
             response = await self._handler(request)
+            data, keep_alive = self._encode(request, response)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            response = Response(500, b"internal error\n", "text/plain")
+            log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
+            failure = Response(500, b"internal error\n", "text/plain")
+            data, keep_alive = self._encode(request, failure)
         finally:
             self.busy = False
-        keep_alive = request.keep_alive and not response.close and not self.draining
-        await self._send(
-            response.encode(_date(), keep_alive=keep_alive, head_only=request.method == "HEAD")
-        )
+        await self._send(data)
         return keep_alive
+
+    def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
+        """The bytes of the response, and whether the connection goes on after them."""
+        keep_alive = request.keep_alive and not response.close and not self.draining
+        head_only = request.method == "HEAD"
+        return response.encode(_date(), keep_alive=keep_alive, head_only=head_only), keep_alive
 
     async def _send(self, data: bytes) -> None:
         try:

@@ -1,5 +1,7 @@
 """Requests as they come in: kept alive, pipelined, in pieces, with and without a body."""
 
+from itertools import pairwise
+
 import pytest
 import trio
 import trio.testing
@@ -67,7 +69,7 @@ def test_requests_may_be_split_anywhere(splits: list[int]) -> None:
             client = await running.connect()
             client.stream.setsockopt(6, 1, 1)
             edges = [0, *sorted(splits), len(MIXED)]
-            for start, end in zip(edges, edges[1:], strict=False):
+            for start, end in pairwise(edges):
                 if start != end:
                     await client.send(MIXED[start:end])
                     await trio.testing.wait_all_tasks_blocked()
