@@ -53,7 +53,13 @@ class Connection:
         self._continue = False
         self._in_request = False
         self._in_head = False
-        self._head_bytes = 0
+        self._split_head = False
+        self._dry_bytes = 0
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body = b""
+        self._body_rest = bytearray()
+        self._body_bytes = 0
         self.deadline = math.inf  # on trio's clock; the reaper cancels `scope` after it
         self.scope = trio.CancelScope()
         self.busy = False  # a request is being answered
@@ -63,16 +69,21 @@ class Connection:
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._headers: dict[str, str] = {}
+        self._headers = {}
         self._header_count = 0
-        self._body: list[bytes] = []
         self._body_bytes = 0
         self._in_request = self._in_head = True
+        self._split_head = False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        if self._header_count > HEADERS_MAX:
+            raise _Refused(431, "too many header fields")
+        if not self._in_head:
+            return  # a trailer: it must not pass for a header
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
         headers = self._headers
@@ -81,14 +92,14 @@ class Connection:
                 raise _Refused(400, f"repeated header {key}")
             text = f"{headers[key]},{text}"
         headers[key] = text
-        self._header_count += 1
-        if self._header_count > HEADERS_MAX:
-            raise _Refused(431, "too many header fields")
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
         headers = self._headers
+        if self._split_head:  # in one read it can't be too long
+            size = sum(len(name) + len(value) + 4 for name, value in headers.items())
+            if size + len(self._target) > HEADER_BYTES_MAX:
+                raise _Refused(431, "the header is too long")
         self._method = self._parser.get_method().decode("latin-1")
         if self._parser.get_http_version() == "1.1" and "host" not in headers:
             raise _Refused(400, "missing Host header")
@@ -103,7 +114,13 @@ class Connection:
             self._continue = True
 
     def on_body(self, data: bytes) -> None:
-        self._body.append(data)
+        if self._body_bytes == 0:
+            self._body = data
+        else:
+            if not self._body_rest:
+                self._body_rest += self._body
+            # Not a list: of a body in chunks of a few bytes it would take a hundredfold.
+            self._body_rest += data
         self._body_bytes += len(data)
         if self._body_bytes > self._limit:
             raise _Refused(413, f"the body may have at most {self._limit} bytes")
@@ -112,12 +129,16 @@ class Connection:
         self._in_request = False
         self._continue = False
         body = self._body
+        self._body = b""
+        if self._body_rest:
+            body = bytes(self._body_rest)
+            self._body_rest.clear()
         self._requests.append(
             Request(
                 self._method,
                 self._target,
                 self._headers,
-                body[0] if len(body) == 1 else b"".join(body),
+                body,
                 keep_alive=self._parser.should_keep_alive(),
                 peer=self._peer,
             )
@@ -170,12 +191,18 @@ class Connection:
             self.deadline = now + IDLE_S
 
     def _feed(self, data: bytes) -> None:
+        headers, body_bytes = self._headers, self._body_bytes
         try:
             self._parser.feed_data(data)
-            if self._in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > HEADER_BYTES_MAX:
-                    raise _Refused(431, "the header is too long")
+            if self._in_request:
+                self._split_head = self._in_head
+                # The parser keeps a field until it has all of it, in trailers too.
+                if self._headers is headers and self._body_bytes == body_bytes:
+                    self._dry_bytes += len(data)
+                    if self._dry_bytes > HEADER_BYTES_MAX:
+                        raise _Refused(431, "the header is too long")
+                else:
+                    self._dry_bytes = 0
         except _Refused as refusal:
             self._refusal = refusal
         except httptools.HttpParserUpgrade:
