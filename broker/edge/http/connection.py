@@ -7,6 +7,7 @@ every second, which costs a connection nothing while all goes well.
 
 import logging
 import math
+import re
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,9 @@ READ_BYTES = 1 << 16
 IDLE_S = 75.0  # between requests
 HEAD_S = 15.0  # from a request's first byte to its last header
 PROGRESS_S = 30.0  # between two reads of a body, or two writes of a response
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_END_OF_AUTHORITY = re.compile(rb"[/?#]")
 
 Handler = Callable[[Request], Awaitable[Response]]
 BodyLimit = Callable[[str, bytes, dict[str, str]], int]
@@ -53,6 +57,8 @@ class Connection:
         self._continue = False
         self._in_request = False
         self._in_head = False
+        self._persistent = False
+        self._upgrading = False
         self._split_head = False
         self._dry_bytes = 0
         self._target = b""
@@ -101,14 +107,33 @@ class Connection:
             if size + len(self._target) > HEADER_BYTES_MAX:
                 raise _Refused(431, "the header is too long")
         self._method = self._parser.get_method().decode("latin-1")
-        if self._parser.get_http_version() == "1.1" and "host" not in headers:
-            raise _Refused(400, "missing Host header")
+        if self._method not in METHODS:
+            raise _Refused(501, f"the method {self._method} is not supported")
+        version = self._parser.get_http_version()
+        self._persistent = version == "1.1"
+        if self._persistent:
+            if "host" not in headers:
+                raise _Refused(400, "missing Host header")
+        elif version != "1.0":
+            raise _Refused(505, "this server speaks HTTP/1.1")
+        if self._target[:1] != b"/":
+            self._target = self._origin_form()
+        if "upgrade" in headers and self._parser.should_upgrade():
+            if headers["upgrade"].lower() == "websocket":
+                raise _Refused(501, "no WebSocket is served here")
+            self._upgrading = True
+            return
+        if "transfer-encoding" in headers:
+            if not self._persistent:
+                raise _Refused(400, "Transfer-Encoding in HTTP/1.0")
+            if headers["transfer-encoding"].lower() != "chunked":
+                raise _Refused(501, "the only transfer encoding is chunked")
         self._limit = self._body_limit(self._method, self._target, headers)
         length = headers.get("content-length")
         if length is not None and int(length) > self._limit:
             raise _Refused(413, f"the body may have at most {self._limit} bytes")
         expect = headers.get("expect")
-        if expect is not None:
+        if expect is not None and self._persistent:
             if expect.lower() != "100-continue":
                 raise _Refused(417, "unknown expectation")
             self._continue = True
@@ -126,6 +151,8 @@ class Connection:
             raise _Refused(413, f"the body may have at most {self._limit} bytes")
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return  # what follows the header is still to be read: see `_without_upgrade`
         self._in_request = False
         self._continue = False
         body = self._body
@@ -139,7 +166,8 @@ class Connection:
                 self._target,
                 self._headers,
                 body,
-                keep_alive=self._parser.should_keep_alive(),
+                # HTTP/1.0 clients may keep a connection only by an extension of theirs.
+                keep_alive=self._persistent and self._parser.should_keep_alive(),
                 peer=self._peer,
             )
         )
@@ -193,7 +221,12 @@ class Connection:
     def _feed(self, data: bytes) -> None:
         headers, body_bytes = self._headers, self._body_bytes
         try:
-            self._parser.feed_data(data)
+            while data:
+                try:
+                    self._parser.feed_data(data)
+                    break
+                except httptools.HttpParserUpgrade as upgrade:
+                    data = self._without_upgrade(data[upgrade.args[0] :])
             if self._in_request:
                 self._split_head = self._in_head
                 # The parser keeps a field until it has all of it, in trailers too.
@@ -205,12 +238,36 @@ class Connection:
                     self._dry_bytes = 0
         except _Refused as refusal:
             self._refusal = refusal
-        except httptools.HttpParserUpgrade:
-            self._refusal = _Refused(501, "this protocol can't be upgraded to")
         except httptools.HttpParserError as error:
             # httptools wraps what a callback raised.
             cause = error.__context__
             self._refusal = cause if isinstance(cause, _Refused) else _Refused(400, str(error))
+
+    def _origin_form(self) -> bytes:
+        """The path and query of a target that doesn't begin with a slash."""
+        scheme, separator, rest = self._target.partition(b"://")
+        if separator and scheme.lower() in (b"http", b"https"):
+            end = _END_OF_AUTHORITY.search(rest)
+            authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, b"")
+            # The client names the host twice, and whoever checks it looks at the header.
+            if authority.decode("latin-1").lower() != self._headers.get("host", "").lower():
+                raise _Refused(400, "the target and the Host header name different hosts")
+            return path if path[:1] == b"/" else b"/" + path
+        if self._target == b"*" and self._method == "OPTIONS":
+            return b"*"
+        raise _Refused(400, "the request's target is not a path")
+
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """The request again as one that asks for no upgrade, before the bytes that followed it.
+
+        A server may ignore a wish to upgrade; Java's client has it in every first request. The
+        parser stops at such a request and wouldn't read its body.
+        """
+        self._upgrading = False
+        self._parser = httptools.HttpRequestParser(self)
+        lines = [f"{self._method} {self._target.decode('latin-1')} HTTP/1.1"]
+        lines += (f"{key}: {text}" for key, text in self._headers.items() if key != "upgrade")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + rest
 
     async def _answer(self, request: Request) -> bool:
         """Handle one request; whether the connection goes on."""

@@ -82,6 +82,33 @@ async def test_what_follows_a_request_that_closes_is_not_served() -> None:
         assert len(running.requests) == 1
 
 
+UNSUPPORTED = {
+    "TRACE": (501, b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "CONNECT": (501, b"CONNECT localhost:1 HTTP/1.1\r\n" + HOST + b"\r\n"),
+    "RTSP": (501, b"DESCRIBE / RTSP/1.0\r\n\r\n"),
+    "HTTP/0.9": (505, b"GET /\r\n\r\n"),
+    "HTTP/2 without asking": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "HTTP/2.0": (505, b"GET / HTTP/2.0\r\n" + HOST + b"\r\n"),
+    "compressed body": (501, chunked(b"abc").replace(b": chunked", b": gzip, chunked")),
+    "chunks in HTTP/1.0": (400, chunked(b"abc").replace(b"HTTP/1.1", b"HTTP/1.0")),
+    "WebSocket": (501, get("/", "Connection: Upgrade", "Upgrade: websocket")),
+    "star": (400, get("*")),
+    "authority": (400, get("localhost:80")),
+    "other scheme": (400, get("ftp://localhost/")),
+    "other host": (400, get("http://evil.example/")),
+}
+
+
+@pytest.mark.parametrize("kind", UNSUPPORTED)
+async def test_what_is_not_supported_is_refused_by_name(kind: str) -> None:
+    status, request = UNSUPPORTED[kind]
+    async with serving() as running:
+        client = await running.connect()
+        await client.send(request)
+        assert await refused(client, status) != b""
+        assert running.requests == []
+
+
 # Headers
 
 

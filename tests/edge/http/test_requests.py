@@ -144,3 +144,60 @@ async def test_the_server_says_nothing_before_it_is_asked() -> None:
         await client.stream.send_eof()
         with pytest.raises(Hung):
             await client.answer()
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        ("http://localhost/a?b=c", "/a?b=c"),
+        ("HTTP://LocalHost/a", "/a"),
+        ("http://localhost", "/"),
+        ("http://localhost?b", "/?b"),
+    ],
+)
+async def test_a_target_may_name_the_host(target: str, seen: str) -> None:
+    async with serving() as running:
+        client = await running.connect()
+        assert (await client.request(get(target))).body == f"GET {seen} ".encode()
+
+
+async def test_options_may_ask_about_the_whole_server() -> None:
+    async with serving() as running:
+        client = await running.connect()
+        answer = await client.request(get("*").replace(b"GET", b"OPTIONS"))
+        assert answer.body == b"OPTIONS * "
+
+
+@pytest.mark.parametrize("headers", ["", "Connection: keep-alive\r\n"])
+async def test_an_http_1_0_client_is_answered_and_closed(headers: str) -> None:
+    async with serving() as running:
+        client = await running.connect()
+        answer = await client.request(f"GET /old HTTP/1.0\r\n{headers}\r\n".encode())
+        assert (answer.body, answer.headers["connection"]) == (b"GET /old ", "close")
+        assert await client.rest() == b""
+
+
+async def test_an_http_1_0_client_is_never_told_to_continue() -> None:
+    async with serving() as running:
+        client = await running.connect()
+        request = post(b"body", "Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
+        await client.send(request[:-4])
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await client.request(b"body")).body == b"POST / body"
+
+
+H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAA")
+
+
+async def test_a_wish_to_speak_http_2_is_ignored() -> None:
+    requests = post(b"body", *H2C) + chunked(b"chunk", headers=H2C) + get("/", *H2C) + get("/x")
+    expected = [b"POST / body", b"POST / chunk", b"GET / ", b"GET /x "]
+    async with serving() as running:
+        together = await running.connect()
+        await together.send(requests)
+        assert [(await together.answer()).body for _ in expected] == expected
+        in_pieces = await running.connect()
+        for byte in requests:
+            await in_pieces.send(bytes([byte]))
+            await trio.testing.wait_all_tasks_blocked()
+        assert [(await in_pieces.answer()).body for _ in expected] == expected
