@@ -1,7 +1,7 @@
 """one client connection: bytes to requests, in order, and responses back
 
 The parser runs ahead of the handler: requests that came in one read wait in a queue (pipelining)
-and are answered one after the other. Deadlines are attributes that the server's reaper looks at
+and are answered one after the other, before the next read, which bounds the queue. Deadlines are attributes that the server's reaper looks at
 every second, which costs a connection nothing while all goes well.
 """
 
@@ -17,7 +17,7 @@ from time import time
 import httptools
 import trio
 
-from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX, PIPELINE_MAX
+from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
 from broker.edge.http.message import Request, Response
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,7 @@ class Connection:
     def on_body(self, data: bytes) -> None:
         if self._body_bytes == 0:
             self._body = data
+            self._continue = False  # the client didn't wait
         else:
             if not self._body_rest:
                 self._body_rest += self._body
@@ -171,8 +172,6 @@ class Connection:
                 peer=self._peer,
             )
         )
-        if len(self._requests) > PIPELINE_MAX:
-            raise _Refused(400, "too many pipelined requests")
 
     # The loop
 
@@ -195,6 +194,9 @@ class Connection:
         while not self._requests and self._refusal is None:
             if self.draining and not self._in_request:
                 return False
+            if self._continue:
+                self._continue = False
+                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._set_deadline()
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -204,9 +206,6 @@ class Connection:
             if not data:
                 return False
             self._feed(data)
-            if self._continue:
-                self._continue = False
-                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
 
     def _set_deadline(self) -> None:

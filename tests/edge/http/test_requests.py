@@ -201,3 +201,38 @@ async def test_a_wish_to_speak_http_2_is_ignored() -> None:
             await in_pieces.send(bytes([byte]))
             await trio.testing.wait_all_tasks_blocked()
         assert [(await in_pieces.answer()).body for _ in expected] == expected
+
+
+async def test_as_many_requests_may_be_pipelined_as_a_client_likes() -> None:
+    async with serving() as running:
+        client = await running.connect()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send, get("/x") * 3_000)
+            for _ in range(3_000):
+                assert (await client.answer()).body == b"GET /x "
+
+
+async def test_nobody_is_told_to_continue_before_earlier_requests_are_answered() -> None:
+    go_on = trio.Event()
+
+    async def wait(request: Request) -> Response:
+        if request.method == "GET":
+            await go_on.wait()
+        return Response(200, request.body)
+
+    async with serving(wait) as running:
+        client = await running.connect()
+        await client.send(get() + post(b"body", "Expect: 100-continue")[:-4])
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+        assert [(await client.answer()).status for _ in range(2)] == [200, 100]
+        assert (await client.request(b"body")).body == b"body"
+
+
+async def test_a_client_that_does_not_wait_for_100_is_not_told() -> None:
+    async with serving() as running:
+        client = await running.connect()
+        request = post(b"body", "Expect: 100-continue")
+        await client.send(request[:-2])
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await client.request(request[-2:])).status == 200
