@@ -1,10 +1,12 @@
 """one client connection: bytes to requests, in order, and responses back
 
 The parser runs ahead of the handler: requests that came in one read wait in a queue (pipelining)
-and are answered one after the other, before the next read, which bounds the queue. Deadlines are attributes that the server's reaper looks at
-every second, which costs a connection nothing while all goes well.
+and are answered one after the other, before the next read, which bounds the queue. Deadlines are
+attributes that the server's reaper looks at every second, which costs a connection nothing while
+all goes well.
 """
 
+import contextlib
 import logging
 import math
 import re
@@ -26,6 +28,7 @@ READ_BYTES = 1 << 16
 IDLE_S = 75.0  # between requests
 HEAD_S = 15.0  # from a request's first byte to its last header
 PROGRESS_S = 30.0  # between two reads of a body, or two writes of a response
+LINGER_S = 5.0  # for the client to take in a refusal
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _END_OF_AUTHORITY = re.compile(rb"[/?#]")
@@ -66,10 +69,10 @@ class Connection:
         self._body = b""
         self._body_rest = bytearray()
         self._body_bytes = 0
-        self.deadline = math.inf  # on trio's clock; the reaper cancels `scope` after it
-        self.scope = trio.CancelScope()
-        self.busy = False  # a request is being answered
-        self.draining = False  # the answer under way is the last
+        self.deadline = math.inf  # on trio's clock; the reaper calls `expire` after it
+        self._scope = trio.CancelScope()
+        self._busy = False  # from a request's turn to the last byte of its answer
+        self._draining = False  # the answer under way is the last
 
     # The parser's callbacks
 
@@ -80,6 +83,7 @@ class Connection:
         self._body_bytes = 0
         self._in_request = self._in_head = True
         self._split_head = False
+        self.deadline = math.inf
 
     def on_url(self, url: bytes) -> None:
         self._target += url
@@ -177,22 +181,42 @@ class Connection:
 
     async def serve(self) -> None:
         """Answer requests until the client leaves, asks to close, or breaks the protocol."""
-        with self.scope:
+        with self._scope:
             try:
                 while await self._read_requests():
                     while self._requests:
                         if not await self._answer(self._requests.popleft()):
                             return
                     if self._refusal is not None:
-                        await self._send(self._refusal.response.encode(_date(), keep_alive=False))
+                        await self._refuse(self._refusal)
                         return
-            except (ConnectionError, TimeoutError):
-                return
+            except OSError:
+                return  # the client is gone, or the way to it
+
+    def expire(self) -> None:
+        """The deadline has passed: end, with 408 if that's the answer to half a request."""
+        if self._in_request and not self._busy:
+            late = _Refused(408, "the rest of the request did not come in time")
+            with contextlib.suppress(OSError):
+                self._socket.send(late.response.encode(date_line(), keep_alive=False))
+        self._scope.cancel()
+
+    def drain(self) -> None:
+        """End with the answer to the request that is under way; if none is, now."""
+        self._draining = True
+        if not (self._busy or self._in_request or self._has_input()):
+            self._scope.cancel()
+
+    def _has_input(self) -> bool:
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     async def _read_requests(self) -> bool:
         """Read until there is something to answer; False if the client has left."""
         while not self._requests and self._refusal is None:
-            if self.draining and not self._in_request:
+            if self._draining and not (self._in_request or self._has_input()):
                 return False
             if self._continue:
                 self._continue = False
@@ -271,7 +295,7 @@ class Connection:
     async def _answer(self, request: Request) -> bool:
         """Handle one request; whether the connection goes on."""
         self.deadline = math.inf
-        self.busy = True
+        self._busy = True
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
@@ -279,16 +303,30 @@ class Connection:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
             failure = Response(500, b"internal error\n", "text/plain")
             data, keep_alive = self._encode(request, failure)
-        finally:
-            self.busy = False
         await self._send(data)
+        self._busy = False
         return keep_alive
 
     def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
         """The bytes of the response, and whether the connection goes on after them."""
-        keep_alive = request.keep_alive and not response.close and not self.draining
+        keep_alive = request.keep_alive and not response.close and not self._draining
         head_only = request.method == "HEAD"
-        return response.encode(_date(), keep_alive=keep_alive, head_only=head_only), keep_alive
+        return response.encode(date_line(), keep_alive=keep_alive, head_only=head_only), keep_alive
+
+    async def _refuse(self, refusal: _Refused) -> None:
+        """Answer, and read on a little: closing at once would send a reset after the answer.
+
+        A client that is still sending would see only the reset.
+        """
+        self._in_request = False
+        await self._send(refusal.response.encode(date_line(), keep_alive=False))
+        self._socket.shutdown(socket.SHUT_WR)
+        self.deadline = trio.current_time() + LINGER_S
+        data = b"unread"
+        while data:
+            await trio.lowlevel.wait_readable(self._socket)
+            with contextlib.suppress(BlockingIOError):
+                data = self._socket.recv(READ_BYTES)
 
     async def _send(self, data: bytes) -> None:
         try:
@@ -301,13 +339,15 @@ class Connection:
         while rest:
             self.deadline = trio.current_time() + PROGRESS_S
             await trio.lowlevel.wait_writable(self._socket)
-            rest = rest[self._socket.send(rest) :]
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[self._socket.send(rest) :]
 
 
 _date_cache: tuple[int, str] = (0, "")
 
 
-def _date() -> str:
+def date_line() -> str:
+    """The Date header of this second."""
     global _date_cache
     now_s = int(time())
     if _date_cache[0] != now_s:

@@ -45,7 +45,7 @@ class RawClient:
     async def answer(self, *, head: bool = False) -> Answer:
         """The next response. Raises: Hung."""
         while b"\r\n\r\n" not in self._buffer:
-            await self._more()
+            await self.read_some()
         raw, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         first, *lines = raw.decode("latin-1").split("\r\n")
         version, status, _ = first.split(" ", 2)
@@ -58,7 +58,7 @@ class RawClient:
             headers[name.lower()] = value
         length = 0 if head else int(headers.get("content-length", 0))
         while len(self._buffer) < length:
-            await self._more()
+            await self.read_some()
         body, self._buffer = self._buffer[:length], self._buffer[length:]
         return Answer(int(status), headers, body)
 
@@ -66,14 +66,15 @@ class RawClient:
         """Everything up to the end of the connection."""
         while True:
             try:
-                await self._more()
+                await self.read_some()
             except Hung:
                 data, self._buffer = self._buffer, b""
                 return data
 
-    async def _more(self) -> None:
+    async def read_some(self) -> None:
+        """Take in what has arrived, for a later answer. Raises: Hung."""
         try:
-            data = await self.stream.receive_some(1 << 16)
+            data = await self.stream.receive_some(1 << 20)
         except trio.BrokenResourceError:
             data = b""
         if not data:
@@ -122,11 +123,16 @@ async def serving(
         return await handler(request)
 
     server = Server(listener, handle, lambda *_: BODY_LIMIT, connections_max)
-    async with trio.open_nursery() as nursery, trio.open_nursery() as listening:
+    listening = trio.CancelScope()
+
+    async def accept() -> None:
+        with listening:
+            await server.accept(nursery)
+
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(server.reap)
-        listening.start_soon(server.accept, nursery)
-        port: int = listener.getsockname()[1]
-        yield Running(server, port, listening.cancel_scope, requests)
+        nursery.start_soon(accept)
+        yield Running(server, listener.getsockname()[1], listening, requests)
         nursery.cancel_scope.cancel()
     listener.close()
 
