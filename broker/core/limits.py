@@ -60,4 +60,3 @@ BULK_MESSAGES_MAX = 10_000
 HEADER_BYTES_MAX = 64 * KIB
 HEADERS_MAX = 200
 CONNECTIONS_MAX = 20_000
-PIPELINE_MAX = 64  # requests of one connection that may wait for their turn
