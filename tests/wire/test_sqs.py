@@ -446,6 +446,15 @@ def test_an_attribute_without_value(sqs: Any, queue: str) -> None:
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"X": text("")})
 
 
+@pytest.mark.parametrize("member", ["StringListValues", "BinaryListValues"])
+def test_attribute_lists_are_refused_by_name(sqs: Any, queue: str, member: str) -> None:
+    value = {**text("a"), member: ["b"]}
+    with refused(
+        "AWS.SimpleQueueService.UnsupportedOperation", f"{member} is not supported by this broker."
+    ):
+        sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"X": value})
+
+
 @pytest.mark.parametrize("delay_s", [-1, 901])
 def test_delays_past_the_limit(sqs: Any, queue: str, delay_s: int) -> None:
     with refused(

@@ -45,6 +45,17 @@ _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Send
 
 
+class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
+    """An attribute as it is sent. SQS has names for lists of values and takes none either."""
+
+    query_names: ClassVar = {
+        "StringListValues": "StringListValue",
+        "BinaryListValues": "BinaryListValue",
+    }
+    string_list_values: Refused = None
+    binary_list_values: Refused = None
+
+
 class _NewMessage(Members, kw_only=True):
     """What a single send and a batch entry have in common."""
 
@@ -54,8 +65,8 @@ class _NewMessage(Members, kw_only=True):
     }
     message_body: str
     delay_seconds: int | None = None
-    message_attributes: dict[str, MessageAttributeValue] | None = None
-    message_system_attributes: dict[str, MessageAttributeValue] | None = None
+    message_attributes: dict[str, NewMessageAttributeValue] | None = None
+    message_system_attributes: dict[str, NewMessageAttributeValue] | None = None
     message_deduplication_id: str | None = None
     message_group_id: Refused = None
 
