@@ -541,6 +541,24 @@ def test_batches_that_are_refused_whole(
             send(**ids("a", bad))
 
 
+def test_a_batch_of_1_mib_and_one_byte_more(sqs: Any, queue: str) -> None:
+    half = MIB // 2
+    batch = [{"Id": "a", "MessageBody": "x" * half}, {"Id": "b", "MessageBody": "x" * half}]
+    assert len(sqs.send_message_batch(QueueUrl=queue, Entries=batch)["Successful"]) == 2
+    batch[1]["MessageBody"] += "x"
+    with refused(
+        BATCH + "BatchRequestTooLong",
+        "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
+    ):
+        sqs.send_message_batch(QueueUrl=queue, Entries=batch)
+    batch = [{"Id": "a", "MessageBody": "x" * (MIB + 1)}]
+    with refused(
+        BATCH + "BatchRequestTooLong",
+        "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
+    ):
+        sqs.send_message_batch(QueueUrl=queue, Entries=batch)
+
+
 def test_a_batchs_bad_entries_fail_for_themselves(
     sqs: Any, make_queue: Callable[..., str]
 ) -> None:

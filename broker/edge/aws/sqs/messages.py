@@ -18,6 +18,7 @@ from broker.core.errors import (
     InvalidBatchEntryId,
     InvalidParameter,
     MessageNotInFlight,
+    MessageTooLong,
     ReceiptHandleIsInvalid,
     TooManyEntriesInBatch,
 )
@@ -185,6 +186,8 @@ async def send_message_batch(
         try:
             message, system, size = _to_message(call, queue, entry, in_batch=True)
         except BrokerError as error:
+            if isinstance(error, MessageTooLong):
+                total_bytes += error.details["size_bytes"]
             failed.append(_failed(entry.id, error))
             continue
         total_bytes += size
