@@ -438,6 +438,27 @@ def test_bad_attribute_names(sqs: Any, queue: str, bad: str) -> None:
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={bad: text("v")})
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"DataType": "Strin", "StringValue": "a"},
+        {"DataType": "", "StringValue": "a"},
+        {"DataType": "String.", "StringValue": "a"},
+        {"DataType": "String." + "x" * 250, "StringValue": "a"},
+        {"DataType": "Number", "StringValue": "one"},
+        {"DataType": "Number", "StringValue": "nan"},
+        {"DataType": "Number", "StringValue": "1_0"},
+        {"DataType": "Number", "StringValue": " 1"},
+        {"DataType": "Binary", "StringValue": "a"},
+        {"DataType": "String", "BinaryValue": b"a"},
+        {"DataType": "String", "StringValue": "a", "BinaryValue": b"a"},
+    ],
+)
+def test_bad_attribute_values(sqs: Any, queue: str, value: dict[str, Any]) -> None:
+    with refused("InvalidParameterValue"):
+        sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"X": value})
+
+
 def test_an_attribute_without_value(sqs: Any, queue: str) -> None:
     with refused(
         "InvalidParameterValue",
