@@ -367,6 +367,28 @@ def test_the_trace_header_is_a_system_attribute(sqs: Any, queue: str) -> None:
     assert received["Attributes"] == {"AWSTraceHeader": header["AWSTraceHeader"]["StringValue"]}
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"Other": text("a")},
+        {"AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}},
+        {"AWSTraceHeader": {"DataType": "String"}},
+        {"AWSTraceHeader": text("")},
+    ],
+)
+def test_other_system_attributes_are_refused(
+    sqs: Any, queue: str, attributes: dict[str, Any]
+) -> None:
+    with refused("InvalidParameterValue"):
+        sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=attributes)
+
+
+def test_a_trace_header_of_characters_that_xml_does_not_allow(sqs: Any, queue: str) -> None:
+    header = {"AWSTraceHeader": text("\x01")}
+    with refused("InvalidMessageContents", INVALID_CHARACTERS):
+        sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=header)
+
+
 def test_an_empty_body_is_refused(sqs: Any, queue: str) -> None:
     with refused("MissingParameter", "The request must contain the parameter MessageBody."):
         sqs.send_message(QueueUrl=queue, MessageBody="")

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -128,17 +128,17 @@ def _to_message(
     return messages.message(body, attributes, kept), system, size
 
 
-def to_attributes_of_system(given: dict[str, MessageAttributeValue] | None) -> Attributes:
-    """Raises: InvalidParameter; only AWSTraceHeader is known."""
+def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
+    """The attributes, checked; only AWSTraceHeader is known.
+
+    Raises: InvalidParameter, InvalidMessageContents.
+    """
     if not given:
         return {}
     for name, value in given.items():
         if name != "AWSTraceHeader" or value.data_type != "String":
             raise InvalidParameter(f"Message system attribute name '{name}' is invalid.")
-    return {
-        name: messages.MessageAttribute("String", string_value=value.string_value or "")
-        for name, value in given.items()
-    }
+    return to_attributes(given)
 
 
 class SendMessageBatchRequestEntry(_NewMessage, kw_only=True):
