@@ -216,6 +216,20 @@ RANGES = [
 ]
 
 
+@pytest.mark.parametrize(("attribute_name", "low", "high"), RANGES)
+def test_attributes_at_their_limits_and_one_past(
+    sqs: Any, queue: str, attribute_name: str, low: int, high: int
+) -> None:
+    for good in (low, high):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: str(good)})
+        assert attribute(sqs, queue, attribute_name) == str(good)
+    for bad in (str(low - 1), str(high + 1), "", "x", "1.5", f"{low}_0", f" {high}"):
+        with refused(
+            "InvalidAttributeValue", f"Invalid value for the parameter {attribute_name}."
+        ):
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: bad})
+
+
 def test_policies_are_kept_and_an_empty_one_removes(sqs: Any, queue: str) -> None:
     policy = '{"Version":"2012-10-17","Statement":[]}'
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
@@ -938,6 +952,44 @@ def test_fifo_queues_are_refused(sqs: Any, name: str, queue: str) -> None:
         sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
     with refused("InvalidAttributeName", "Unknown Attribute FifoQueue."):
         sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "false"})
+
+
+def test_attributes_of_fifo_queues_on_a_standard_one(sqs: Any, name: str, queue: str) -> None:
+    for attributes, text in (
+        (
+            {"ContentBasedDeduplication": "true"},
+            "Unknown Attribute ContentBasedDeduplication.",
+        ),
+        (
+            {"DeduplicationScope": "queue"},
+            "You can specify the DeduplicationScope only when FifoQueue is set to true.",
+        ),
+        (
+            {"FifoThroughputLimit": "perQueue"},
+            "You can specify the FifoThroughputLimit only when FifoQueue is set to true.",
+        ),
+    ):
+        with refused("InvalidAttributeName", text):
+            sqs.create_queue(QueueName=name, Attributes=attributes)
+        with refused("InvalidAttributeName", text):
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
+    with refused(
+        "InvalidAttributeValue",
+        "Invalid value for the parameter FifoQueue. "
+        "Reason: Modifying queue type is not supported.",
+    ):
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"FifoQueue": "true"})
+
+
+def test_two_kinds_of_encryption_at_once(sqs: Any, name: str) -> None:
+    with refused(
+        "InvalidAttributeName",
+        "You can use one type of server-side encryption (SSE) at one time. "
+        "You can either enable KMS SSE or SQS SSE.",
+    ):
+        sqs.create_queue(
+            QueueName=name, Attributes={"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "alias/x"}
+        )
 
 
 # Malformed requests
