@@ -24,10 +24,14 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
         raise OverLimit
     received: list[Received] = []
     set_aside = 0
-    # With a timeout of 0 a message stays where it is: go on behind it, not to it again.
+    # With a timeout of 0 a message is visible again at once, behind all others: not twice in one
+    # receive.
+    taken: set[int] = set()
     from_ms, from_sequence = 0, 0
     while len(received) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _visible(view, queue, from_ms, from_sequence, command.count - len(received))
+        page = _visible(
+            view, queue, from_ms, from_sequence, command.count - len(received), taken
+        )
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
@@ -38,16 +42,23 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
             elif _dead_letter(view, queue, visible_at_ms, sequence, entry):
                 set_aside += 1
             else:
+                taken.add(sequence)
                 received.append(_hide(view, queue, visible_at_ms, sequence, entry, command))
     return received
 
 
 def _visible(
-    view: QueueView, queue: QueueState, from_ms: int, from_sequence: int, count: int
+    view: QueueView,
+    queue: QueueState,
+    from_ms: int,
+    from_sequence: int,
+    count: int,
+    taken: set[int],
 ) -> list[tuple[int, int, Entry]]:
     now_ms = view.now_ms
     entries = view.entries(queue.id, from_ms, from_sequence)
-    return list(islice(takewhile(lambda item: item[0] <= now_ms, entries), count))
+    visible = takewhile(lambda item: item[0] <= now_ms, entries)
+    return list(islice((item for item in visible if item[1] not in taken), count))
 
 
 def _hide(
