@@ -1,6 +1,6 @@
 """putting entries into a queue and taking them out, with their bodies and counts"""
 
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
 def insert(view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]) -> None:
@@ -22,6 +22,14 @@ def insert(view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry
     if visible:
         queue.visible += visible
         view.wake(queue)
+        expect_expiry(view, queue)
+
+
+def expect_expiry(view: QueueView, queue: QueueState) -> None:
+    """Have the queue looked at when its first visible message may have become too old."""
+    if queue.expires_ms == NEVER_MS:
+        queue.expires_ms = view.now_ms + queue.retention_ms
+        view.schedule(queue, queue.expires_ms)
 
 
 def remove(

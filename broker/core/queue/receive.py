@@ -10,7 +10,7 @@ from broker.core.limits import IN_FLIGHT_MAX
 from broker.core.names import Namespace
 from broker.core.queue.entries import drop, insert, remove
 from broker.core.queue.receipt_handle import issue
-from broker.core.queue.settle import expect_expiry, settle
+from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, QueueState, QueueView
 
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
@@ -127,5 +127,4 @@ def _dead_letter(
         dead_letter_source_arn=source_arn,
     )
     insert(view, target, [(view.now_ms, view.next_id(), letter)])
-    expect_expiry(view, target)
     return True

@@ -3,7 +3,7 @@
 from broker.core.commands import FanOut, NewEntry, SendMessages
 from broker.core.limits import FAN_OUT_TARGETS_MAX
 from broker.core.queue.entries import insert, release_body
-from broker.core.queue.settle import expect_expiry, settle
+from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, Expansion, QueueView
 
 
@@ -23,7 +23,6 @@ def send_messages(view: QueueView, namespace: str, command: SendMessages) -> Non
         )
     view.put_bodies(bodies)
     insert(view, queue, items)
-    expect_expiry(view, queue)
 
 
 def fan_out(view: QueueView, namespace: str, command: FanOut) -> list[int]:
@@ -101,5 +100,4 @@ def place(
             continue
         settle(view, queue)
         insert(view, queue, [(view.now_ms + new.delay_ms, view.next_id(), entry)])
-        expect_expiry(view, queue)
     return homeless
