@@ -84,10 +84,11 @@ def _hide(
         shared=entry.shared,
         via=entry.via,
         dead_letter_source_arn=entry.dead_letter_source_arn,
+        refunds=entry.refunds,
     )
     insert(view, queue, [(hidden_until_ms, sequence, hidden)])
     return Received(
-        issue(view, queue, hidden_until_ms, sequence, receive_count, command.nonce),
+        issue(view, queue, hidden_until_ms, sequence, hidden.receives, command.nonce),
         entry.message_id,
         view.get_body(entry.body_id),
         entry.sent_at_ms,
