@@ -30,9 +30,7 @@ def issue(
     nonce: bytes,
 ) -> bytes:
     """The handle of a message that is received now."""
-    data = _LAYOUT.pack(
-        _VERSION, queue.id, visible_at_ms, sequence, view.now_ms, receives, nonce
-    )
+    data = _LAYOUT.pack(_VERSION, queue.id, visible_at_ms, sequence, view.now_ms, receives, nonce)
     return data + view.sign(data)
 
 

@@ -29,9 +29,7 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
     taken: set[int] = set()
     from_ms, from_sequence = 0, 0
     while len(received) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _visible(
-            view, queue, from_ms, from_sequence, command.count - len(received), taken
-        )
+        page = _visible(view, queue, from_ms, from_sequence, command.count - len(received), taken)
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
