@@ -56,7 +56,7 @@ class StoreProcess:
 
     async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:
         """See `broker.store.seam.Store`."""
-        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX:
+        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX and not self._gone:
             await self._room.park()
         if self._gone:
             raise StoreUnavailable
@@ -145,9 +145,12 @@ def _nobody(status: StoreStatus, wakeups: list[Wakeup]) -> None:
 
 
 @asynccontextmanager
-async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIterator[StoreProcess]:
+async def open_store(
+    directory: Path, quota_bytes: int = MAP_BYTES, program: str = "broker.store.process"
+) -> AsyncIterator[StoreProcess]:
     """A running store process on the directory; leaving it waits for the last commit.
 
+    `program` is the module that is run as the process; a test may have one of its own.
     Raises: StoreRefused, if another daemon has the directory or its format is newer.
     """
     with lock_directory(directory) as lock_fd:
@@ -157,7 +160,7 @@ async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIter
                 [
                     sys.executable,
                     "-m",
-                    "broker.store.process",
+                    program,
                     str(theirs.fileno()),
                     str(directory),
                     str(quota_bytes),
