@@ -56,7 +56,7 @@ class StoreProcess:
 
     async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:
         """See `broker.store.seam.Store`."""
-        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX:
+        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX and not self._gone:
             await self._room.park()
         if self._gone:
             raise StoreUnavailable
@@ -145,15 +145,18 @@ def _nobody(status: StoreStatus, wakeups: list[Wakeup]) -> None:
 
 
 @asynccontextmanager
-async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIterator[StoreProcess]:
+async def open_store(
+    directory: Path, quota_bytes: int = MAP_BYTES, program: str = "broker.store.process"
+) -> AsyncIterator[StoreProcess]:
     """A running store process on the directory; leaving it waits for the last commit.
 
+    `program` is the module that is run as the process; a test may have one of its own.
     Raises: StoreRefused, if another daemon has the directory or its format is newer.
     """
     with lock_directory(directory) as lock_fd:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = _start(theirs.fileno(), lock_fd, directory, quota_bytes)
+            process = _start(program, theirs.fileno(), lock_fd, directory, quota_bytes)
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         try:
             await _wait_ready(stream)
@@ -172,11 +175,11 @@ async def open_store(directory: Path, quota_bytes: int = MAP_BYTES) -> AsyncIter
 
 
 def _start(
-    socket_fd: int, lock_fd: int, directory: Path, quota_bytes: int
+    program: str, socket_fd: int, lock_fd: int, directory: Path, quota_bytes: int
 ) -> "subprocess.Popen[bytes]":
     arguments = [str(socket_fd), str(directory), str(quota_bytes)]
     return subprocess.Popen(
-        [sys.executable, "-m", "broker.store.process", *arguments],
+        [sys.executable, "-m", program, *arguments],
         pass_fds=(socket_fd, lock_fd),
         stdin=subprocess.DEVNULL,
     )

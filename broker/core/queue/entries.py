@@ -1,6 +1,6 @@
 """putting entries into a queue and taking them out, with their bodies and counts"""
 
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
 def insert(view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]) -> None:
@@ -16,6 +16,7 @@ def count_in(view: QueueView, queue: QueueState, visible_at_ms: int, entry: Entr
     if visible_at_ms <= queue.settled_ms:
         queue.visible += 1
         view.wake(queue)
+        expect_expiry(view, queue)
         return
     if entry.in_flight:
         queue.in_flight += 1
@@ -24,6 +25,13 @@ def count_in(view: QueueView, queue: QueueState, visible_at_ms: int, entry: Entr
     if visible_at_ms < queue.next_due_ms:
         queue.next_due_ms = visible_at_ms
         view.schedule(queue, visible_at_ms)
+
+
+def expect_expiry(view: QueueView, queue: QueueState) -> None:
+    """Have the queue looked at when its first visible message may have become too old."""
+    if queue.expires_ms == NEVER_MS:
+        queue.expires_ms = view.now_ms + queue.retention_ms
+        view.schedule(queue, queue.expires_ms)
 
 
 def remove(

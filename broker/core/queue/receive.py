@@ -10,7 +10,7 @@ from broker.core.limits import IN_FLIGHT_MAX
 from broker.core.names import Namespace
 from broker.core.queue.entries import drop, insert, remove
 from broker.core.queue.receipt_handle import issue
-from broker.core.queue.settle import expect_expiry, settle
+from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, QueueState, QueueView
 
 Taken = tuple[int, Entry]  # a sequence number, and the entry taken out from under it
@@ -25,14 +25,13 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
         raise OverLimit
     taken: list[Taken] = []
     set_aside = 0
-    # With a timeout of 0 a message stays where it is: go on behind it, not to it again.
-    from_ms, from_sequence = 0, 0
+    # All that is looked at is taken out, and what is received is put back only at the end: with a
+    # timeout of 0 it would be found again.
     while len(taken) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _visible(view, queue, from_ms, from_sequence, command.count - len(taken))
+        page = _first_visible(view, queue, command.count - len(taken))
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
-            from_ms, from_sequence = visible_at_ms, sequence + 1
             if entry.sent_at_ms + queue.retention_ms <= view.now_ms:
                 drop(view, queue, visible_at_ms, sequence, entry)
                 set_aside += 1
@@ -44,12 +43,9 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
     return _hide(view, queue, taken, command)
 
 
-def _visible(
-    view: QueueView, queue: QueueState, from_ms: int, from_sequence: int, count: int
-) -> list[tuple[int, int, Entry]]:
+def _first_visible(view: QueueView, queue: QueueState, count: int) -> list[tuple[int, int, Entry]]:
     now_ms = view.now_ms
-    entries = view.entries(queue.id, from_ms, from_sequence)
-    return list(islice(takewhile(lambda item: item[0] <= now_ms, entries), count))
+    return list(islice(takewhile(lambda item: item[0] <= now_ms, view.entries(queue.id, 0)), count))
 
 
 def _hide(
@@ -73,11 +69,12 @@ def _hide(
             shared=entry.shared,
             via=entry.via,
             dead_letter_source_arn=entry.dead_letter_source_arn,
+            refunds=entry.refunds,
         )
         hidden.append((hidden_until_ms, sequence, again))
         received.append(
             Received(
-                issue(view, queue, hidden_until_ms, sequence, receive_count, command.nonce),
+                issue(view, queue, hidden_until_ms, sequence, again.receives, command.nonce),
                 entry.message_id,
                 view.get_body(entry.body_id),
                 entry.sent_at_ms,
@@ -120,5 +117,4 @@ def _dead_letter(
         dead_letter_source_arn=source_arn,
     )
     insert(view, target, [(view.now_ms, view.next_id(), letter)])
-    expect_expiry(view, target)
     return True

@@ -3,7 +3,7 @@
 from broker.core.commands import FanOut, NewEntry, SendMessages
 from broker.core.limits import FAN_OUT_TARGETS_MAX
 from broker.core.queue.entries import count_in, insert, release_body
-from broker.core.queue.settle import expect_expiry, settle
+from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, Expansion, QueueView
 
 
@@ -23,7 +23,6 @@ def send_messages(view: QueueView, namespace: str, command: SendMessages) -> Non
         )
     view.put_bodies(bodies)
     insert(view, queue, items)
-    expect_expiry(view, queue)
 
 
 def fan_out(view: QueueView, namespace: str, command: FanOut) -> list[int]:
@@ -103,7 +102,6 @@ def place(
         settle(view, queue)
         visible_at_ms = view.now_ms + new.delay_ms
         count_in(view, queue, visible_at_ms, entry)
-        expect_expiry(view, queue)
         items.append((queue.id, visible_at_ms, view.next_id(), entry))
     view.put_entries(items)
     return homeless

@@ -1,7 +1,7 @@
 """time passing in a queue: what was hidden becomes visible, what is too old goes"""
 
 from broker.core.limits import RECLAIM_SLICE
-from broker.core.queue.entries import drop
+from broker.core.queue.entries import drop, expect_expiry
 from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
@@ -31,13 +31,6 @@ def settle(view: QueueView, queue: QueueState) -> None:
     if became_visible:
         view.wake(queue)
         expect_expiry(view, queue)
-
-
-def expect_expiry(view: QueueView, queue: QueueState) -> None:
-    """Have the queue looked at when its first visible message may have become too old."""
-    if queue.expires_ms == NEVER_MS:
-        queue.expires_ms = view.now_ms + queue.retention_ms
-        view.schedule(queue, queue.expires_ms)
 
 
 def expire(view: QueueView, queue: QueueState) -> None:

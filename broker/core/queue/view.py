@@ -35,6 +35,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
     moved: bool = False  # its visibility was changed: a pointer leads from its handle to it
     via: Via | None = None
     dead_letter_source_arn: str | None = None
+    refunds: int = 0  # receives that were taken back, and don't count
+
+    @property
+    def receives(self) -> int:
+        """How often it was really received: what tells one receipt from the next."""
+        return self.receive_count + self.refunds
 
 
 class Expansion(msgspec.Struct, frozen=True, array_like=True, tag=1):
