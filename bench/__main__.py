@@ -13,6 +13,11 @@ QUESTIONS = (
     "ceilings",
     "send_message",
     "batches",
+    "bulk",
+    "full_cycle",
+    "fan_out",
+    "backlog",
+    "store_process",
 )
 
 

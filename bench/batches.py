@@ -13,26 +13,21 @@ from bench.settings import Settings
 
 def measure(settings: Settings) -> list[Row]:
     """With 16 and with 64 connections."""
-    rows = []
-    for connections in (16, 64):
-        with running() as daemon:
-            queue_url = daemon.create_queue("orders")
-            request = wire.send_message_batch(daemon.port, queue_url)
-            script = constant(request, 10, expected=b'"MessageId"', times=10)
-            row = Row(
-                f"SendMessageBatch of ten, {connections} connections",
-                "messages/s",
-                accepted=60_000,
-                target=125_000,
-            )
-            port, seconds = daemon.port, settings.seconds
-            rows.append(
-                repeat(
-                    row,
-                    settings.repeats,
-                    lambda port=port, script=script, n=connections: run_load(
-                        port, script, n, seconds
-                    ),
-                )
-            )
-    return rows
+    return [_measure(settings, connections) for connections in (16, 64)]
+
+
+def _measure(settings: Settings, connections: int) -> Row:
+    row = Row(
+        f"SendMessageBatch of ten, {connections} connections",
+        "messages/s",
+        accepted=60_000,
+        target=125_000,
+    )
+    with running() as daemon:
+        request = wire.send_message_batch(daemon.port, daemon.create_queue("orders"))
+        script = constant(request, 10, expected=b'"MessageId"', occurrences=10)
+        return repeat(
+            row,
+            settings.repeats,
+            lambda: run_load(daemon.port, script, connections, settings.seconds),
+        )

@@ -1,9 +1,8 @@
 """a lean load generator: raw sockets, one epoll, requests made in advance
 
 A connection follows a script: a generator that yields a request's bytes and gets the response's
-body back. It says what it has done by adding to `Tally.done`, and how long that took by itself if
-not request by request. Whatever isn't a 200 is an error. Each of `processes` drives its share of
-the connections.
+body back, and says what it has done by adding to `Tally.done`. Whatever isn't a 200 is an error.
+Each of `processes` drives its share of the connections.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,19 +35,38 @@ class Tally:
     errors: int = 0
     latencies_s: list[float] = field(default_factory=list)
 
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Notes how long the block took."""
+        started = time.perf_counter()
+        yield
+        self.latencies_s.append(time.perf_counter() - started)
 
-def constant(request: bytes, counts: int = 1, expected: bytes = b"", times: int = 1) -> MakeScript:
-    """Always the same request, which does `counts` things; `expected` is in each answer, so often."""
+
+def constant(
+    request: bytes, counts: int = 1, expected: bytes = b"", occurrences: int = 1
+) -> MakeScript:
+    """Always the same request, which does `counts` things; what its answer has, and how often."""
 
     def script(tally: Tally) -> Script:
         while True:
-            started = time.perf_counter()
-            answer = yield request
-            tally.latencies_s.append(time.perf_counter() - started)
-            if expected and answer.count(expected) != times:
+            with tally.timed():
+                answer = yield request
+            if expected and answer.count(expected) != occurrences:
                 tally.errors += 1
             else:
                 tally.done += counts
+
+    return script
+
+
+def times(request: bytes, count: int) -> MakeScript:
+    """The same request so often, and then nothing more."""
+
+    def script(tally: Tally) -> Script:
+        for _ in range(count):
+            yield request
+        tally.done += count
 
     return script
 
@@ -145,7 +163,8 @@ def _drive(
         client.socket.sendall(next(client.script))
     begin = time.perf_counter() + warm_up_s
     warm = False
-    while (now := time.perf_counter()) < begin + seconds:
+    running = connections
+    while running and (now := time.perf_counter()) < begin + seconds:
         if not warm and now >= begin:
             warm = True
             tally.done = tally.errors = 0
@@ -164,8 +183,13 @@ def _drive(
                 if not complained:
                     complained = True
                     print(f"error: {error}", flush=True)
-            if body is not None:
+            if body is None:
+                continue
+            try:
                 client.socket.sendall(client.script.send(body))
+            except StopIteration:
+                epoll.unregister(client.socket)
+                running -= 1
     result.send(tally)
     for client in clients.values():
         client.socket.close()
