@@ -64,7 +64,7 @@ class Connection:
     def on_message_begin(self) -> None:
         self._target = b""
         self._headers: dict[str, str] = {}
-        self._header_count = 0
+        self._repeated = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._in_request = self._in_head = True
@@ -73,16 +73,16 @@ class Connection:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        key = _NAMES.get(name) or _lower(name)
         headers = self._headers
+        text = value.decode("latin-1")
         if key in headers:
             if key in ("host", "content-length"):
                 raise _Refused(400, f"repeated header {key}")
             text = f"{headers[key]},{text}"
+            self._repeated += 1
         headers[key] = text
-        self._header_count += 1
-        if self._header_count > HEADERS_MAX:
+        if len(headers) + self._repeated > HEADERS_MAX:
             raise _Refused(431, "too many header fields")
 
     def on_headers_complete(self) -> None:
@@ -90,7 +90,7 @@ class Connection:
         self._head_bytes = 0
         headers = self._headers
         self._method = self._parser.get_method().decode("latin-1")
-        if self._parser.get_http_version() == "1.1" and "host" not in headers:
+        if "host" not in headers and self._parser.get_http_version() == "1.1":
             raise _Refused(400, "missing Host header")
         self._limit = self._body_limit(self._method, self._target, headers)
         length = headers.get("content-length")
@@ -214,6 +214,18 @@ class Connection:
             self.deadline = trio.current_time() + PROGRESS_S
             await trio.lowlevel.wait_writable(self._socket)
             rest = rest[self._socket.send(rest) :]
+
+
+# Names of header fields in lower case, by how clients write them: each has its one way.
+_NAMES: dict[bytes, str] = {}
+_NAMES_MAX = 1_000
+
+
+def _lower(name: bytes) -> str:
+    key = name.decode("latin-1").lower()
+    if len(_NAMES) < _NAMES_MAX and len(name) <= 64:
+        _NAMES[name] = key
+    return key
 
 
 _date_cache: tuple[int, str] = (0, "")

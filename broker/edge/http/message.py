@@ -96,15 +96,16 @@ class Response:
 
     def encode(self, date: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """The bytes to send."""
-        lines = [_STATUS_LINES.get(self.status) or _status_line(self.status), date]
+        head = (_STATUS_LINES.get(self.status) or _status_line(self.status)) + date
         if self.content_type is not None:
-            lines.append(f"Content-Type: {self.content_type}\r\n")
-        lines.extend(f"{name}: {value}\r\n" for name, value in self.headers)
+            head += f"Content-Type: {self.content_type}\r\n"
+        for name, value in self.headers:
+            head += f"{name}: {value}\r\n"
         if self.status != 204:
-            lines.append(f"Content-Length: {len(self.body)}\r\n")
-        lines.append("\r\n" if keep_alive else "Connection: close\r\n\r\n")
-        head = "".join(lines).encode("latin-1", "replace")
-        return head if head_only else head + self.body
+            head += f"Content-Length: {len(self.body)}\r\n"
+        head += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
+        data = head.encode("latin-1", "replace")
+        return data if head_only else data + self.body
 
 
 def _status_line(status: int) -> str:
