@@ -94,9 +94,9 @@ class Connection:
             raise _Refused(431, "too many header fields")
         if not self._in_head:
             return  # a trailer: it must not pass for a header
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        key = _NAMES.get(name) or _lower(name)
         headers = self._headers
+        text = value.decode("latin-1")
         if key in headers:
             if key in ("host", "content-length"):
                 raise _Refused(400, f"repeated header {key}")
@@ -341,6 +341,18 @@ class Connection:
             await trio.lowlevel.wait_writable(self._socket)
             with contextlib.suppress(BlockingIOError):
                 rest = rest[self._socket.send(rest) :]
+
+
+# Names of header fields in lower case, by how clients write them: each has its one way.
+_NAMES: dict[bytes, str] = {}
+_NAMES_MAX = 1_000
+
+
+def _lower(name: bytes) -> str:
+    key = name.decode("latin-1").lower()
+    if len(_NAMES) < _NAMES_MAX and len(name) <= 64:
+        _NAMES[name] = key
+    return key
 
 
 _date_cache: tuple[int, str] = (0, "")
