@@ -110,9 +110,11 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 health.ready = False
                 notifier.stopping()
                 server.drain()
-                requests.cancel_scope.deadline = (
-                    trio.current_time() + config.broker.shutdown_grace_s
-                )
+                broker.dispatchers.stop()
+                deadline = trio.current_time() + config.broker.shutdown_grace_s
+                requests.cancel_scope.deadline = deadline
+            with trio.move_on_at(deadline):
+                await broker.dispatchers.wait_done()
             runtime.cancel_scope.cancel()
         log.info("stopped")
     except* (DirectoryInUse, StoreRefused) as refused:

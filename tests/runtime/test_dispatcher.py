@@ -195,3 +195,42 @@ async def test_a_full_function_does_not_hold_up_another(
         await broker.functions.invoke_async(NS, "g", b"{}")
         await trio.sleep(1)
         assert sorted(i.function_name for i in fake.seen) == ["f", "g"]
+
+
+async def test_a_stopped_dispatcher_finishes_what_it_runs_and_takes_no_more(
+    directory: Path, autojump_clock: object
+) -> None:
+    finish = trio.Event()
+
+    async def work(_: Invocation) -> InvocationResult:
+        await finish.wait()
+        return InvocationResult()
+
+    fake = FakeInvoker(work)
+    slow = function(timeout_s=900.0, reserved_concurrency=1)
+    async with open_broker(directory, [slow], {"fake": fake}) as broker:
+        for _ in range(2):
+            await broker.functions.invoke_async(NS, "f", b"{}")
+        await trio.sleep(1)
+        broker.dispatchers.stop()
+        finish.set()
+        await broker.dispatchers.wait_done()
+        assert len(fake.seen) == 1
+        assert await waiting(broker) == (1, 0, 0)
+
+
+async def test_an_invocation_whose_invoker_is_not_installed_waits_for_it(
+    directory: Path, autojump_clock: object
+) -> None:
+    fake = FakeInvoker(succeed)
+    async with open_broker(directory, [function()], {"fake": fake}) as broker:
+        await broker.functions.invoke_async(NS, "f", b"{}")
+        broker.dispatchers.stop()
+    async with open_broker(directory, [], {}) as broker:
+        await broker.functions.invoke_async(NS, "f", b"{}")
+        await trio.sleep(600)
+    late = FakeInvoker(succeed)
+    async with open_broker(directory, [], {"fake": late}) as broker:
+        await trio.sleep(600)
+        assert late.seen
+        assert {invocation.attempt for invocation in late.seen} == {1}
