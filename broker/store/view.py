@@ -96,9 +96,13 @@ class TransactionView:
 
     def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
         self.wrote = True
-        put, key = self._txn.put, keys.entry
-        for visible_at_ms, sequence, entry in entries:
-            put(key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+        key = keys.entry
+        self._cursor.putmulti(
+            [
+                (key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+                for visible_at_ms, sequence, entry in entries
+            ]
+        )
 
     def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
         value = self._txn.get(keys.entry(queue_id, visible_at_ms, sequence))
@@ -123,9 +127,8 @@ class TransactionView:
             yield visible_at_ms, sequence, _decode_entry(value)
 
     def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
-        put, key = self._txn.put, keys.body
-        for body_id, body in bodies:
-            put(key(body_id), body, append=True)
+        key = keys.body
+        self._cursor.putmulti([(key(body_id), body) for body_id, body in bodies], append=True)
 
     def get_body(self, body_id: int) -> bytes:
         body = self._txn.get(keys.body(body_id))
