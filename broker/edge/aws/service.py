@@ -16,8 +16,7 @@ class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
     """An action's request or response: snake_case here, the service's PascalCase on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request for an action, with what handlers need beside its members."""
 
     broker: Broker
