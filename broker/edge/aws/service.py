@@ -61,8 +61,7 @@ def _item(hint: Any) -> Any:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request for an action, with what handlers need beside its members."""
 
     broker: Broker
