@@ -95,7 +95,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             app = App(broker, guard, health, namespace)
             server = Server(listener, app.handle, body_limit, config.http.connections_max)
             notifier = Notifier(os.environ)
-            runtime.start_soon(server.reap)
+            runtime.start_soon(server.run)
             runtime.start_soon(notifier.keep_alive, health.store_answers)
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:

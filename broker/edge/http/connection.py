@@ -21,6 +21,7 @@ import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
 from broker.edge.http.message import Request, Response
+from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +49,16 @@ class Connection:
     """Serves one accepted socket until either side is done."""
 
     def __init__(
-        self, client: socket.socket, peer: str, handler: Handler, body_limit: BodyLimit
+        self,
+        client: socket.socket,
+        peer: str,
+        handler: Handler,
+        body_limit: BodyLimit,
+        turns: Turns,
     ) -> None:
         self._socket = client
+        self._turns = turns
+        self._line = turns.open_line(client)
         self._peer = peer
         self._handler = handler
         self._body_limit = body_limit
@@ -183,15 +191,20 @@ class Connection:
         """Answer requests until the client leaves, asks to close, or breaks the protocol."""
         with self._scope:
             try:
-                while await self._read_requests():
-                    while self._requests:
-                        if not await self._answer(self._requests.popleft()):
-                            return
-                    if self._refusal is not None:
-                        await self._refuse(self._refusal)
-                        return
+                await self._serve()
+                self._turns.flush()
+                await self._send_rest()
             except OSError:
                 return  # the client is gone, or the way to it
+
+    async def _serve(self) -> None:
+        while await self._read_requests():
+            while self._requests:
+                if not await self._answer(self._requests.popleft()):
+                    return
+            if self._refusal is not None:
+                await self._refuse(self._refusal)
+                return
 
     def expire(self) -> None:
         """The deadline has passed: end, with 408 if that's the answer to half a request."""
@@ -204,7 +217,8 @@ class Connection:
     def drain(self) -> None:
         """End with the answer to the request that is under way; if none is, now."""
         self._draining = True
-        if not (self._busy or self._in_request or self._has_input()):
+        self._turns.flush()
+        if not (self._busy or self._in_request or self._line.unsent or self._has_input()):
             self._scope.cancel()
 
     def _has_input(self) -> bool:
@@ -220,15 +234,19 @@ class Connection:
                 return False
             if self._continue:
                 self._continue = False
-                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._set_deadline()
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._line.wait_readable()
+            if self._line.unsent:
+                await self._send_rest()
             try:
                 data = self._socket.recv(READ_BYTES)
             except BlockingIOError:
                 continue
             if not data:
                 return False
+            if len(data) == READ_BYTES:
+                self._line.readable = True  # a shorter read has emptied the socket
             self._feed(data)
         return True
 
@@ -303,7 +321,7 @@ class Connection:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
             failure = Response(500, b"internal error\n", "text/plain")
             data, keep_alive = self._encode(request, failure)
-        await self._send(data)
+        self._line.send(data)
         self._busy = False
         return keep_alive
 
@@ -319,28 +337,28 @@ class Connection:
         A client that is still sending would see only the reset.
         """
         self._in_request = False
-        await self._send(refusal.response.encode(date_line(), keep_alive=False))
+        self._line.send(refusal.response.encode(date_line(), keep_alive=False))
+        self._turns.flush()
+        await self._send_rest()
         self._socket.shutdown(socket.SHUT_WR)
         self.deadline = trio.current_time() + LINGER_S
         data = b"unread"
         while data:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._line.wait_readable()
             with contextlib.suppress(BlockingIOError):
                 data = self._socket.recv(READ_BYTES)
+                self._line.readable = True
 
-    async def _send(self, data: bytes) -> None:
-        try:
-            sent = self._socket.send(data)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(data):
-            return
-        rest = memoryview(data)[sent:]
-        while rest:
+    async def _send_rest(self) -> None:
+        """Send what the client was not ready for, at its own pace."""
+        line = self._line
+        while line.unsent:
+            if line.failed:
+                raise BrokenPipeError
             self.deadline = trio.current_time() + PROGRESS_S
             await trio.lowlevel.wait_writable(self._socket)
-            with contextlib.suppress(BlockingIOError):
-                rest = rest[self._socket.send(rest) :]
+            data, line.unsent = line.unsent, b""
+            line.transmit(data)
 
 
 # Names of header fields in lower case, by how clients write them: each has its one way.
