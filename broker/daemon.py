@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,10 +20,10 @@ from broker.edge.app import App, body_limit
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.server import Server, listen
-from broker.runtime.notify import Notifier
 from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
 from broker.runtime.invokers import load_invokers
+from broker.runtime.notify import Notifier
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
 from broker.store.lock import DirectoryInUse
@@ -30,6 +31,8 @@ from broker.store.lock import DirectoryInUse
 log = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
+
+FILES_RESERVED = 256  # open files kept for the store, functions and outgoing connections
 
 
 class CannotStart(Exception):
@@ -88,7 +91,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             health = Health(broker)
             guard = Guard(config.http.allowed_origins, config.http.allowed_hosts)
             app = App(broker, guard, health, namespace)
-            server = Server(listener, app.handle, body_limit, config.http.connections_max)
+            connections_max = _room_for(config.http.connections_max)
+            server = Server(listener, app.handle, body_limit, connections_max)
             notifier = Notifier(os.environ)
             runtime.start_soon(server.reap)
             runtime.start_soon(notifier.keep_alive, health.store_answers)
@@ -150,6 +154,21 @@ def _refuse_exposure(address: tuple[str, int]) -> None:
             "authenticates in front of it.",
             EXIT_CONFIG,
         )
+
+
+def _room_for(connections: int) -> int:
+    """Raise the limit of open files as far as it goes; how many connections fit below it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_RESERVED
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    room = max(soft - FILES_RESERVED, soft // 2)
+    if room < connections:
+        log.warning("only %d connections fit below the limit of %d open files", room, soft)
+    return min(connections, room)
 
 
 @asynccontextmanager
