@@ -5,17 +5,20 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import outcome
 import trio
 
 from broker.config import Config, ConfigError, data_directory, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.core.errors import BrokerError, StoreUnavailable
 from broker.core.names import Namespace
+from broker.core.resources import AnyResource
 from broker.edge.app import App, body_limit
 from broker.edge.guard import Guard
 from broker.edge.health import Health
@@ -29,6 +32,8 @@ from broker.store.engine import MAP_BYTES
 from broker.store.lock import DirectoryInUse
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
 
@@ -70,7 +75,6 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     except ConfigError as error:
         raise CannotStart(str(error), EXIT_CONFIG) from None
     _refuse_exposure(address)
-    invokers = load_invokers()
     try:
         listener = listen(*address)
     except OSError as error:
@@ -80,7 +84,12 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     try:
         # Nested by lifetime: the store outlives the broker, which outlives requests, which
         # outlive the listener.
-        async with open_store(directory, quota_bytes) as store, trio.open_nursery() as runtime:
+        async with (
+            _loading(load_invokers) as loaded,
+            open_store(directory, quota_bytes) as store,
+            trio.open_nursery() as runtime,
+        ):
+            invokers = await loaded()
             broker = Broker(store, invokers, account_concurrency=config.functions.concurrency)
             await runtime.start(broker.run)
             namespace = Namespace(config.broker.account, config.broker.region)
@@ -127,6 +136,28 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         listener.close()
 
 
+@asynccontextmanager
+async def _loading(load: Callable[[], T]) -> AsyncIterator[Callable[[], Awaitable[T]]]:
+    """Load while the store process starts, which takes as long; call what it yields for the result.
+
+    In a thread: the event loop is idle then anyway.
+    """
+    done = trio.Event()
+    results: list[outcome.Outcome[T]] = []
+
+    async def run() -> None:
+        results.append(await trio.to_thread.run_sync(outcome.capture, load))
+        done.set()
+
+    async def wait() -> T:
+        await done.wait()
+        return results[0].unwrap()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        yield wait
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
@@ -134,7 +165,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return error
 
 
-def _read(path: Path | None) -> tuple[Config, list]:  # type: ignore[type-arg]
+def _read(path: Path | None) -> tuple[Config, list[AnyResource]]:
     config = load_config(path)
     namespace = Namespace(config.broker.account, config.broker.region)
     return config, declared_resources(config, namespace, path)

@@ -297,15 +297,21 @@ def test_the_watchdog_is_told_only_while_the_store_answers(
     os.kill(store, signal.SIGSTOP)
     try:
         # One may have been on its way; then there is silence for several intervals.
-        notifications.settimeout(2.0)
-        with pytest.raises(TimeoutError):
-            for _ in range(3):
-                notifications.recv(4_096)
+        notifications.settimeout(1.0)
+        heard = [_receive(notifications) for _ in range(3)]
+        assert heard[-1] is None
     finally:
         os.kill(store, signal.SIGCONT)
     notifications.settimeout(PATIENCE_S)
     assert notifications.recv(4_096) == b"WATCHDOG=1"
     assert daemon.stop() == 0
+
+
+def _receive(receiver: socket.socket) -> bytes | None:
+    try:
+        return receiver.recv(4_096)
+    except TimeoutError:
+        return None
 
 
 def test_a_watchdog_of_another_process_is_left_alone(
