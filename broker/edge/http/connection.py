@@ -20,7 +20,7 @@ import httptools
 import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
-from broker.edge.http.message import Request, Response
+from broker.edge.http.message import MalformedTarget, Request, Response
 from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -317,6 +317,9 @@ class Connection:
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
+        except MalformedTarget as malformed:
+            refusal = Response(400, f"{malformed}\n".encode(), "text/plain")
+            data, keep_alive = self._encode(request, refusal)
         except Exception:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
             failure = Response(500, b"internal error\n", "text/plain")
