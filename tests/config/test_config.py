@@ -184,7 +184,7 @@ MISTAKES = {
     "a quota of nothing": ("[store]\nquota_mb = 0\n", "2: store.quota_mb: "),
     "no concurrency": ("[functions]\nconcurrency = 0\n", "2: functions.concurrency: "),
     "a short account": ('[broker]\naccount = "1"\n', "2: broker.account: "),
-    "no region": ('[broker]\nregion = "here"\n', "2: broker.region: "),
+    "no region": ('[broker]\nregion = "not here"\n', "2: broker.region: "),
     "an origin with a path": (
         '[http]\nallowed_origins = ["https://a.example/b"]\n',
         "2: http.allowed_origins[0]: ",
