@@ -86,6 +86,7 @@ class Engine:
             return self._commit(batch, now_ms)
         except _Unapplied as unapplied:
             self._state = self._load()
+            self._state.now_ms = now_ms  # what others were told the time was, none is told again
             if len(batch) == 1:
                 return self._answer([unapplied.answer], [], now_ms)
             log.warning("applying a batch of %d one by one: %r", len(batch), unapplied.answer)
@@ -174,9 +175,9 @@ def _outcome(view: TransactionView, namespace: str, command: commands.AnyCommand
         return APPLY[type(command)](view, namespace, command)
     except BrokerError as refusal:
         return refusal
-    except lmdb.Error:
-        raise
     except Exception as bug:
+        if isinstance(bug, lmdb.Error) and not isinstance(bug, lmdb.BadValsizeError):
+            raise  # the disk's affair, not the command's
         log.exception("a %s failed", type(command).__name__, extra={"command": repr(command)})
         raise _Unapplied(StoreFailed(f"{type(bug).__name__}: {bug}")) from bug
 
