@@ -56,7 +56,7 @@ class Via(msgspec.Struct, frozen=True, array_like=True):
     form: str  # "raw", "envelope" (the SNS document) or "record" (Lambda's event)
 
 
-_decoder = msgspec.msgpack.Decoder(AnyBody)
+_decoder: msgspec.msgpack.Decoder[AnyBody] = msgspec.msgpack.Decoder(AnyBody)
 _encoder = msgspec.msgpack.Encoder()
 
 

@@ -106,7 +106,7 @@ def _to_subscriptions(
         if subscription.protocol == "lambda":
             name = function_name(arn.resource)
             known = name in resources.functions
-            queue, form = function_queue(name), "record"
+            queue, form = str(function_queue(name)), "record"
         else:
             known = name in resources.queues
             queue, form = name, "raw" if subscription.raw_message_delivery else "envelope"

@@ -3,7 +3,7 @@
 import re
 
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
-from broker.core.names import ACCOUNT, Namespace, uuid_text
+from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
 from broker.edge.aws import lambda_, query
 from broker.edge.aws.events import events
 from broker.edge.aws.protocol import answer_json, answer_query
@@ -78,7 +78,8 @@ class App:
         namespace = self._namespaces.get((key, region))
         if namespace is None:
             account = key if ACCOUNT.fullmatch(key) else self._default.account
-            namespace = Namespace(account, region or self._default.region)
+            known = REGION.fullmatch(region) is not None
+            namespace = Namespace(account, region if known else self._default.region)
             if len(self._namespaces) < 10_000:
                 self._namespaces[key, region] = namespace
         return namespace, service

@@ -53,7 +53,7 @@ class Broker:
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
         self._timekeeper = Timekeeper(store)
-        self._dispatchers = Dispatchers(
+        self.dispatchers = Dispatchers(
             store, self.registrar, self.functions, self.queues, self.ids, now_ms
         )
         store.listener = self._hear
@@ -64,7 +64,7 @@ class Broker:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
             await nursery.start(self.functions.host.run)
-            nursery.start_soon(self._dispatchers.run)
+            nursery.start_soon(self.dispatchers.run)
             task_status.started()
 
     def _hear(self, status: StoreStatus, wakeups: list[Wakeup]) -> None:

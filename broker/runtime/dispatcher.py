@@ -1,4 +1,4 @@
-"""drains functions' queues: asynchronous invocations under the ledger, with retries and dead letters
+"""drains functions' queues: invocations under the ledger, with retries and dead letters
 
 Each function has a dispatcher of its own, so none waits for another. A dispatcher first waits for
 a message, then for a permit of the ledger, and receives only then: an invocation that finds no room
@@ -30,7 +30,7 @@ from broker.core.resources import Function
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt
+from broker.runtime.invokers import Attempt, InvokerNotFound
 from broker.runtime.metrics import ABANDONED, THROTTLES
 from broker.runtime.queues import Queues
 from broker.store.seam import Store, submit_one
@@ -64,21 +64,30 @@ class Dispatcher:
         self._queue = function_queue(name)
         self._now_ms = now_ms
         self._system_failures = 0  # in a row, for the backoff
+        self._taking = trio.CancelScope()
 
     async def run(self) -> None:
-        """Until cancelled, or until the function is gone."""
+        """Until cancelled, stopped and done, or until the function is gone."""
         released = 1
         try:
             while released:
                 command = commands.ReleaseInFlight(self._queue)
                 released = await submit_one(self._store, str(self._namespace), command)
             async with trio.open_nursery() as invocations:
-                while True:
-                    await self._queues.wait_visible(self._namespace, self._queue)
-                    await self._functions.wait_permit(self._namespace, self._name)
-                    await self._start_one(invocations)
+                with self._taking:
+                    await self._take(invocations)
         except* (QueueDoesNotExist, FunctionGone):
             log.info("the function %s is gone; its dispatcher ends", self._name)
+
+    def stop(self) -> None:
+        """Take no more; what is being invoked goes on to its end."""
+        self._taking.cancel()
+
+    async def _take(self, invocations: trio.Nursery) -> None:
+        while True:
+            await self._queues.wait_visible(self._namespace, self._queue)
+            await self._functions.wait_permit(self._namespace, self._name)
+            await self._start_one(invocations)
 
     async def _start_one(self, invocations: trio.Nursery) -> None:
         """Receive one invocation and run it, or give the permit back."""
@@ -128,7 +137,7 @@ class Dispatcher:
                 self._now_ms(),
                 number=received.receive_count,
             )
-        except InvokerError as error:
+        except (InvokerError, InvokerNotFound) as error:
             await self._put_back(received, error)
             return
         self._system_failures = 0
@@ -154,7 +163,7 @@ class Dispatcher:
             return
         await self._hide(received, delay_s)
 
-    async def _put_back(self, received: Received, error: InvokerError) -> None:
+    async def _put_back(self, received: Received, error: Exception) -> None:
         """Try again later, as if this attempt had never been."""
         first_s, longest_s = SYSTEM_BACKOFF_S
         delay_s = min(first_s * 2**self._system_failures, longest_s)

@@ -2,7 +2,10 @@
 
 import os
 
-_BLOCK = 16 * 256
+_ID_BYTES = 16
+_BLOCK_BYTES = _ID_BYTES * 256
+_TO_VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
+_TO_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
 class Ids:
@@ -16,14 +19,15 @@ class Ids:
         """16 bytes that are a UUID of version 4."""
         at = self._at
         if at >= len(self._block):
-            self._block = os.urandom(_BLOCK)
+            self._block = _draw()
             at = 0
-        self._at = at + 16
-        b = self._block
-        return b"%b%c%c%c%b" % (
-            b[at : at + 6],
-            b[at + 6] & 0x0F | 0x40,
-            b[at + 7],
-            b[at + 8] & 0x3F | 0x80,
-            b[at + 9 : at + 16],
-        )
+        end = self._at = at + _ID_BYTES
+        return self._block[at:end]
+
+
+def _draw() -> bytes:
+    block = bytearray(os.urandom(_BLOCK_BYTES))
+    # The marks of the version and the variant, in all ids at once.
+    block[6::_ID_BYTES] = block[6::_ID_BYTES].translate(_TO_VERSION)
+    block[8::_ID_BYTES] = block[8::_ID_BYTES].translate(_TO_VARIANT)
+    return bytes(block)

@@ -53,7 +53,7 @@ class Registrar:
         """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull."""
         command = commands.Configure(
             [
-                RecordChange(kind, name, resource and resources.encode(resource), expected)
+                RecordChange(kind, name, resources.encode(resource) if resource else None, expected)
                 for kind, name, resource, expected in changes
             ]
         )

@@ -88,7 +88,8 @@ class Topics:
         """Change how a subscription delivers. Raises: SubscriptionDoesNotExist."""
         subscription = self.subscription(namespace, name)
         changed = msgspec.structs.replace(subscription, raw_message_delivery=raw)
-        await self._registrar.put(namespace, changed)
+        version = self._registrar.version(namespace, "subscription", name)
+        await self._registrar.put(namespace, changed, expected_version=version)
 
     def subscription(self, namespace: Namespace, name: str) -> Subscription:
         """One by its name, `<topic>:<uuid>`. Raises: SubscriptionDoesNotExist."""

@@ -18,7 +18,7 @@ import msgspec
 from broker.core import commands
 from broker.core.apply import APPLY
 from broker.core.commands import StoreStatus, Wakeup
-from broker.core.errors import BrokerError, StoreFailed
+from broker.core.errors import BrokerError, StoreFailed, StoreFull
 from broker.store import keys
 from broker.store.clock import Clock
 from broker.store.failpoints import Failpoints
@@ -109,9 +109,6 @@ class Engine:
                 return self._answer(outcomes, _wakeups(view), now_ms)
             view.write_back()
             used_bytes = _used_bytes(txn)
-        except lmdb.Error as error:
-            txn.abort()
-            raise self._disk_error(error) from error
         except BaseException:
             txn.abort()
             raise
@@ -128,7 +125,7 @@ class Engine:
         """A full disk is the publisher's affair; anything else ends the store."""
         if isinstance(error, lmdb.MapFullError) or disk_has_no_room(str(self._directory)):
             self._space.disk_full = True
-            return _Unapplied(StoreFailed("The store ran out of room; nothing was changed."))
+            return _Unapplied(StoreFull())
         return SyncFailed(str(error))
 
     def _answer(self, outcomes: list[Any], wakeups: list[Wakeup], now_ms: int) -> Committed:
@@ -175,9 +172,9 @@ def _outcome(view: TransactionView, namespace: str, command: commands.AnyCommand
         return APPLY[type(command)](view, namespace, command)
     except BrokerError as refusal:
         return refusal
+    except lmdb.MapFullError:
+        raise _Unapplied(StoreFull()) from None
     except Exception as bug:
-        if isinstance(bug, lmdb.Error) and not isinstance(bug, lmdb.BadValsizeError):
-            raise  # the disk's affair, not the command's
         log.exception("a %s failed", type(command).__name__, extra={"command": repr(command)})
         raise _Unapplied(StoreFailed(f"{type(bug).__name__}: {bug}")) from bug
 

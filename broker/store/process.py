@@ -42,19 +42,21 @@ def main(socket_fd: int, directory: Path, quota_bytes: int, clock: Clock | None 
 def _serve(connection: socket.socket, engine: Engine) -> None:
     buffer = FrameBuffer()
     waiting: deque[tuple[Call, int]] = deque()
+    # One for good: malloc would map and unmap a new one at every read.
+    space = memoryview(bytearray(READ_BYTES))
     while True:
         # Sleep only when there is nothing to do; else take what has come in meanwhile.
         flags = socket.MSG_DONTWAIT if waiting else 0
         try:
-            data = connection.recv(READ_BYTES, flags)
+            size = connection.recv_into(space, READ_BYTES, flags)
         except BlockingIOError:
             pass
         except ConnectionResetError:
             return
         else:
-            if not data:
+            if not size:
                 return
-            buffer.feed(data)
+            buffer.feed(space[:size])
             waiting.extend((decode_call(raw), len(raw)) for raw in buffer.frames())
         calls = _next_commit(waiting)
         if calls:

@@ -348,7 +348,7 @@ class StoreConformance:
             entries.append(NewEntry("gone", new_id(), 0))
             assert await t.submit(commands.FanOut([b"x"], entries)) == []
         async with self.open_store() as t:
-            homeless = []
+            homeless: list[str] = []
             while t.store.status.due_at_ms is None or not homeless:
                 homeless += await t.submit(commands.Advance())
             assert homeless == ["gone"]

@@ -1,7 +1,8 @@
 """receipt handles: where a received message lies, signed so that none can be made up"""
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from broker.core.queue.view import Entry, QueueState, QueueView
 
@@ -10,8 +11,7 @@ _VERSION = 1
 _TAG_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(msgspec.Struct, frozen=True):
     """A handle, taken apart."""
 
     queue_id: int

@@ -2,7 +2,7 @@
 
 from broker.core.commands import FanOut, NewEntry, SendMessages
 from broker.core.limits import FAN_OUT_TARGETS_MAX
-from broker.core.queue.entries import insert, release_body
+from broker.core.queue.entries import count_in, insert, release_body
 from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, Expansion, QueueView
 
@@ -88,6 +88,7 @@ def place(
 ) -> list[int]:
     """Put entries into their queues; the answer is which of them found none."""
     homeless = []
+    items = []
     for index, new in enumerate(entries):
         body_id, shared = body_ids[new.body]
         entry = Entry(body_id, new.message_id, sent_at_ms, shared=shared, via=new.via)
@@ -99,5 +100,8 @@ def place(
             release_body(view, entry)
             continue
         settle(view, queue)
-        insert(view, queue, [(view.now_ms + new.delay_ms, view.next_id(), entry)])
+        visible_at_ms = view.now_ms + new.delay_ms
+        count_in(view, queue, visible_at_ms, entry)
+        items.append((queue.id, visible_at_ms, view.next_id(), entry))
+    view.put_entries(items)
     return homeless

@@ -2,7 +2,7 @@
 
 from broker.core.limits import RECLAIM_SLICE
 from broker.core.queue.entries import drop, expect_expiry
-from broker.core.queue.view import NEVER_MS, QueueState, QueueView
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
 def settle(view: QueueView, queue: QueueState) -> None:
@@ -43,7 +43,7 @@ def expire(view: QueueView, queue: QueueState) -> None:
     if queue.expires_ms > view.now_ms:
         return
     queue.expires_ms = NEVER_MS
-    too_old = []
+    too_old: list[tuple[int, int, Entry]] = []
     for visible_at_ms, sequence, entry in view.entries(queue.id, 0):
         if visible_at_ms > view.now_ms:
             break

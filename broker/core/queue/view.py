@@ -117,8 +117,8 @@ class QueueView(Protocol):
     def schedule(self, queue: QueueState, due_ms: int) -> None:
         """Have the queue advanced at that time."""
 
-    def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
-        """Store entries, given with visible_at_ms and sequence."""
+    def put_entries(self, entries: Iterable[tuple[int, int, int, Entry]]) -> None:
+        """Store entries, given with queue id, visible_at_ms and sequence."""
 
     def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
         """The entry at exactly that place."""

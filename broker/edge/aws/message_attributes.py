@@ -10,6 +10,7 @@ from broker.edge.aws.service import Members
 
 _INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 
 
@@ -42,11 +43,18 @@ def _to_attribute(name: str, value: MessageAttributeValue) -> MessageAttribute:
             f"The message attribute '{name}' has an invalid message attribute type, the set of "
             "supported type prefixes is Binary, Number, and String."
         )
-    content = value.binary_value if kind[1] == "Binary" else value.string_value
+    field = "Binary" if kind[1] == "Binary" else "String"
+    content: str | bytes | None = value.string_value
+    other: str | bytes | None = value.binary_value
+    if field == "Binary":
+        content, other = other, content
     if not content:
         raise InvalidParameter(
-            f"Message (user) attribute '{name}' must contain a non-empty value of type "
-            f"'{'Binary' if kind[1] == 'Binary' else 'String'}'."
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{field}'."
+        )
+    if other:
+        raise InvalidParameter(
+            f"The message attribute '{name}' with type '{kind[1]}' must use field '{field}'."
         )
     if isinstance(content, bytes):
         return MessageAttribute(value.data_type, binary_value=content)
@@ -57,12 +65,10 @@ def _to_attribute(name: str, value: MessageAttributeValue) -> MessageAttribute:
 
 
 def _check_number(name: str, text: str) -> None:
-    try:
-        float(text)
-    except ValueError:
+    if not _NUMBER.fullmatch(text):
         raise InvalidParameter(
             f"Can't cast the value of message (user) attribute '{name}' to a number."
-        ) from None
+        )
 
 
 def attributes_bytes(attributes: Attributes) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
+from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -20,24 +21,24 @@ class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
 
 _REFUSED = "refused"
 Refused = Annotated[Any, msgspec.Meta(extra={_REFUSED: True})]
-"""The type of a member that the service has and this broker doesn't: given, it is refused by name."""
+"""A member that the service has and this broker doesn't: given, it is refused by name."""
 
 
 def check_supported(members: msgspec.Struct) -> None:
     """Raises: NotSupported, if a refused member was given."""
     for name, wire_name, refused in _to_check(type(members)):
         value = getattr(members, name)
+        if value is None:
+            continue
         if refused:
-            if value is not None:
-                raise NotSupported(f"{wire_name} is not supported by this broker.")
-        elif isinstance(value, list):
-            for item in value:
-                check_supported(item)
+            raise NotSupported(f"{wire_name} is not supported by this broker.")
+        for item in value.values() if isinstance(value, dict) else value:
+            check_supported(item)
 
 
 @cache
 def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
-    """Members that are refused, and lists of structs in which there are such."""
+    """Members that are refused, and lists and maps of structs in which there are such."""
     hints = get_type_hints(kind, include_extras=True)
     found = []
     for f in fields(kind):
@@ -45,18 +46,22 @@ def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
         if get_origin(hint) is Annotated:
             if any(_REFUSED in (getattr(m, "extra", None) or {}) for m in hint.__metadata__):
                 found.append((f.name, f.encode_name, True))
-        elif get_origin(hint) is list and _is_struct(get_args(hint)[0]):
-            if _to_check(get_args(hint)[0]):
-                found.append((f.name, f.encode_name, False))
+            continue
+        item = _item(hint)
+        if isinstance(item, type) and issubclass(item, msgspec.Struct) and _to_check(item):
+            found.append((f.name, f.encode_name, False))
     return tuple(found)
 
 
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def _item(hint: Any) -> Any:
+    """What a list holds, or a map as values; None for anything else."""
+    for option in get_args(hint) if get_origin(hint) is UnionType else (hint,):
+        if get_origin(option) in (list, dict):
+            return get_args(option)[-1]
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request for an action, with what handlers need beside its members."""
 
     broker: Broker

@@ -68,7 +68,9 @@ async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
-    assert entry.source and entry.detail_type and entry.detail
+    assert entry.source
+    assert entry.detail_type
+    assert entry.detail
     try:
         detail = msgspec.json.decode(entry.detail)
     except msgspec.DecodeError:

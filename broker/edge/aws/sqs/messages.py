@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from broker.core.errors import (
     InvalidBatchEntryId,
     InvalidParameter,
     MessageNotInFlight,
+    MessageTooLong,
     ReceiptHandleIsInvalid,
     TooManyEntriesInBatch,
 )
@@ -46,6 +47,17 @@ _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Send
 
 
+class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
+    """An attribute as it is sent. SQS has names for lists of values and takes none either."""
+
+    query_names: ClassVar = {
+        "StringListValues": "StringListValue",
+        "BinaryListValues": "BinaryListValue",
+    }
+    string_list_values: Refused = None
+    binary_list_values: Refused = None
+
+
 class _NewMessage(Members, kw_only=True):
     """What a single send and a batch entry have in common."""
 
@@ -55,8 +67,8 @@ class _NewMessage(Members, kw_only=True):
     }
     message_body: str
     delay_seconds: int | None = None
-    message_attributes: dict[str, MessageAttributeValue] | None = None
-    message_system_attributes: dict[str, MessageAttributeValue] | None = None
+    message_attributes: dict[str, NewMessageAttributeValue] | None = None
+    message_system_attributes: dict[str, NewMessageAttributeValue] | None = None
     message_deduplication_id: str | None = None
     message_group_id: Refused = None
 
@@ -117,17 +129,17 @@ def _to_message(
     return messages.message(body, attributes, kept), system, size
 
 
-def to_attributes_of_system(given: dict[str, MessageAttributeValue] | None) -> Attributes:
-    """Raises: InvalidParameter; only AWSTraceHeader is known."""
+def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
+    """The attributes, checked; only AWSTraceHeader is known.
+
+    Raises: InvalidParameter, InvalidMessageContents.
+    """
     if not given:
         return {}
     for name, value in given.items():
         if name != "AWSTraceHeader" or value.data_type != "String":
             raise InvalidParameter(f"Message system attribute name '{name}' is invalid.")
-    return {
-        name: messages.MessageAttribute("String", string_value=value.string_value or "")
-        for name, value in given.items()
-    }
+    return to_attributes(given)
 
 
 class SendMessageBatchRequestEntry(_NewMessage, kw_only=True):
@@ -175,6 +187,8 @@ async def send_message_batch(
         try:
             message, system, size = _to_message(call, queue, entry, in_batch=True)
         except BrokerError as error:
+            if isinstance(error, MessageTooLong):
+                total_bytes += error.details["size_bytes"]
             failed.append(_failed(entry.id, error))
             continue
         total_bytes += size

@@ -28,5 +28,6 @@ def check_size(size_bytes: int, maximum_bytes: int, *, in_batch: bool = False) -
         verb = "cannot be validated" if in_batch else "are invalid"
         raise MessageTooLong(
             f"One or more parameters {verb}. "
-            f"Reason: Message must be shorter than {maximum_bytes} bytes."
+            f"Reason: Message must be shorter than {maximum_bytes} bytes.",
+            size_bytes=size_bytes,
         )
