@@ -7,6 +7,7 @@
  *   S  fdatasync or fsync has returned: all before it is on disk
  *   T  the file's length is about to become `offset`
  *   A  data is about to be sent to whoever waits for answers
+ *   R  the file is about to get its name, under which it is looked for
  *   M  the file was mapped for writing, so that writes may escape us
  */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -148,6 +150,14 @@ int posix_fallocate(int fd, off_t offset, off_t length)
 int posix_fallocate64(int fd, off_t offset, off_t length)
 {
     return posix_fallocate(fd, offset, length);
+}
+
+int rename(const char *from, const char *to)
+{
+    size_t length = strlen(to);
+    if (length > 9 && !strcmp(to + length - 9, "/data.mdb"))
+        record('R', 0, 0, NULL, 0);
+    return REAL(rename)(from, to);
 }
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)

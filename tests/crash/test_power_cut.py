@@ -148,8 +148,11 @@ def _read(recording: Path) -> Iterator[tuple[bytes, int, bytes]]:
 def _cut(
     steps: list[tuple[bytes, int, bytes]], history: History, dice: random.Random, folder: Path
 ) -> None:
-    ready = next(index for index, (kind, _, _) in enumerate(steps) if kind == b"A")
-    cuts = sorted(dice.randint(ready + 1, len(steps)) for _ in range(CUTS))
+    named = next(index for index, (kind, _, _) in enumerate(steps) if kind == b"R")
+    first_answer = next(index for index, (kind, _, _) in enumerate(steps) if kind == b"A")
+    cuts = [dice.randint(named, len(steps)) for _ in range(CUTS)]
+    cuts[: CUTS // 20] = [dice.randint(named, first_answer) for _ in range(CUTS // 20)]
+    cuts.sort()
     disk = bytearray()
     pending: list[tuple[bytes, int, bytes]] = []
     answers = FrameBuffer()
@@ -184,7 +187,7 @@ def _cut(
 
 
 def _apply(disk: bytearray, kind: bytes, offset: int, data: bytes) -> None:
-    if kind == b"T":
+    if kind in b"TR":
         return  # only space: what was never written reads as zeros, on either side of the end
     if len(disk) < offset + len(data):
         disk.extend(bytes(offset + len(data) - len(disk)))
