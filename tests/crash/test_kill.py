@@ -1,4 +1,4 @@
-"""kill -9 under load: nothing acknowledged is lost, nothing deleted comes back, no publish is partial"""
+"""kill -9 under load: no loss of what was acknowledged, no return of what was deleted"""
 
 import collections
 import json

@@ -61,7 +61,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-async def test_whatever_was_answered_survives_a_power_cut_at_any_moment(
+def test_whatever_was_answered_survives_a_power_cut_at_any_moment(
     shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = random.randrange(1 << 32)
@@ -71,8 +71,7 @@ async def test_whatever_was_answered_survives_a_power_cut_at_any_moment(
     monkeypatch.setenv("LD_PRELOAD", str(shim))
     monkeypatch.setenv("RECORD_WRITES", str(recording))
     history = History()
-    async with open_store(tmp_path / "data") as store:
-        await _load(store, history, random.Random(seed + 1))
+    trio.run(_record, tmp_path / "data", history, random.Random(seed + 1))
     monkeypatch.delenv("LD_PRELOAD")
     monkeypatch.setattr("broker.store.space.allocate", lambda file, length_bytes: None)
     steps = list(_read(recording))
@@ -82,6 +81,11 @@ async def test_whatever_was_answered_survives_a_power_cut_at_any_moment(
     assert kinds.count(b"D") > 60
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         _cut(steps, history, dice, Path(folder))
+
+
+async def _record(directory: Path, history: History, dice: random.Random) -> None:
+    async with open_store(directory) as store:
+        await _load(store, history, dice)
 
 
 async def _load(store: StoreProcess, history: History, dice: random.Random) -> None:
