@@ -53,6 +53,9 @@ RECLAIM_SLICE = 1_000  # entries a housekeeping step may drop in one commit
 RESERVE_FRACTION = 0.05  # of the quota, kept for receives, deletes and expiry
 ALLOCATION_STEP_BYTES = 16 * MIB
 QUOTA_MB_MIN, QUOTA_MB_MAX = 16, 1 << 20  # the map is 1 TiB
+# Claimed ahead of need: the largest commit, which pages may double, and then one step more for the
+# receives and deletes that follow it.
+ALLOCATION_AHEAD_BYTES = 2 * COMMIT_BYTES_MAX + ALLOCATION_STEP_BYTES
 OUTSTANDING_BYTES_MAX = 64 * MIB  # sent to the store and not yet answered
 
 # The edge (DESIGN, bounds; header limits are those of common servers)
