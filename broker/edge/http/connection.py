@@ -9,7 +9,8 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from time import time
 
@@ -41,9 +42,15 @@ class Connection:
     """Serves one accepted socket until either side is done."""
 
     def __init__(
-        self, client: socket.socket, peer: str, handler: Handler, body_limit: BodyLimit
+        self,
+        client: socket.socket,
+        peer: str,
+        handler: Handler,
+        body_limit: BodyLimit,
+        tasks: trio.Nursery,
     ) -> None:
         self._socket = client
+        self._tasks = tasks  # where a long poll's watch runs, which never outlives the poll
         self._peer = peer
         self._handler = handler
         self._body_limit = body_limit
@@ -189,6 +196,7 @@ class Connection:
         """Handle one request; whether the connection goes on."""
         self.deadline = math.inf
         self.busy = True
+        request.long_poll = self._long_poll
         try:
             response = await self._handler(request)
         except Exception:
@@ -201,6 +209,33 @@ class Connection:
             response.encode(_date(), keep_alive=keep_alive, head_only=request.method == "HEAD")
         )
         return keep_alive
+
+    @contextmanager
+    def _long_poll(self) -> Iterator[None]:
+        """While the handler waits, end the connection, and it, if the client hangs up.
+
+        A client that has pipelined more behind its poll can't be watched that way: its bytes hide
+        the end that may follow.
+        """
+        watch = trio.CancelScope()
+        self._tasks.start_soon(self._watch_hang_up, watch)
+        try:
+            yield
+        finally:
+            # Takes effect at once, so the socket can be waited for again.
+            watch.cancel()
+
+    async def _watch_hang_up(self, watch: trio.CancelScope) -> None:
+        with watch:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                ended = not self._socket.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                ended = False
+            except ConnectionError:
+                ended = True
+            if ended:
+                self.scope.cancel()
 
     async def _send(self, data: bytes) -> None:
         try:

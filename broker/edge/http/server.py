@@ -53,10 +53,12 @@ class Server:
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer = str(address[0]) if address else ""
-            connections.start_soon(self._serve, client, peer)
+            connections.start_soon(self._serve, client, peer, connections)
 
-    async def _serve(self, client: socket.socket, peer: str) -> None:
-        connection = Connection(client, peer, self._handler, self._body_limit)
+    async def _serve(
+        self, client: socket.socket, peer: str, connections: trio.Nursery
+    ) -> None:
+        connection = Connection(client, peer, self._handler, self._body_limit, connections)
         self.connections.add(connection)
         try:
             await connection.serve()
