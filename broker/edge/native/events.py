@@ -1,0 +1,111 @@
+"""/v1/events: put events on a bus, as our own JSON or as CloudEvents"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import msgspec
+
+from broker.core import errors
+from broker.core.errors import BrokerError, EventBusDoesNotExist, InvalidParameter, StoreFull
+from broker.core.limits import BULK_MESSAGES_MAX
+from broker.core.registry import DEFAULT_BUS
+from broker.edge.native import cloudevents
+from broker.edge.native.bodies import decode, unsupported
+from broker.edge.native.cloudevents import BATCH, PREFIX, STRUCTURED, CloudEvent
+from broker.edge.native.event import NewEvent, to_time_ms
+from broker.edge.native.message import EntryError, entry_error
+from broker.edge.native.operation import JSON, Call, Result, Shape, operations
+from broker.runtime.events import Event
+
+
+class OnBus(Shape, kw_only=True):
+    """Which bus."""
+
+    bus: Annotated[str, msgspec.Meta(description="The event bus.")] = DEFAULT_BUS
+
+
+class PutEvents(Result, kw_only=True, omit_defaults=False):
+    """The ids of the events, in order; null where `errors` says why there is none."""
+
+    event_ids: list[str | None]
+    errors: list[EntryError]
+
+
+CloudEvents = Annotated[list[CloudEvent], msgspec.Meta(max_length=BULK_MESSAGES_MAX)]
+
+
+@operations.add(
+    "POST",
+    "/v1/events",
+    query=OnBus,
+    body=NewEvent,
+    media={STRUCTURED: CloudEvent, BATCH: CloudEvents},
+    answers={200: PutEvents},
+    raises=(
+        EventBusDoesNotExist,
+        errors.MessageTooLong,
+        errors.NotSupported,
+        errors.LimitExceeded,
+        StoreFull,
+    ),
+)
+async def put_events(call: Call, query: OnBus) -> PutEvents:
+    """Put an event on a bus; answered when every delivery that results is on disk.
+
+    Takes an event in EventBridge's words (application/json), a CloudEvent 1.0 in structured mode
+    (application/cloudevents+json), a batch of them (application/cloudevents-batch+json), or one in
+    binary mode: its attributes in `ce-` headers, its data in a JSON body. A CloudEvent's type
+    becomes the detail-type, its subject the one resource; extension attributes are refused.
+    Events of a batch succeed or fail each for itself.
+    """
+    call.broker.events.bus(call.namespace, query.bus)
+    request = call.request
+    media_type = request.content_type
+    if media_type == BATCH:
+        return await put_each(call, query.bus, _batch(request.body))
+    if media_type == STRUCTURED:
+        event = cloudevents.from_structured(decode(JSON, dict[str, Any], request.body))
+    elif media_type != JSON and request.body:
+        raise unsupported(request, (JSON, STRUCTURED, BATCH))
+    elif any(name.startswith(PREFIX) for name in request.headers):
+        event = cloudevents.from_binary(request.headers, request.body)
+    else:
+        event = from_entry(decode(JSON, NewEvent, request.body))
+    event_id = await call.broker.events.put(call.namespace, event, query.bus)
+    return PutEvents(event_ids=[event_id], errors=[])
+
+
+def from_entry(entry: NewEvent) -> Event:
+    """The event of our own JSON. Raises: InvalidParameter, MessageTooLong."""
+    return entry.to_event(to_time_ms(entry.time))
+
+
+def _batch(body: bytes) -> list[Event | BrokerError]:
+    documents = decode(JSON, list[dict[str, Any]], body)
+    if len(documents) > BULK_MESSAGES_MAX:
+        raise InvalidParameter(f"A batch has at most {BULK_MESSAGES_MAX} events.")
+    return [_or_refusal(document) for document in documents]
+
+
+def _or_refusal(document: dict[str, Any]) -> Event | BrokerError:
+    try:
+        return cloudevents.from_structured(document)
+    except BrokerError as refusal:
+        return refusal
+
+
+async def put_each(
+    call: Call, bus: str, events: Iterable[Event | BrokerError]
+) -> PutEvents:
+    """Put events one after the other, each for itself."""
+    ids: list[str | None] = []
+    refused = []
+    for index, event in enumerate(events):
+        try:
+            if isinstance(event, BrokerError):
+                raise event
+            ids.append(await call.broker.events.put(call.namespace, event, bus))
+        except BrokerError as error:
+            ids.append(None)
+            refused.append(entry_error(index, error))
+    return PutEvents(event_ids=ids, errors=refused)
