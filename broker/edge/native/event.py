@@ -1,16 +1,19 @@
 """events as the native API writes them: checked, and made ready for a bus"""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from broker.core.errors import InvalidParameter, MessageTooLong
+from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
 from broker.core.limits import EVENT_BYTES_MAX
 from broker.edge.native.operation import Shape
 from broker.runtime.events import Event
 
 _TIME_MS_END = 253_402_300_800_000  # year 10000
+
+T = TypeVar("T")
 
 NotEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -59,3 +62,16 @@ def to_time_ms(text: str | None) -> int | None:
     if not 0 <= time_ms < _TIME_MS_END:
         raise InvalidParameter(f"The time {text!r} is not between the years 1970 and 9999.")
     return time_ms
+
+
+def from_entry(entry: NewEvent) -> Event:
+    """The event of our own JSON. Raises: InvalidParameter, MessageTooLong."""
+    return entry.to_event(to_time_ms(entry.time))
+
+
+def event_or_refusal(convert: Callable[[T], Event], given: T) -> Event | BrokerError:
+    """One of many: what is wrong with it is its own affair."""
+    try:
+        return convert(given)
+    except BrokerError as refusal:
+        return refusal

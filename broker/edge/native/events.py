@@ -1,6 +1,6 @@
 """/v1/events: put events on a bus, as our own JSON or as CloudEvents"""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -12,10 +12,12 @@ from broker.core.registry import DEFAULT_BUS
 from broker.edge.native import cloudevents
 from broker.edge.native.bodies import decode, unsupported
 from broker.edge.native.cloudevents import BATCH, PREFIX, STRUCTURED, CloudEvent
-from broker.edge.native.event import NewEvent, to_time_ms
+from broker.edge.native.event import NewEvent, event_or_refusal, from_entry
 from broker.edge.native.message import EntryError, entry_error
 from broker.edge.native.operation import JSON, Call, Result, Shape, operations
 from broker.runtime.events import Event
+
+PART_EVENTS = 1_000  # routed and committed at a time
 
 
 class OnBus(Shape, kw_only=True):
@@ -75,37 +77,27 @@ async def put_events(call: Call, query: OnBus) -> PutEvents:
     return PutEvents(event_ids=[event_id], errors=[])
 
 
-def from_entry(entry: NewEvent) -> Event:
-    """The event of our own JSON. Raises: InvalidParameter, MessageTooLong."""
-    return entry.to_event(to_time_ms(entry.time))
-
-
 def _batch(body: bytes) -> list[Event | BrokerError]:
     documents = decode(JSON, list[dict[str, Any]], body)
     if len(documents) > BULK_MESSAGES_MAX:
         raise InvalidParameter(f"A batch has at most {BULK_MESSAGES_MAX} events.")
-    return [_or_refusal(document) for document in documents]
-
-
-def _or_refusal(document: dict[str, Any]) -> Event | BrokerError:
-    try:
-        return cloudevents.from_structured(document)
-    except BrokerError as refusal:
-        return refusal
+    return [event_or_refusal(cloudevents.from_structured, each) for each in documents]
 
 
 async def put_each(
-    call: Call, bus: str, events: Iterable[Event | BrokerError]
+    call: Call, bus: str, events: Sequence[Event | BrokerError]
 ) -> PutEvents:
-    """Put events one after the other, each for itself."""
-    ids: list[str | None] = []
-    refused = []
-    for index, event in enumerate(events):
-        try:
-            if isinstance(event, BrokerError):
-                raise event
-            ids.append(await call.broker.events.put(call.namespace, event, bus))
-        except BrokerError as error:
-            ids.append(None)
-            refused.append(entry_error(index, error))
-    return PutEvents(event_ids=ids, errors=refused)
+    """Put events on a bus, each for itself."""
+    ids: list[str | None] = [None] * len(events)
+    refused = {index: each for index, each in enumerate(events) if isinstance(each, BrokerError)}
+    accepted = [(index, each) for index, each in enumerate(events) if isinstance(each, Event)]
+    for start in range(0, len(accepted), PART_EVENTS):
+        part = accepted[start : start + PART_EVENTS]
+        outcomes = await call.broker.events.put_each(call.namespace, [e for _, e in part], bus)
+        for (index, _), outcome in zip(part, outcomes, strict=True):
+            if isinstance(outcome, BrokerError):
+                refused[index] = outcome
+            else:
+                ids[index] = outcome
+    found = [entry_error(index, refused[index]) for index in sorted(refused)]
+    return PutEvents(event_ids=ids, errors=found)

@@ -87,11 +87,13 @@ def to_message(queue: Queue, new: NewMessage | Entry, account: str) -> Message:
     check_body(body)
     if new.delay_s is not None:
         check_delay(new.delay_s)
-    attributes = checked_attributes(new.attributes)
+    attributes = None
     size = len(body) if body.isascii() else len(body.encode())
-    if attributes:
+    if new.attributes:
+        attributes = checked_attributes(new.attributes)
         size += attributes_bytes(attributes)
-    check_size(size, queue.maximum_message_size)
+    if size > queue.maximum_message_size:
+        check_size(size, queue.maximum_message_size)
     return messages.message(body, attributes, {"SenderId": account})
 
 
