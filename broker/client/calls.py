@@ -83,9 +83,7 @@ def send(
     return _post(f"/v1/queues/{_label(queue)}/messages", document, _member("message_id", str))
 
 
-def send_many(
-    queue: str, bodies: Iterable[str | Mapping[str, Any]]
-) -> Ask[BulkResult]:
+def send_many(queue: str, bodies: Iterable[str | Mapping[str, Any]]) -> Ask[BulkResult]:
     """Send up to 10,000 messages in one request, each stored or refused for itself.
 
     A message is its body, or a mapping with `body` and perhaps `delay_s` and `attributes`.
@@ -127,9 +125,7 @@ def acknowledge(queue: str, receipt_handles: Iterable[str]) -> Ask[Done]:
     return _post(f"/v1/queues/{_label(queue)}/acknowledge", document, _json_reader(Done))
 
 
-def extend(
-    queue: str, receipt_handles: Iterable[str], *, visibility_timeout_s: int
-) -> Ask[Done]:
+def extend(queue: str, receipt_handles: Iterable[str], *, visibility_timeout_s: int) -> Ask[Done]:
     """Hide received messages until so long from now; 0 gives them back."""
     document = {
         "receipt_handles": list(receipt_handles),
@@ -234,9 +230,7 @@ def put_event(
     )
 
 
-def put_events(
-    events: Iterable[Mapping[str, Any]], *, bus: str | None = None
-) -> Ask[BulkResult]:
+def put_events(events: Iterable[Mapping[str, Any]], *, bus: str | None = None) -> Ask[BulkResult]:
     """Put up to 10,000 events on a bus in one request, each for itself."""
     return _bulk("/v1/events/bulk", {"events": list(events)}, "event_ids", _on_bus(bus))
 
@@ -244,9 +238,7 @@ def put_events(
 # Functions and the daemon
 
 
-def functions(
-    *, prefix: str = "", after: str = "", limit: int = 1_000
-) -> Ask[Page[FunctionInfo]]:
+def functions(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[FunctionInfo]]:
     """Functions by name."""
     query: dict[str, str | int] = {"prefix": prefix, "after": after, "limit": limit}
     return _get("/v1/functions", _page("functions", FunctionInfo), query)

@@ -159,5 +159,3 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreFigures
     resources: dict[str, int]
     queues: list[QueueStatus]
-
-

@@ -1,9 +1,9 @@
 """parameters and bodies: bytes to the types of an operation, and results back"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -30,7 +30,7 @@ def _decoder(media_type: str, kind: Any) -> Callable[[bytes], Any]:
 def decode(media_type: str, kind: type[T], data: bytes) -> T:
     """The data as that type. Raises: MalformedRequest, which names the place."""
     try:
-        value: T = _decoder(media_type, kind)(data)
+        value: T = _decoder(media_type, cast(Hashable, kind))(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is one
         raise MalformedRequest(_worded(error)) from None
     except RecursionError:

@@ -22,7 +22,6 @@ from broker.core.errors import (
     TopicDoesNotExist,
 )
 from broker.core.limits import BULK_MESSAGES_MAX, MIB
-from broker.core.message import uuid_text
 from broker.core.resources import Queue
 from broker.edge.native.event import NewEvent, event_or_refusal, from_entry
 from broker.edge.native.events import OnBus, PutEvents, put_each
@@ -30,19 +29,22 @@ from broker.edge.native.message import Entry, EntryError, entry_error, to_messag
 from broker.edge.native.messages import queue_of
 from broker.edge.native.operation import Call, Result, Shape, operations
 from broker.edge.native.topics import Publication, check_publication
+from broker.runtime.ids import uuid_texts
 from broker.runtime.topics import Draft
 
 PART_MESSAGES = 1_000
 PART_BYTES = 4 * MIB
 
+Part = tuple[list[int], list[NewMessage]]  # encoded messages, and their places in the request
 
-class Bulk(Shape, kw_only=True, gc=False):
+
+class Bulk(Shape, frozen=True, kw_only=True, gc=False):
     """Messages to send."""
 
     messages: Annotated[list[Entry], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)]
 
 
-class BulkSent(Result, kw_only=True, omit_defaults=False):
+class BulkSent(Result, frozen=True, kw_only=True, omit_defaults=False):
     """The ids of the messages, in order; null where `errors` says why there is none."""
 
     message_ids: list[str | None]
@@ -68,16 +70,17 @@ async def send_bulk(call: Call, name: str, bulk: Bulk) -> BulkSent:
     refused: dict[int, BrokerError] = {}
     store_refusals: list[BrokerError] = []
 
-    async def store(part: list[tuple[int, NewMessage]]) -> None:
+    async def store(part: Part) -> None:
+        places, encoded = part
         try:
-            encoded = [message for _, message in part]
             await call.broker.queues.send_encoded(call.namespace, name, encoded)
         except BrokerError as refusal:
             store_refusals.append(refusal)
-            refused.update((index, refusal) for index, _ in part)
+            refused.update(dict.fromkeys(places, refusal))
         else:
-            for index, message in part:
-                ids[index] = uuid_text(message.message_id)
+            texts = uuid_texts([message.message_id for message in encoded])
+            for index, text in zip(places, texts, strict=True):
+                ids[index] = text
 
     async with trio.open_nursery() as parts:
         for part in _parts(call, queue, bulk.messages, refused):
@@ -91,36 +94,36 @@ async def send_bulk(call: Call, name: str, bulk: Bulk) -> BulkSent:
 
 def _parts(
     call: Call, queue: Queue, entries: list[Entry], refused: dict[int, BrokerError]
-) -> Iterator[list[tuple[int, NewMessage]]]:
-    """Encoded messages with their places, cut to parts; what is refused is noted."""
+) -> Iterator[Part]:
+    """Encoded messages, cut to parts; what is refused is noted."""
     new_ids = call.broker.ids.many(len(entries))
-    account = call.namespace.account
+    system = {"SenderId": call.namespace.account}
     queue_delay_s = queue.delay_s
     encode = messages.encode
-    part: list[tuple[int, NewMessage]] = []
+    places: list[int] = []
+    encoded: list[NewMessage] = []
     size = 0
     for index, entry in enumerate(entries):
         try:
-            record = encode(to_message(queue, entry, account))
+            record = encode(to_message(queue, entry, system))
         except BrokerError as refusal:
             refused[index] = refusal
             continue
         delay_s = queue_delay_s if entry.delay_s is None else entry.delay_s
-        part.append((index, NewMessage(new_ids[index], record, delay_s * 1000)))
+        places.append(index)
+        encoded.append(NewMessage(new_ids[index], record, delay_s * 1000))
         size += len(record)
-        if len(part) >= PART_MESSAGES or size >= PART_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+        if len(encoded) >= PART_MESSAGES or size >= PART_BYTES:
+            yield places, encoded
+            places, encoded, size = [], [], 0
+    if encoded:
+        yield places, encoded
 
 
-class BulkPublication(Shape, kw_only=True):
+class BulkPublication(Shape, frozen=True, kw_only=True):
     """Messages for all subscriptions of a topic."""
 
-    messages: Annotated[
-        list[Publication], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)
-    ]
+    messages: Annotated[list[Publication], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)]
 
 
 @operations.add(
@@ -157,7 +160,7 @@ async def publish_bulk(call: Call, name: str, bulk: BulkPublication) -> BulkSent
     return BulkSent(message_ids=ids, errors=refused)
 
 
-class BulkEvents(Shape, kw_only=True):
+class BulkEvents(Shape, frozen=True, kw_only=True):
     """Events for one bus."""
 
     events: Annotated[list[NewEvent], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)]

@@ -18,13 +18,13 @@ T = TypeVar("T")
 NotEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class NewEvent(Shape, kw_only=True):
+class NewEvent(Shape, frozen=True, kw_only=True):
     """An event to put on a bus, in EventBridge's words."""
 
     source: NotEmpty
     detail_type: NotEmpty
     detail: dict[str, Any]
-    resources: list[str] = []
+    resources: list[str] = msgspec.field(default_factory=list)
     time: Annotated[
         str | None, msgspec.Meta(description="RFC 3339, from 1970 on; by default now.")
     ] = None

@@ -20,13 +20,13 @@ from broker.runtime.events import Event
 PART_EVENTS = 1_000  # routed and committed at a time
 
 
-class OnBus(Shape, kw_only=True):
+class OnBus(Shape, frozen=True, kw_only=True):
     """Which bus."""
 
     bus: Annotated[str, msgspec.Meta(description="The event bus.")] = DEFAULT_BUS
 
 
-class PutEvents(Result, kw_only=True, omit_defaults=False):
+class PutEvents(Result, frozen=True, kw_only=True, omit_defaults=False):
     """The ids of the events, in order; null where `errors` says why there is none."""
 
     event_ids: list[str | None]
@@ -84,9 +84,7 @@ def _batch(body: bytes) -> list[Event | BrokerError]:
     return [event_or_refusal(cloudevents.from_structured, each) for each in documents]
 
 
-async def put_each(
-    call: Call, bus: str, events: Sequence[Event | BrokerError]
-) -> PutEvents:
+async def put_each(call: Call, bus: str, events: Sequence[Event | BrokerError]) -> PutEvents:
     """Put events on a bus, each for itself."""
     ids: list[str | None] = [None] * len(events)
     refused = {index: each for index, each in enumerate(events) if isinstance(each, BrokerError)}

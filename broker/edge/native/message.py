@@ -10,7 +10,7 @@ from broker.core import message as messages
 from broker.core.commands import Received
 from broker.core.errors import BrokerError
 from broker.core.limits import DELAY_S_MAX
-from broker.core.message import Attributes, Message, uuid_text
+from broker.core.message import Attributes, Message, md5_digest, uuid_text
 from broker.core.resources import Queue
 from broker.edge.aws.sqs.validation import (
     MessageAttributeValue,
@@ -23,13 +23,15 @@ from broker.edge.aws.sqs.validation import (
 from broker.edge.native.operation import Result, Shape
 from broker.edge.native.problems import to_problem
 
+_CONTROLS = bytes(value for value in range(32) if value not in b"\t\n\r")
+
 Body = Annotated[str, msgspec.Meta(description="Text; not empty.")]
 Delay = Annotated[
     int, msgspec.Meta(ge=0, le=DELAY_S_MAX, description="Seconds; the queue's delay by default.")
 ]
 
 
-class Attribute(Shape, kw_only=True, omit_defaults=True):
+class Attribute(Shape, frozen=True, kw_only=True, omit_defaults=True):
     """A message attribute: a type, and the value that goes with it."""
 
     data_type: Annotated[
@@ -39,7 +41,7 @@ class Attribute(Shape, kw_only=True, omit_defaults=True):
     binary_value: bytes | None = None  # base64 in JSON
 
 
-class NewMessage(Shape, kw_only=True, gc=False):
+class NewMessage(Shape, frozen=True, kw_only=True, gc=False):
     """A message to send."""
 
     body: Body
@@ -47,7 +49,7 @@ class NewMessage(Shape, kw_only=True, gc=False):
     attributes: dict[str, Attribute] | None = None
 
 
-class Entry(Shape, kw_only=True, gc=False):
+class Entry(Shape, frozen=True, kw_only=True, gc=False):
     """A message of a bulk. What is wrong with it is its own affair, not the bulk's."""
 
     body: Body
@@ -55,7 +57,7 @@ class Entry(Shape, kw_only=True, gc=False):
     attributes: dict[str, Attribute] | None = None
 
 
-class EntryError(Result, kw_only=True):
+class EntryError(Result, frozen=True, kw_only=True):
     """Why one entry of several was refused."""
 
     index: int  # of the entry in the request, from 0
@@ -64,37 +66,40 @@ class EntryError(Result, kw_only=True):
     detail: str
 
 
-class ReceivedMessage(Result, kw_only=True):
+class ReceivedMessage(Result, frozen=True, kw_only=True):
     """A message, and the handle to acknowledge it by."""
 
     message_id: str
     receipt_handle: str
     body: str
-    attributes: dict[str, Attribute] = {}
-    system_attributes: dict[str, str] = {}  # SenderId, AWSTraceHeader
+    attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
+    system_attributes: dict[str, str] = msgspec.field(default_factory=dict)  # SenderId and such
     sent_at_ms: int
     first_received_at_ms: int
     receive_count: int  # this receive included
     dead_letter_source_arn: str | None = None
 
 
-def to_message(queue: Queue, new: NewMessage | Entry, account: str) -> Message:
-    """The message to store.
+def to_message(queue: Queue, new: NewMessage | Entry, system: dict[str, str]) -> Message:
+    """The message to store, with system attributes that are the same for all of a request.
 
     Raises: MissingParameter, InvalidMessageContents, InvalidParameter, MessageTooLong.
     """
     body = new.body
-    check_body(body)
+    data = body.encode()
+    # Most bodies are plain ASCII without control characters, which is seen at a glance.
+    if not data or not data.isascii() or len(data.translate(None, _CONTROLS)) != len(data):
+        check_body(body)
     if new.delay_s is not None:
         check_delay(new.delay_s)
     attributes = None
-    size = len(body) if body.isascii() else len(body.encode())
+    size = len(data)
     if new.attributes:
         attributes = checked_attributes(new.attributes)
         size += attributes_bytes(attributes)
     if size > queue.maximum_message_size:
         check_size(size, queue.maximum_message_size)
-    return messages.message(body, attributes, {"SenderId": account})
+    return Message(body, md5_digest(data), attributes, system)
 
 
 def checked_attributes(given: dict[str, Attribute] | None) -> Attributes:
@@ -150,6 +155,4 @@ def handle_bytes(text: str) -> bytes:
 def entry_error(index: int, error: BrokerError) -> EntryError:
     """One entry's refusal."""
     problem = to_problem(error)
-    return EntryError(
-        index=index, status=problem.status, code=problem.code, detail=problem.detail
-    )
+    return EntryError(index=index, status=problem.status, code=problem.code, detail=problem.detail)

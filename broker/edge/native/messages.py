@@ -42,7 +42,7 @@ def queue_of(call: Call, name: str) -> Queue:
     return queue
 
 
-class Sent(Result, kw_only=True):
+class Sent(Result, frozen=True, kw_only=True):
     """A message that is on disk."""
 
     message_id: str
@@ -59,13 +59,13 @@ class Sent(Result, kw_only=True):
 async def send_message(call: Call, name: str, new: NewMessage) -> Sent:
     """Send one message; answered when it is on disk."""
     queue = queue_of(call, name)
-    message = to_message(queue, new, call.namespace.account)
+    message = to_message(queue, new, {"SenderId": call.namespace.account})
     delay_s = queue.delay_s if new.delay_s is None else new.delay_s
     (message_id,) = await call.broker.queues.send(call.namespace, name, [(message, delay_s)])
     return Sent(message_id=uuid_text(message_id), md5_of_body=message.md5.hex())
 
 
-class Receive(Shape, kw_only=True):
+class Receive(Shape, frozen=True, kw_only=True):
     """How many messages, for how long, and how long to wait for the first."""
 
     count: Annotated[int, msgspec.Meta(ge=1, le=RECEIVE_COUNT_MAX)] = 1
@@ -73,7 +73,7 @@ class Receive(Shape, kw_only=True):
     wait_time_s: Annotated[int, msgspec.Meta(ge=0, le=WAIT_TIME_S_MAX)] | None = None
 
 
-class ReceivedMessages(Result, kw_only=True, omit_defaults=False):
+class ReceivedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
     """Messages, hidden from other receivers until they are acknowledged or time is up."""
 
     messages: list[ReceivedMessage]
@@ -102,21 +102,19 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
     queues = call.broker.queues
     if wait_s:
         with call.request.long_poll():
-            received = await queues.receive(
-                call.namespace, name, receive.count, timeout_s, wait_s
-            )
+            received = await queues.receive(call.namespace, name, receive.count, timeout_s, wait_s)
     else:
         received = await queues.receive(call.namespace, name, receive.count, timeout_s)
     return ReceivedMessages(messages=[to_received(one) for one in received])
 
 
-class Acknowledge(Shape, kw_only=True):
+class Acknowledge(Shape, frozen=True, kw_only=True):
     """Handles of messages that are done with."""
 
     receipt_handles: Handles
 
 
-class Done(Result, kw_only=True, omit_defaults=False):
+class Done(Result, frozen=True, kw_only=True, omit_defaults=False):
     """How many went well, and why the others did not."""
 
     successful: int
@@ -139,7 +137,7 @@ async def acknowledge_messages(call: Call, name: str, request: Acknowledge) -> D
     return _done(results)
 
 
-class Extend(Shape, kw_only=True):
+class Extend(Shape, frozen=True, kw_only=True):
     """Handles, and how long from now their messages stay hidden; 0 gives them back."""
 
     receipt_handles: Handles
@@ -158,9 +156,7 @@ async def extend_visibility(call: Call, name: str, request: Extend) -> Done:
     """Hide received messages until so long from now."""
     queue_of(call, name)
     timeout_ms = request.visibility_timeout_s * 1000
-    changes = [
-        VisibilityChange(handle_bytes(text), timeout_ms) for text in request.receipt_handles
-    ]
+    changes = [VisibilityChange(handle_bytes(text), timeout_ms) for text in request.receipt_handles]
     return _done(await call.broker.queues.change_visibility(call.namespace, name, changes))
 
 
@@ -182,20 +178,20 @@ def _done(results: list[str | None]) -> Done:
     return Done(successful=len(results) - len(refused), errors=refused)
 
 
-class Peek(Shape, kw_only=True):
+class Peek(Shape, frozen=True, kw_only=True):
     """How many messages to look at, and behind which one to begin."""
 
     count: Annotated[int, msgspec.Meta(ge=1, le=PEEK_COUNT_MAX)] = 10
     after: Annotated[str, msgspec.Meta(description="The `next` of an earlier page.")] = ""
 
 
-class PeekedMessage(Result, kw_only=True):
+class PeekedMessage(Result, frozen=True, kw_only=True):
     """A message as it lies in its queue."""
 
     message_id: str
     body: str
-    attributes: dict[str, Attribute] = {}
-    system_attributes: dict[str, str] = {}
+    attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
+    system_attributes: dict[str, str] = msgspec.field(default_factory=dict)
     state: str  # visible, in_flight or delayed
     sent_at_ms: int
     visible_at_ms: int
@@ -203,7 +199,7 @@ class PeekedMessage(Result, kw_only=True):
     dead_letter_source_arn: str | None = None
 
 
-class PeekedMessages(Result, kw_only=True, omit_defaults=False):
+class PeekedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
     """A page of a queue; `next` is null after the last one."""
 
     messages: list[PeekedMessage]
@@ -223,10 +219,10 @@ async def peek_messages(call: Call, name: str, query: Peek) -> PeekedMessages:
     after = _cursor(query.after)
     peeked = await call.broker.queues.peek(call.namespace, name, query.count, after)
     now_ms = call.broker.now_ms()
-    last = peeked[-1].cursor if len(peeked) == query.count else None
+    more = len(peeked) == query.count
     return PeekedMessages(
         messages=[_to_peeked(one, now_ms) for one in peeked],
-        next=last and base64.urlsafe_b64encode(last).decode().rstrip("="),
+        next=_cursor_text(peeked[-1].cursor) if more else None,
     )
 
 
@@ -247,6 +243,10 @@ def _to_peeked(peeked: Peeked, now_ms: int) -> PeekedMessage:
         receive_count=peeked.receive_count,
         dead_letter_source_arn=peeked.dead_letter_source_arn,
     )
+
+
+def _cursor_text(cursor: bytes) -> str:
+    return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
 
 
 def _cursor(text: str) -> bytes:

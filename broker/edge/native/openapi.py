@@ -135,13 +135,14 @@ def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[s
 
 
 def _request_body(operation: Operation, by_type: dict[str, Any]) -> dict[str, Any]:
-    schema = by_type[str(operation.body)]
-    content = {JSON: {"schema": schema}}
-    if operation.binary:
-        content[MSGPACK] = {"schema": schema}
+    content = {}
+    if operation.body is not None:
+        content[JSON] = {"schema": by_type[str(operation.body)]}
+        if operation.binary:
+            content[MSGPACK] = content[JSON]
     for media_type, kind in operation.media.items():
         content[media_type] = {"schema": by_type[str(kind)]}
-    return {"required": True, "content": content}
+    return {"required": operation.body is not None, "content": content}
 
 
 def _responses(operation: Operation, by_type: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ class Operation:
     @property
     def status(self) -> int:
         """The status of a result that comes without one."""
-        return next(iter(self.answers))
+        status: int = next(iter(self.answers))
+        return status
 
     @property
     def takes_body(self) -> bool:

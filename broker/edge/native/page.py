@@ -12,7 +12,7 @@ from broker.edge.native.operation import Shape
 R = TypeVar("R", bound=Resource)
 
 
-class Page(Shape, kw_only=True):
+class Page(Shape, frozen=True, kw_only=True):
     """Which resources to list."""
 
     prefix: Annotated[str, msgspec.Meta(description="What the names begin with.")] = ""

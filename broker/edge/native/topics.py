@@ -17,7 +17,7 @@ from broker.edge.native.page import Page, page_of
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=SUBJECT_CHARS_MAX)]
 
 
-class TopicDescription(Result, kw_only=True):
+class TopicDescription(Result, frozen=True, kw_only=True):
     """A topic."""
 
     name: str
@@ -27,7 +27,7 @@ class TopicDescription(Result, kw_only=True):
     declared: bool = False  # in the configuration file
 
 
-class Topics(Result, kw_only=True, omit_defaults=False):
+class Topics(Result, frozen=True, kw_only=True, omit_defaults=False):
     """A page of topics; `next` is null after the last one."""
 
     topics: list[TopicDescription]
@@ -51,7 +51,7 @@ def _describe(call: Call, topic: Topic) -> TopicDescription:
     )
 
 
-class Publication(Shape, kw_only=True):
+class Publication(Shape, frozen=True, kw_only=True):
     """A message for all subscriptions of a topic."""
 
     message: Annotated[str, msgspec.Meta(description="Text; not empty.")]
@@ -59,7 +59,7 @@ class Publication(Shape, kw_only=True):
     attributes: dict[str, Attribute] | None = None
 
 
-class Published(Result, kw_only=True):
+class Published(Result, frozen=True, kw_only=True):
     """A publish whose deliveries are all on disk."""
 
     message_id: str
