@@ -1,7 +1,12 @@
 """Python client over httpx, synchronous and asynchronous, for programs and the command line"""
 
 from broker.client.clients import AsyncClient, Client
-from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerRefused
+from broker.client.errors import (
+    BrokerClientError,
+    BrokerNotRunning,
+    BrokerRefused,
+    BrokerUnanswered,
+)
 from broker.client.results import (
     BulkResult,
     Done,
@@ -21,6 +26,7 @@ __all__ = [
     "BrokerClientError",
     "BrokerNotRunning",
     "BrokerRefused",
+    "BrokerUnanswered",
     "BulkResult",
     "Client",
     "Done",

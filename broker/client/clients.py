@@ -10,7 +10,7 @@ import httpx
 
 from broker.client import calls
 from broker.client.calls import Ask, refusal
-from broker.client.errors import BrokerNotRunning
+from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,14 +93,17 @@ class _Api:
             raise refusal(response.status_code, response.headers, response.content)
         return ask.read(response.content)
 
-    def _not_running(self, error: httpx.TransportError) -> BrokerNotRunning:
-        return BrokerNotRunning(self.url, str(error) or type(error).__name__)
+    def _translated(self, error: httpx.TransportError) -> BrokerClientError:
+        cause = str(error) or type(error).__name__
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return BrokerNotRunning(self.url, cause)
+        return BrokerUnanswered(f"no answer from {self.url}: {cause}")
 
 
 class Client(_Api):
     """A broker for blocking programs. Use it as a context manager, or close it.
 
-    Raises throughout: BrokerRefused, BrokerNotRunning.
+    Raises throughout: BrokerRefused, BrokerNotRunning, BrokerUnanswered.
     """
 
     def __init__(
@@ -114,7 +117,7 @@ class Client(_Api):
         try:
             response = self._http.request(**self._arguments(ask))
         except httpx.TransportError as error:
-            raise self._not_running(error) from error
+            raise self._translated(error) from error
         return self._read(ask, response)
 
     def close(self) -> None:
@@ -137,7 +140,7 @@ class AsyncClient(_Api):
     """A broker for programs on trio or asyncio. Use it as an async context manager.
 
     Cancelled while it receives with a wait: no message is taken.
-    Raises throughout: BrokerRefused, BrokerNotRunning.
+    Raises throughout: BrokerRefused, BrokerNotRunning, BrokerUnanswered.
     """
 
     def __init__(
@@ -151,7 +154,7 @@ class AsyncClient(_Api):
         try:
             response = await self._http.request(**self._arguments(ask))
         except httpx.TransportError as error:
-            raise self._not_running(error) from error
+            raise self._translated(error) from error
         return self._read(ask, response)
 
     async def aclose(self) -> None:

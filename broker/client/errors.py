@@ -25,6 +25,10 @@ class BrokerRefused(BrokerClientError):
         self.retry_after_s = retry_after_s
 
 
+class BrokerUnanswered(BrokerClientError):
+    """The connection broke, or time was up, before the answer: the request may have been done."""
+
+
 class BrokerNotRunning(BrokerClientError):
     """Nothing answers at the broker's address."""
 
