@@ -5,6 +5,7 @@ and are answered one after the other. Deadlines are attributes that the server's
 every second, which costs a connection nothing while all goes well.
 """
 
+import json
 import logging
 import math
 import socket
@@ -18,7 +19,7 @@ import httptools
 import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX, PIPELINE_MAX
-from broker.edge.http.message import Request, Response
+from broker.edge.http.message import REASONS, Request, Response
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,16 @@ class _Refused(Exception):
     """What was read can't become a request; the connection ends with this answer."""
 
     def __init__(self, status: int, text: str) -> None:
-        self.response = Response(status, text.encode() + b"\n", "text/plain", close=True)
+        title = REASONS[status]
+        problem = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": text,
+            "code": title.replace(" ", ""),
+        }
+        body = json.dumps(problem).encode()
+        self.response = Response(status, body, "application/problem+json", close=True)
 
 
 class Connection:
