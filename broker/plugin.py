@@ -9,7 +9,8 @@ and dead letters. An invoker only runs one attempt. When the timeout ends the ho
 `invoke()`; whatever the attempt has started must be gone when the cancellation leaves it.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -23,6 +24,11 @@ __all__ = [
     "InvokerUnavailable",
     "SettingsError",
 ]
+
+
+def _discard(_: bytes) -> None:
+    """The log of an invocation that nobody listens to."""
+
 
 Settings = Mapping[str, Any]
 """An invoker's own settings of one function, as they stand in the configuration."""
@@ -47,6 +53,7 @@ class Invocation:
     attempt: int = 1  # 1 for the first
     account: str = "000000000000"
     region: str = "us-east-1"
+    write_log: Callable[[bytes], None] = _discard  # what the function logs, as it comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +62,14 @@ class InvocationResult:
 
     payload: bytes = b"null"  # JSON text; with `function_error`, {"errorType", "errorMessage", ...}
     function_error: str | None = None  # "Unhandled" or "Handled"
-    log: bytes = b""  # what the function wrote; the host keeps the tail
     executed_version: str | None = None  # if another than the one asked for
     memory_used_mb: int | None = None  # MiB at most, where it is known
+
+    @classmethod
+    def failed(cls, error_type: str, message: str) -> "InvocationResult":
+        """A failure that the function did not report itself and that a retry may not mend."""
+        body = json.dumps({"errorType": error_type, "errorMessage": message}, separators=(",", ":"))
+        return cls(payload=body.encode(), function_error="Unhandled")
 
 
 class InvokerError(Exception):
@@ -85,17 +97,23 @@ class Invoker(Protocol):
     """What the entry point names: a class that is called without arguments."""
 
     def check_settings(self, settings: Settings, /) -> None:
-        """Refuse what `invoke` could not use. Called before a function is stored; does no I/O.
+        """Refuse what `invoke` could not use, unknown keys included.
+
+        Called before a function is stored; does no I/O.
 
         Raises: SettingsError.
         """
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """Hold open what lives longer than one invocation: clients, nurseries, workers."""
+        """Hold open what lives longer than one invocation: clients, nurseries, workers.
+
+        The host leaves it only after every invocation has ended.
+        """
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:
-        """Run one attempt to its end.
+        """Run one attempt to its end; only called inside `running()`.
 
-        Cancelled: stop the attempt, leave nothing running.
-        Raises: InvokerThrottled, InvokerUnavailable.
+        Cancelled: stop the attempt, leave nothing running. What the function logs goes to
+        `invocation.write_log` as it comes, so that it isn't lost with a timeout.
+        Raises: InvokerThrottled, InvokerUnavailable. Anything else counts as a function error.
         """

@@ -19,7 +19,11 @@ class Daemon:
     """Starts, stops and kills `broker start` on a free port of loopback."""
 
     def __init__(
-        self, data_dir: Path, config: Path | None = None, *, environment: dict[str, str] | None = None
+        self,
+        data_dir: Path,
+        config: Path | None = None,
+        *,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.config = config

@@ -55,5 +55,9 @@ def _formatter(chosen: str) -> logging.Formatter:
             chosen = "journald"
         else:
             chosen = "human" if sys.stderr.isatty() else "json"
-    formatters = {"human": _Human, "journald": _Journald, "json": _Json}
+    formatters: dict[str, type[logging.Formatter]] = {
+        "human": _Human,
+        "journald": _Journald,
+        "json": _Json,
+    }
     return formatters[chosen]()

@@ -43,5 +43,7 @@ def _tell(started: Started) -> None:
     click.echo(f"  data         {started.data_directory}")
     click.echo("  durability   an answer means on disk: every commit is synced")
     click.echo(f"  config       {started.config or 'none (defaults)'}")
-    click.echo(f"  try          curl {started.url}/healthz   or   broker status --url {started.url}")
+    click.echo(
+        f"  try          curl {started.url}/healthz   or   broker status --url {started.url}"
+    )
     sys.stdout.flush()

@@ -10,7 +10,14 @@ import msgspec
 from broker.config.errors import ConfigError, config_error
 from broker.config.tables import DEFAULT_LISTEN, Config
 
-__all__ = ["DEFAULT_LISTEN", "Config", "ConfigError", "data_directory", "listen_address", "load_config"]
+__all__ = [
+    "DEFAULT_LISTEN",
+    "Config",
+    "ConfigError",
+    "data_directory",
+    "listen_address",
+    "load_config",
+]
 
 
 def load_config(path: Path | None) -> Config:

@@ -24,6 +24,7 @@ from broker.core.names import (
 )
 from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import (
+    KINDS,
     AnyResource,
     EventBus,
     Function,
@@ -44,7 +45,9 @@ class _Refused(Exception):
         self.key = key
 
 
-def declared_resources(config: Config, namespace: Namespace, path: Path | None) -> list[AnyResource]:
+def declared_resources(
+    config: Config, namespace: Namespace, path: Path | None
+) -> list[AnyResource]:
     """All resources that the file declares. Raises: ConfigError."""
     try:
         return _all(config, namespace, path.parent.absolute() if path else Path.cwd())
@@ -186,13 +189,12 @@ def _check_name(allowed: Any, name: str, key: str) -> None:
 
 
 def _check_unique(resources: list[AnyResource]) -> None:
-    counts: dict[tuple[type, str], int] = {}
+    seen: set[tuple[str, str]] = set()
     for resource in resources:
-        place = type(resource), resource.name
-        if place in counts:
-            kind = {EventBus: "event_bus"}.get(place[0], place[0].__name__.lower())
-            raise _Refused(kind, f"{resource.name} is declared twice")
-        counts[place] = 1
+        place = KINDS[type(resource)], resource.name
+        if place in seen:
+            raise _Refused(place[0], f"{resource.name} is declared twice")
+        seen.add(place)
 
 
 def _check_references(config: Config, resources: list[AnyResource]) -> None:

@@ -81,7 +81,9 @@ class LogSettings(_Table, frozen=True, kw_only=True):
     """[log]"""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "human", "journald", "json"] = "auto"  # human on a terminal, else journald under systemd, else json
+    format: Literal["auto", "human", "journald", "json"] = (
+        "auto"  # human on a terminal, else journald under systemd, else json
+    )
 
 
 class QueueTable(_Table, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from broker.core.queue.delete import delete_messages, replace_message
 from broker.core.queue.look import count_messages, peek_messages
 from broker.core.queue.purge import purge_queue, reclaim
 from broker.core.queue.receive import receive_messages
-from broker.core.queue.send import fan_out, send_messages
+from broker.core.queue.send import expand, fan_out, send_messages
 from broker.core.queue.settle import expire
 from broker.core.queue.view import QueueState
 from broker.core.queue.visibility import change_visibility, release_in_flight
@@ -29,13 +29,14 @@ class StoreView(RecordView, Protocol):
         """Nothing is left under the id."""
 
 
-def advance(view: StoreView, namespace: str, command: commands.Advance) -> None:
-    """Do what is due in every queue, and one slice of housekeeping."""
+def advance(view: StoreView, namespace: str, command: commands.Advance) -> list[str]:
+    """Do what is due in every queue, and one slice of each kind of housekeeping."""
     for queue in view.due_queues():
         expire(view, queue)
     for queue_id in view.reclaimable()[:1]:
         if reclaim(view, queue_id, RECLAIM_SLICE):
             view.reclaimed(queue_id)
+    return expand(view)
 
 
 APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {

@@ -11,6 +11,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
+from broker.core.limits import FAN_OUT_TARGETS_MAX, RECLAIM_SLICE
 from broker.core.message import Via
 
 
@@ -127,8 +128,8 @@ class FanOut(Command, frozen=True, tag="fan_out"):
 
     @property
     def weight(self) -> int:
-        """One entry each."""
-        return len(self.entries)
+        """One entry each; a wide one is only noted down."""
+        return min(len(self.entries), FAN_OUT_TARGETS_MAX)
 
 
 class ReceiveMessages(Command, frozen=True, tag="receive"):
@@ -275,7 +276,17 @@ class PeekMessages(Command, frozen=True, tag="peek"):
 
 
 class Advance(Command, frozen=True, tag="advance"):
-    """Let what is due happen: delays and timeouts end, expired messages go, space comes back."""
+    """Let what is due happen: delays and timeouts end, expired messages go, space comes back.
+
+    Answers with the names of queues that were gone when a wide fan-out was to reach them.
+    """
+
+    result: ClassVar[type] = list[str]
+
+    @property
+    def weight(self) -> int:
+        """As much as a slice of each kind of housekeeping."""
+        return FAN_OUT_TARGETS_MAX + 2 * RECLAIM_SLICE
 
 
 AnyCommand = (

@@ -41,7 +41,8 @@ ACCOUNT_CONCURRENCY = 1_000
 UNRESERVED_CONCURRENCY_MIN = 100
 RETRY_ATTEMPTS_MAX = 2  # of an asynchronous invocation, after the first
 EVENT_AGE_S_MIN, EVENT_AGE_S_MAX = 60, 21_600
-LOG_TAIL_BYTES = 4 * KIB
+LOG_TAIL_BYTES = 4 * KIB  # returned with an invocation
+LOG_KEPT_BYTES = 64 * KIB  # of one invocation (our own)
 
 # The store (our own)
 COMMIT_ENTRIES_MAX = 5_000
@@ -59,4 +60,3 @@ BULK_MESSAGES_MAX = 10_000
 HEADER_BYTES_MAX = 64 * KIB
 HEADERS_MAX = 200
 CONNECTIONS_MAX = 20_000
-PIPELINE_MAX = 64  # requests of one connection that may wait for their turn

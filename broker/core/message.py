@@ -13,8 +13,6 @@ from typing import Any
 
 import msgspec
 
-from broker.core.names import uuid_text
-
 # OpenSSL's MD5 is the faster one for long bodies, but takes a microsecond to begin; Python's own
 # takes half of that for a short one.
 _SMALL_BYTES = 1024
@@ -66,7 +64,7 @@ class Via(msgspec.Struct, frozen=True, array_like=True):
     form: str  # "raw", "envelope" (the SNS document) or "record" (Lambda's event)
 
 
-_decoder = msgspec.msgpack.Decoder(AnyBody)
+_decoder: msgspec.msgpack.Decoder[AnyBody] = msgspec.msgpack.Decoder(AnyBody)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -97,15 +95,15 @@ def md5_digest(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
-def rendered(body: AnyBody, via: Via | None) -> Message:
-    """What the receiver of an entry gets."""
+def rendered(body: AnyBody, via: Via | None, origin: str) -> Message:
+    """What the receiver of an entry gets; `origin` is `http://host` by which it reaches us."""
     if isinstance(body, Message):
         return body
     if via is None or via.form == "raw":
         text = body.message if body.by_protocol is None else _for_protocol(body, "sqs")
         return message(text, body.attributes)
     form = _lambda_record if via.form == "record" else _envelope
-    return message(form(body, via.subscription_arn))
+    return message(form(body, via, origin))
 
 
 def _for_protocol(body: Notification, protocol: str) -> str:
@@ -114,7 +112,7 @@ def _for_protocol(body: Notification, protocol: str) -> str:
     return body.by_protocol.get(protocol, body.by_protocol["default"])
 
 
-def _envelope(body: Notification, subscription_arn: str) -> str:
+def _envelope(body: Notification, via: Via, origin: str) -> str:
     """The JSON document that SNS delivers, members in its order."""
     document: dict[str, Any] = {
         "Type": "Notification",
@@ -125,13 +123,13 @@ def _envelope(body: Notification, subscription_arn: str) -> str:
         document["Subject"] = body.subject
     document["Message"] = _for_protocol(body, "sqs")
     document["Timestamp"] = iso_time(body.timestamp_ms)
-    document["UnsubscribeURL"] = _unsubscribe_url(subscription_arn)
+    document["UnsubscribeURL"] = _unsubscribe_url(via, origin)
     if body.attributes:
         document["MessageAttributes"] = _typed_values(body.attributes)
     return msgspec.json.encode(document).decode()
 
 
-def _lambda_record(body: Notification, subscription_arn: str) -> str:
+def _lambda_record(body: Notification, via: Via, origin: str) -> str:
     """The event that SNS hands to a function."""
     return msgspec.json.encode(
         {
@@ -139,7 +137,7 @@ def _lambda_record(body: Notification, subscription_arn: str) -> str:
                 {
                     "EventSource": "aws:sns",
                     "EventVersion": "1.0",
-                    "EventSubscriptionArn": subscription_arn,
+                    "EventSubscriptionArn": via.subscription_arn,
                     "Sns": {
                         "Type": "Notification",
                         "MessageId": body.message_id,
@@ -147,7 +145,7 @@ def _lambda_record(body: Notification, subscription_arn: str) -> str:
                         "Subject": body.subject,
                         "Message": _for_protocol(body, "lambda"),
                         "Timestamp": iso_time(body.timestamp_ms),
-                        "UnsubscribeUrl": _unsubscribe_url(subscription_arn),
+                        "UnsubscribeUrl": _unsubscribe_url(via, origin),
                         "MessageAttributes": _typed_values(body.attributes or {}),
                     },
                 }
@@ -168,9 +166,8 @@ def _typed_values(attributes: Attributes) -> dict[str, dict[str, str]]:
     }
 
 
-def _unsubscribe_url(subscription_arn: str) -> str:
-    # Relative: which host a receiver reaches the daemon by is not known when a message is rendered.
-    return f"/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
+def _unsubscribe_url(via: Via, origin: str) -> str:
+    return f"{origin}/?Action=Unsubscribe&SubscriptionArn={via.subscription_arn}"
 
 
 def iso_time(at_ms: int) -> str:
@@ -195,21 +192,3 @@ def md5_of_attributes(attributes: Attributes) -> str:
 
 def _counted(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
-
-
-__all__ = [
-    "AnyBody",
-    "Attributes",
-    "Message",
-    "MessageAttribute",
-    "Notification",
-    "Via",
-    "decode",
-    "encode",
-    "iso_time",
-    "md5_digest",
-    "md5_of_attributes",
-    "message",
-    "rendered",
-    "uuid_text",
-]

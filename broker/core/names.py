@@ -15,7 +15,7 @@ EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
 ACCOUNT = re.compile(r"[0-9]{12}")
-REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
+REGION = re.compile(r"[a-z0-9-]{1,32}")  # also names that AWS hasn't: people call it "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Arn:
         """None if `text` is no ARN of a regional resource."""
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn" or not parts[5]:
+            return None
+        if not REGION.fullmatch(parts[3]) or not ACCOUNT.fullmatch(parts[4]):
             return None
         return cls(parts[2], Namespace(parts[4], parts[3]), parts[5])
 

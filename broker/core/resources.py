@@ -114,7 +114,7 @@ KINDS: dict[type[Resource], str] = {
     Function: "function",
 }
 
-_decoder = msgspec.msgpack.Decoder(AnyResource)
+_decoder: msgspec.msgpack.Decoder[AnyResource] = msgspec.msgpack.Decoder(AnyResource)
 _encoder = msgspec.msgpack.Encoder()
 
 

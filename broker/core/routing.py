@@ -11,7 +11,7 @@ from typing import Any
 from broker.core import message
 from broker.core.commands import NewEntry
 from broker.core.message import Message, Notification, Via
-from broker.core.names import Arn, Namespace, function_queue
+from broker.core.names import Arn, Namespace, function_queue, uuid_text
 from broker.core.registry import Resources
 from broker.core.resources import Rule, Subscription, Target
 
@@ -106,7 +106,7 @@ def _to_subscriptions(
         if subscription.protocol == "lambda":
             name = function_name(arn.resource)
             known = name in resources.functions
-            queue, form = function_queue(name), "record"
+            queue, form = str(function_queue(name)), "record"
         else:
             known = name in resources.queues
             queue, form = name, "raw" if subscription.raw_message_delivery else "envelope"
@@ -149,4 +149,4 @@ def rule_arn(namespace: Namespace, rule: Rule) -> str:
 
 
 def _uuid(new_id: NewId) -> str:
-    return message.uuid_text(new_id())
+    return uuid_text(new_id())

@@ -3,12 +3,14 @@
 import re
 
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
-from broker.core.message import uuid_text
-from broker.core.names import ACCOUNT, Namespace
-from broker.edge.aws import query
+from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
+from broker.edge.aws import lambda_, query
+from broker.edge.aws.events import events
 from broker.edge.aws.protocol import answer_json, answer_query
 from broker.edge.aws.service import Call, Service
+from broker.edge.aws.sns import sns
 from broker.edge.aws.sqs import sqs
+from broker.edge.aws.sts import sts
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.message import Request, Response
@@ -18,16 +20,15 @@ from broker.runtime.broker import Broker
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
-JSON_SERVICES = {service.target_prefix: service for service in (sqs,)}
-QUERY_SERVICES = {service.name: service for service in (sqs,)}
+JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
+QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
 _UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
+
 
 class App:
     """The handler of every request."""
 
-    def __init__(
-        self, broker: Broker, guard: Guard, health: Health, default: Namespace
-    ) -> None:
+    def __init__(self, broker: Broker, guard: Guard, health: Health, default: Namespace) -> None:
         self._broker = broker
         self._guard = guard
         self._health = health
@@ -53,6 +54,8 @@ class App:
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
+        if signed_for == "lambda" or lambda_.ROOT.match(request.raw_path):
+            return await lambda_.answer_rest(call)
         return await self._query(call, signed_for)
 
     async def _query(self, call: Call, signed_for: str) -> Response:
@@ -79,7 +82,8 @@ class App:
         namespace = self._namespaces.get((key, region))
         if namespace is None:
             account = key if ACCOUNT.fullmatch(key) else self._default.account
-            namespace = Namespace(account, region or self._default.region)
+            known = REGION.fullmatch(region) is not None
+            namespace = Namespace(account, region if known else self._default.region)
             if len(self._namespaces) < 10_000:
                 self._namespaces[key, region] = namespace
         return namespace, service

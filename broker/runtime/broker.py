@@ -37,6 +37,7 @@ class Broker:
         invokers: Mapping[str, Invoker],
         now_ms: Callable[[], int] = wall_ms,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        origin: str = "",
     ) -> None:
         self.store = store
         self.now_ms = now_ms
@@ -49,23 +50,21 @@ class Broker:
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
         self.functions = Functions(
-            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency
+            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
         self._timekeeper = Timekeeper(store)
-        self._dispatchers = Dispatchers(
+        self.dispatchers = Dispatchers(
             store, self.registrar, self.functions, self.queues, self.ids, now_ms
         )
         store.listener = self._hear
 
-    async def run(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
             await nursery.start(self.functions.host.run)
-            nursery.start_soon(self._dispatchers.run)
+            nursery.start_soon(self.dispatchers.run)
             task_status.started()
 
     def _hear(self, status: StoreStatus, wakeups: list[Wakeup]) -> None:

@@ -47,9 +47,7 @@ def _current(broker: Broker, namespace: Namespace, resource: AnyResource) -> Any
     return table.get(resource.name)
 
 
-def _with_history(
-    resource: AnyResource, current: AnyResource | None, now_ms: int
-) -> AnyResource:
+def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: int) -> AnyResource:
     """The declared resource, with what a file doesn't say taken from the one that is there."""
     if current is None:
         return msgspec.structs.replace(resource, created_at_ms=now_ms, modified_at_ms=now_ms)

@@ -1,4 +1,4 @@
-"""drains functions' queues: asynchronous invocations under the ledger, with retries and dead letters
+"""drains functions' queues: invocations under the ledger, with retries and dead letters
 
 Each function has a dispatcher of its own, so none waits for another. A dispatcher first waits for
 a message, then for a permit of the ledger, and receives only then: an invocation that finds no room
@@ -24,14 +24,13 @@ from broker.core.message import (
     encode,
     message,
     rendered,
-    uuid_text,
 )
-from broker.core.names import Arn, Namespace, function_queue
+from broker.core.names import Arn, Namespace, function_queue, uuid_text
 from broker.core.resources import Function
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt
+from broker.runtime.invokers import Attempt, InvokerNotFound
 from broker.runtime.metrics import ABANDONED, THROTTLES
 from broker.runtime.queues import Queues
 from broker.store.seam import Store, submit_one
@@ -65,21 +64,30 @@ class Dispatcher:
         self._queue = function_queue(name)
         self._now_ms = now_ms
         self._system_failures = 0  # in a row, for the backoff
+        self._taking = trio.CancelScope()
 
     async def run(self) -> None:
-        """Until cancelled, or until the function is gone."""
+        """Until cancelled, stopped and done, or until the function is gone."""
         released = 1
         try:
             while released:
                 command = commands.ReleaseInFlight(self._queue)
                 released = await submit_one(self._store, str(self._namespace), command)
             async with trio.open_nursery() as invocations:
-                while True:
-                    await self._queues.wait_visible(self._namespace, self._queue)
-                    await self._functions.wait_permit(self._namespace, self._name)
-                    await self._start_one(invocations)
+                with self._taking:
+                    await self._take(invocations)
         except* (QueueDoesNotExist, FunctionGone):
             log.info("the function %s is gone; its dispatcher ends", self._name)
+
+    def stop(self) -> None:
+        """Take no more; what is being invoked goes on to its end."""
+        self._taking.cancel()
+
+    async def _take(self, invocations: trio.Nursery) -> None:
+        while True:
+            await self._queues.wait_visible(self._namespace, self._queue)
+            await self._functions.wait_permit(self._namespace, self._name)
+            await self._start_one(invocations)
 
     async def _start_one(self, invocations: trio.Nursery) -> None:
         """Receive one invocation and run it, or give the permit back."""
@@ -95,6 +103,9 @@ class Dispatcher:
         finally:
             if not started:
                 self._functions.release(self._namespace, self._name)
+
+    def _payload(self, received: Received) -> str:
+        return rendered(decode(received.body), received.via, self._functions.origin).body
 
     def _function(self) -> Function:
         try:
@@ -112,7 +123,7 @@ class Dispatcher:
             self._functions.release(self._namespace, self._name)
 
     async def _attempt(self, function: Function, received: Received) -> None:
-        payload = rendered(decode(received.body), received.via).body
+        payload = self._payload(received)
         age_s = (self._now_ms() - received.sent_at_ms) / 1000
         if age_s > function.maximum_event_age_s:
             await self._abandon(function, received, "EventAgeExceeded", "0", "")
@@ -126,7 +137,7 @@ class Dispatcher:
                 self._now_ms(),
                 number=received.receive_count,
             )
-        except InvokerError as error:
+        except (InvokerError, InvokerNotFound) as error:
             await self._put_back(received, error)
             return
         self._system_failures = 0
@@ -152,7 +163,7 @@ class Dispatcher:
             return
         await self._hide(received, delay_s)
 
-    async def _put_back(self, received: Received, error: InvokerError) -> None:
+    async def _put_back(self, received: Received, error: Exception) -> None:
         """Try again later, as if this attempt had never been."""
         first_s, longest_s = SYSTEM_BACKOFF_S
         delay_s = min(first_s * 2**self._system_failures, longest_s)
@@ -161,7 +172,9 @@ class Dispatcher:
             THROTTLES.labels(self._name, "target").inc()
             delay_s = error.retry_after_s if error.retry_after_s is not None else delay_s
         else:
-            log.warning("function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error)
+            log.warning(
+                "function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error
+            )
         await self._hide(received, delay_s * random.uniform(1.0, 1.1), spend=False)
 
     async def _hide(self, received: Received, delay_s: float, *, spend: bool = True) -> None:
@@ -186,7 +199,7 @@ class Dispatcher:
         bodies: list[bytes] = []
         entries: Sequence[NewEntry] = []
         if dead_letter_queue is not None:
-            payload = rendered(decode(received.body), received.via).body
+            payload = self._payload(received)
             cause = _cause(received, code, error or condition)
             bodies = [encode(message(payload, cause))]
             entries = [NewEntry(dead_letter_queue, self._ids.new(), 0)]

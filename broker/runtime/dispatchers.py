@@ -31,7 +31,8 @@ class Dispatchers:
         self._queues = queues
         self._ids = ids
         self._now_ms = now_ms
-        self._running: dict[tuple[str, str], trio.CancelScope] = {}
+        self._running: dict[tuple[str, str], tuple[Dispatcher, trio.CancelScope]] = {}
+        self._ended = trio.lowlevel.ParkingLot()
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
@@ -56,14 +57,10 @@ class Dispatchers:
         if known and place not in self._running:
             self._start(namespace, name)
         elif not known and place in self._running:
-            self._running[place].cancel()
+            self._running[place][1].cancel()
 
     def _start(self, namespace: str, name: str) -> None:
         assert self._nursery is not None
-        scope = self._running[namespace, name] = trio.CancelScope()
-        self._nursery.start_soon(self._run_one, namespace, name, scope)
-
-    async def _run_one(self, namespace: str, name: str, scope: trio.CancelScope) -> None:
         dispatcher = Dispatcher(
             self._store,
             self._functions,
@@ -73,8 +70,26 @@ class Dispatchers:
             name,
             self._now_ms,
         )
+        scope = trio.CancelScope()
+        self._running[namespace, name] = dispatcher, scope
+        self._nursery.start_soon(self._run_one, (namespace, name), dispatcher, scope)
+
+    async def _run_one(
+        self, place: tuple[str, str], dispatcher: Dispatcher, scope: trio.CancelScope
+    ) -> None:
         try:
             with scope:
                 await dispatcher.run()
         finally:
-            del self._running[namespace, name]
+            del self._running[place]
+            self._ended.unpark_all()
+
+    def stop(self) -> None:
+        """Start no more invocations."""
+        for dispatcher, _ in self._running.values():
+            dispatcher.stop()
+
+    async def wait_done(self) -> None:
+        """Until what was being invoked at `stop` has ended."""
+        while self._running:
+            await self._ended.park()

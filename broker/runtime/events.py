@@ -18,8 +18,8 @@ from broker.core.errors import (
     RuleDoesNotExist,
 )
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
-from broker.core.message import iso_time, uuid_text
-from broker.core.names import Arn, Namespace
+from broker.core.message import iso_time
+from broker.core.names import Arn, Namespace, uuid_text
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Rule, Target
 from broker.core.routing import Routed, route_event
@@ -56,7 +56,7 @@ class Events:
 
         Returns when every delivery that results is on disk, in one commit. An event on a bus that
         isn't there, or that no rule matches, goes nowhere, as on AWS; it is counted.
-        Raises: StoreFull, LimitExceeded.
+        Raises: StoreFull.
         """
         event_id, routed = self._route(namespace, event, bus)
         await self._publisher.publish(namespace, routed)
@@ -147,10 +147,11 @@ class Events:
         return [rule for rule in rules if rule_name(rule).startswith(prefix)]
 
     async def put_rule(self, namespace: Namespace, rule: Rule) -> None:
-        """Make a rule or change one. Raises: InvalidEventPattern."""
+        """Make a rule or change one. Raises: InvalidEventPattern, RecordChanged."""
         self.bus(namespace, rule.event_bus)
         pattern.parse(rule.event_pattern)
-        await self._registrar.put(namespace, rule)
+        version = self._registrar.version(namespace, "rule", rule.name)
+        await self._registrar.put(namespace, rule, expected_version=version)
 
     async def delete_rule(self, namespace: Namespace, bus: str, name: str) -> None:
         """Delete a rule without targets; one that isn't there is as good.
@@ -211,7 +212,9 @@ def check_target(namespace: Namespace, target: Target) -> None:
     """Raises: InvalidParameter, for a target that could never be delivered to."""
     arn = Arn.parse(target.arn)
     if arn is None:
-        raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: Provided Arn is not in correct format.")
+        raise InvalidParameter(
+            f"Parameter {target.arn} is not valid. Reason: Provided Arn is not in correct format."
+        )
     if arn.service not in TARGET_SERVICES:
         raise InvalidParameter(
             f"Parameter {target.arn} is not valid. Reason: targets of the service {arn.service!r} "
@@ -224,7 +227,9 @@ def check_target(namespace: Namespace, target: Target) -> None:
         )
     if target.input is not None:
         if len(target.input) > INPUT_CHARS_MAX:
-            raise InvalidParameter(f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}.")
+            raise InvalidParameter(
+                f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}."
+            )
         try:
             msgspec.json.decode(target.input)
         except msgspec.DecodeError:

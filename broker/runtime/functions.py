@@ -16,8 +16,8 @@ from broker.core.errors import (
     TooManyRequests,
 )
 from broker.core.limits import ACCOUNT_CONCURRENCY, PAYLOAD_ASYNC_BYTES_MAX, PAYLOAD_SYNC_BYTES_MAX
-from broker.core.message import message, uuid_text
-from broker.core.names import Namespace, function_queue
+from broker.core.message import message
+from broker.core.names import Namespace, function_queue, uuid_text
 from broker.core.resources import Function, Queue
 from broker.core.routing import Routed
 from broker.plugin import InvokerError, InvokerThrottled
@@ -48,7 +48,9 @@ class Functions:
         host: InvokerHost,
         ids: Ids,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        origin: str = "",
     ) -> None:
+        self.origin = origin  # by which functions on this host reach the daemon
         self._registrar = registrar
         self._publisher = publisher
         self.host = host

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Sequence
 
+_ID_BYTES = 16
 _DRAWN = 256
-# What makes random bytes a UUID of version 4: its bits in the 7th and in the 9th byte.
-_VERSION = bytes(value & 0x0F | 0x40 for value in range(256))
-_VARIANT = bytes(value & 0x3F | 0x80 for value in range(256))
+# What makes random bytes UUIDs of version 4: the marks of the version and the variant.
+_TO_VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
+_TO_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 _DASHES = b"-" * 36
 _COLUMNS = [
@@ -27,13 +28,13 @@ class Ids:
         if at >= len(self._block):
             self._block = _draw(_DRAWN)
             at = 0
-        self._at = at + 16
-        return self._block[at : at + 16]
+        end = self._at = at + _ID_BYTES
+        return self._block[at:end]
 
     def many(self, count: int) -> list[bytes]:
         """As many ids at once."""
         block = _draw(count)
-        return [block[at : at + 16] for at in range(0, len(block), 16)]
+        return [block[at : at + _ID_BYTES] for at in range(0, len(block), _ID_BYTES)]
 
 
 def uuid_texts(ids: Sequence[bytes]) -> list[str]:
@@ -47,7 +48,7 @@ def uuid_texts(ids: Sequence[bytes]) -> list[str]:
 
 
 def _draw(count: int) -> bytes:
-    block = bytearray(os.urandom(16 * count))
-    block[6::16] = block[6::16].translate(_VERSION)
-    block[8::16] = block[8::16].translate(_VARIANT)
+    block = bytearray(os.urandom(_ID_BYTES * count))
+    block[6::_ID_BYTES] = block[6::_ID_BYTES].translate(_TO_VERSION)
+    block[8::_ID_BYTES] = block[8::_ID_BYTES].translate(_TO_VARIANT)
     return bytes(block)

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 import trio
 
 from broker.core.errors import InvalidParameter
-from broker.core.limits import LOG_TAIL_BYTES
+from broker.core.limits import LOG_KEPT_BYTES, LOG_TAIL_BYTES
 from broker.core.names import Namespace
 from broker.core.resources import Function
-from broker.plugin import Invocation, InvocationResult, Invoker, SettingsError
+from broker.plugin import Invocation, InvocationResult, Invoker, InvokerError, SettingsError
 from broker.runtime.metrics import INVOCATION_SECONDS, INVOCATIONS
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Attempt:
 
     result: InvocationResult
     duration_s: float
+    log: bytes = b""  # its end
     timed_out: bool = False
 
 
@@ -58,9 +59,7 @@ class InvokerHost:
         except SettingsError as error:
             raise InvalidParameter(f"function {function.name}: {error}") from None
 
-    async def run(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
         async with AsyncExitStack() as stack:
             for invoker in self._invokers.values():
@@ -84,6 +83,7 @@ class InvokerHost:
         Raises: InvokerThrottled, InvokerUnavailable.
         """
         invoker = self._find(function)
+        log_end = _LogEnd()
         invocation = Invocation(
             request_id=request_id,
             function_name=function.name,
@@ -99,19 +99,21 @@ class InvokerHost:
             attempt=number,
             account=namespace.account,
             region=namespace.region,
+            write_log=log_end.write,
         )
         started = trio.current_time()
         outcome = "unavailable"
         try:
             with trio.move_on_after(function.timeout_s) as limit:
-                result = await invoker.invoke(invocation)
+                result = await _invoke(invoker, invocation)
             duration_s = trio.current_time() - started
             if limit.cancelled_caught:
                 outcome = "timeout"
-                attempt = Attempt(_timed_out(invocation), function.timeout_s, timed_out=True)
+                result = _timed_out(invocation)
+                attempt = Attempt(result, function.timeout_s, bytes(log_end.data), timed_out=True)
             else:
                 outcome = "function_error" if result.function_error else "success"
-                attempt = Attempt(result, duration_s)
+                attempt = Attempt(result, duration_s, bytes(log_end.data))
         finally:
             INVOCATIONS.labels(function.name, outcome).inc()
             INVOCATION_SECONDS.labels(function.name).observe(trio.current_time() - started)
@@ -129,20 +131,45 @@ class InvokerHost:
         return invoker
 
 
+async def _invoke(invoker: Invoker, invocation: Invocation) -> InvocationResult:
+    try:
+        return await invoker.invoke(invocation)
+    except InvokerError:
+        raise
+    except Exception as bug:
+        # One bad plugin or setting is that function's failure and nobody else's.
+        log.exception("the invoker of %s failed", invocation.function_name)
+        return InvocationResult.failed("Invoker.Failed", f"{type(bug).__name__}: {bug}")
+
+
+class _LogEnd:
+    """The end of what a function logs, however much that is."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, chunk: bytes) -> None:
+        self.data += chunk
+        del self.data[:-LOG_KEPT_BYTES]
+
+
 def _timed_out(invocation: Invocation) -> InvocationResult:
-    text = (
+    return InvocationResult.failed(
+        "Sandbox.Timedout",
         f"RequestId: {invocation.request_id} Error: "
-        f"Task timed out after {invocation.timeout_s:.2f} seconds"
+        f"Task timed out after {invocation.timeout_s:.2f} seconds",
     )
-    payload = b'{"errorType":"Sandbox.Timedout","errorMessage":"%s"}' % text.encode()
-    return InvocationResult(payload=payload, function_error="Unhandled")
 
 
 def _report(invocation: Invocation, attempt: Attempt) -> None:
     """Lambda's REPORT line, after what the function itself logged."""
-    for line in attempt.result.log.decode("utf-8", "replace").splitlines():
+    for line in attempt.log.decode("utf-8", "replace").splitlines():
         log.info("[%s] %s", invocation.function_name, line)
-    log.info("[%s] %s", invocation.function_name, report_line(invocation.request_id, invocation.memory_mb, attempt))
+    log.info(
+        "[%s] %s",
+        invocation.function_name,
+        report_line(invocation.request_id, invocation.memory_mb, attempt),
+    )
 
 
 def report_line(request_id: str, memory_mb: int, attempt: Attempt) -> str:
@@ -166,4 +193,4 @@ def report_line(request_id: str, memory_mb: int, attempt: Attempt) -> str:
 
 def log_tail(attempt: Attempt) -> bytes:
     """The end of what the function logged, as Lambda returns it."""
-    return attempt.result.log[-LOG_TAIL_BYTES:]
+    return attempt.log[-LOG_TAIL_BYTES:]

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from broker.core.commands import FanOut
-from broker.core.errors import BrokerError, LimitExceeded
-from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX, FAN_OUT_TARGETS_MAX
+from broker.core.errors import BrokerError
+from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.routing import Routed
 from broker.runtime.metrics import UNDELIVERABLE
@@ -25,7 +25,7 @@ class Publisher:
         """Commit all deliveries of one publish, or none.
 
         What can't be delivered is counted and logged, with its source and its target.
-        Raises: StoreFull, LimitExceeded.
+        Raises: StoreFull.
         """
         (refusal,) = await self.publish_each(namespace, [routed])
         if refusal is not None:
@@ -39,49 +39,42 @@ class Publisher:
         They go to the store in parts, so that a commit stays within its bounds.
         """
         refusals: list[BrokerError | None] = [None] * len(publishes)
-        part: list[int] = []
+        part: list[tuple[int, FanOut]] = []
         entries = size = 0
         for index, routed in enumerate(publishes):
             for source, target in routed.undeliverable:
-                self._undeliverable(source, target)
+                undeliverable(source, target)
             if not routed.entries:
                 continue
-            if len(routed.entries) > FAN_OUT_TARGETS_MAX:
-                refusals[index] = LimitExceeded(
-                    f"A publish may reach at most {FAN_OUT_TARGETS_MAX} targets; "
-                    f"this one would reach {len(routed.entries)}."
-                )
-                continue
-            body_bytes = sum(map(len, routed.bodies))
-            if part and (
-                entries + len(routed.entries) > COMMIT_ENTRIES_MAX
-                or size + body_bytes > COMMIT_BYTES_MAX
-            ):
-                await self._commit(namespace, publishes, part, refusals)
+            command = FanOut(routed.bodies, routed.entries)
+            command_bytes = sum(map(len, routed.bodies))
+            full = entries + command.weight > COMMIT_ENTRIES_MAX
+            if part and (full or size + command_bytes > COMMIT_BYTES_MAX):
+                await self._commit(namespace, part, refusals)
                 part, entries, size = [], 0, 0
-            part.append(index)
-            entries += len(routed.entries)
-            size += body_bytes
+            part.append((index, command))
+            entries += command.weight
+            size += command_bytes
         if part:
-            await self._commit(namespace, publishes, part, refusals)
+            await self._commit(namespace, part, refusals)
         return refusals
 
     async def _commit(
         self,
         namespace: Namespace,
-        publishes: Sequence[Routed],
-        part: list[int],
+        part: list[tuple[int, FanOut]],
         refusals: list[BrokerError | None],
     ) -> None:
-        commands = [FanOut(publishes[index].bodies, publishes[index].entries) for index in part]
-        outcomes = await self._store.submit(str(namespace), commands)
-        for index, outcome in zip(part, outcomes, strict=True):
+        outcomes = await self._store.submit(str(namespace), [command for _, command in part])
+        for (index, command), outcome in zip(part, outcomes, strict=True):
             if isinstance(outcome, BrokerError):
                 refusals[index] = outcome
                 continue
             for homeless in outcome:
-                self._undeliverable("a publish", publishes[index].entries[homeless].queue)
+                undeliverable("a publish", command.entries[homeless].queue)
 
-    def _undeliverable(self, source: str, target: str) -> None:
-        UNDELIVERABLE.inc()
-        log.warning("%s can't deliver to %s: no such resource", source, target)
+
+def undeliverable(source: str, target: str) -> None:
+    """Count and log a delivery that nothing is there to take."""
+    UNDELIVERABLE.inc()
+    log.warning("%s can't deliver to %s: no such resource", source, target)

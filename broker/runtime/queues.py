@@ -161,4 +161,3 @@ class Queues:
         command = commands.PeekMessages(name, count, after)
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
-

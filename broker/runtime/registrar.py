@@ -24,9 +24,7 @@ class Registrar:
 
     async def load(self) -> None:
         """Read all resources from the store."""
-        records: list[commands.Record] = await submit_one(
-            self._store, "", commands.ReadRecords()
-        )
+        records: list[commands.Record] = await submit_one(self._store, "", commands.ReadRecords())
         for record in records:
             self.registry.change(
                 record.namespace,
@@ -55,7 +53,7 @@ class Registrar:
         """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull."""
         command = commands.Configure(
             [
-                RecordChange(kind, name, resource and resources.encode(resource), expected)
+                RecordChange(kind, name, resources.encode(resource) if resource else None, expected)
                 for kind, name, resource, expected in changes
             ]
         )

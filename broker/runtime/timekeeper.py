@@ -5,6 +5,7 @@ import math
 import trio
 
 from broker.core.commands import Advance, StoreStatus
+from broker.runtime.publisher import undeliverable
 from broker.store.seam import Store, submit_one
 
 SLICE_PAUSE_S = 0.005  # between two slices of housekeeping, for others to get their turn
@@ -35,4 +36,5 @@ class Timekeeper:
             with trio.CancelScope() as self._sleep:
                 await trio.sleep_until(self._due_at)
                 self._due_at = math.inf
-                await submit_one(self._store, "", Advance())
+                for queue in await submit_one(self._store, "", Advance()):
+                    undeliverable("a wide publish", queue)

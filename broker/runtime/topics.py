@@ -10,8 +10,8 @@ from broker.core.errors import (
     SubscriptionDoesNotExist,
     TopicDoesNotExist,
 )
-from broker.core.message import Attributes, Notification, uuid_text
-from broker.core.names import Arn, Namespace
+from broker.core.message import Attributes, Notification
+from broker.core.names import Arn, Namespace, uuid_text
 from broker.core.resources import Subscription, Topic
 from broker.core.routing import Routed, route_notification
 from broker.runtime.ids import Ids
@@ -93,13 +93,12 @@ class Topics:
         await self._registrar.put(namespace, subscription, expected_version=0)
         return subscription
 
-    async def configure_subscription(
-        self, namespace: Namespace, name: str, *, raw: bool
-    ) -> None:
+    async def configure_subscription(self, namespace: Namespace, name: str, *, raw: bool) -> None:
         """Change how a subscription delivers. Raises: SubscriptionDoesNotExist."""
         subscription = self.subscription(namespace, name)
         changed = msgspec.structs.replace(subscription, raw_message_delivery=raw)
-        await self._registrar.put(namespace, changed)
+        version = self._registrar.version(namespace, "subscription", name)
+        await self._registrar.put(namespace, changed, expected_version=version)
 
     def subscription(self, namespace: Namespace, name: str) -> Subscription:
         """One by its name, `<topic>:<uuid>`. Raises: SubscriptionDoesNotExist."""
@@ -141,8 +140,7 @@ class Topics:
         routed = [self._route(namespace, name, *draft) for draft in drafts]
         refusals = await self._publisher.publish_each(namespace, [each for _, each in routed])
         return [
-            refusal or message_id
-            for (message_id, _), refusal in zip(routed, refusals, strict=True)
+            refusal or message_id for (message_id, _), refusal in zip(routed, refusals, strict=True)
         ]
 
     def _route(

@@ -1,4 +1,4 @@
-"""receivers that wait for messages: woken in the order in which they came, as many as can be served"""
+"""receivers that wait: woken in the order in which they came, as many as can be served"""
 
 from collections import deque
 from collections.abc import Iterator

@@ -5,7 +5,6 @@ cancelled is not answered, but its commands stand.
 """
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -30,8 +29,9 @@ from broker.store.frames import (
     frame,
 )
 from broker.store.lock import lock_directory
+from broker.store.seam import Listener
 
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 16  # a larger buffer would be mapped and unmapped by malloc at every read
 STOP_S = 30.0  # for the store process to finish its last commit
 
 
@@ -42,10 +42,10 @@ class StoreRefused(Exception):
 class StoreProcess:
     """A store in a process of its own. Made by `open_store`."""
 
-    def __init__(self, connection: trio.SocketStream) -> None:
+    def __init__(self, connection: socket.socket) -> None:
         self.status = StoreStatus(0, None, 0, 0, False)
-        self.listener = _nobody
-        self._stream = connection
+        self.listener: Listener = _nobody
+        self._socket = connection  # non-blocking
         self._outgoing: list[bytes] = []
         self._outstanding_bytes = 0
         self._next_call_id = 0
@@ -56,7 +56,7 @@ class StoreProcess:
 
     async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:
         """See `broker.store.seam.Store`."""
-        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX:
+        while self._outstanding_bytes > OUTSTANDING_BYTES_MAX and not self._gone:
             await self._room.park()
         if self._gone:
             raise StoreUnavailable
@@ -98,8 +98,8 @@ class StoreProcess:
                 await self._wait_outgoing()
             data = b"".join(self._outgoing)
             self._outgoing.clear()
-            with contextlib.suppress(trio.BrokenResourceError):  # `_receive` sees the end too
-                await self._stream.send_all(data)
+            with contextlib.suppress(ConnectionError):  # `_receive` sees the end too
+                await _send_all(self._socket, data)
 
     async def _wait_outgoing(self) -> None:
         self._sender_idle = trio.lowlevel.current_task()
@@ -113,13 +113,10 @@ class StoreProcess:
     async def _receive(self) -> None:
         buffer = FrameBuffer()
         while True:
-            try:
-                data = await self._stream.receive_some(READ_BYTES)
-            except trio.BrokenResourceError:
-                data = b""
+            data = await _receive_some(self._socket)
             if not data:
                 raise StoreUnavailable("The store process has ended.")
-            buffer.feed(bytes(data))
+            buffer.feed(data)
             for raw in buffer.frames():
                 self._answer(raw)
 
@@ -146,32 +143,21 @@ def _nobody(status: StoreStatus, wakeups: list[Wakeup]) -> None:
 
 @asynccontextmanager
 async def open_store(
-    directory: Path, quota_bytes: int = MAP_BYTES
+    directory: Path, quota_bytes: int = MAP_BYTES, program: str = "broker.store.process"
 ) -> AsyncIterator[StoreProcess]:
     """A running store process on the directory; leaving it waits for the last commit.
 
+    `program` is the module that is run as the process; a test may have one of its own.
     Raises: StoreRefused, if another daemon has the directory or its format is newer.
     """
     with lock_directory(directory) as lock_fd:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "broker.store.process",
-                    str(theirs.fileno()),
-                    str(directory),
-                    str(quota_bytes),
-                ],
-                pass_fds=(theirs.fileno(), lock_fd),
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
+            process = _start(program, theirs.fileno(), lock_fd, directory, quota_bytes)
+        ours.setblocking(False)
         try:
-            await _wait_ready(stream)
-            store = StoreProcess(stream)
+            await _wait_ready(ours)
+            store = StoreProcess(ours)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(store.run)
                 try:
@@ -185,6 +171,17 @@ async def open_store(
                 await trio.to_thread.run_sync(_reap, process)
 
 
+def _start(
+    program: str, socket_fd: int, lock_fd: int, directory: Path, quota_bytes: int
+) -> "subprocess.Popen[bytes]":
+    arguments = [str(socket_fd), str(directory), str(quota_bytes)]
+    return subprocess.Popen(
+        [sys.executable, "-m", program, *arguments],
+        pass_fds=(socket_fd, lock_fd),
+        stdin=subprocess.DEVNULL,
+    )
+
+
 def _reap(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(STOP_S)
@@ -193,15 +190,41 @@ def _reap(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-async def _wait_ready(stream: trio.SocketStream) -> None:
+async def _wait_ready(connection: socket.socket) -> None:
     buffer = FrameBuffer()
     while True:
-        data = await stream.receive_some()
+        data = await _receive_some(connection)
         if not data:
             raise StoreRefused("The store process ended before it was ready; see its log above.")
-        buffer.feed(bytes(data))
+        buffer.feed(data)
         for raw in buffer.frames():
             refusal = decode_ready(raw).refusal
             if refusal is not None:
                 raise StoreRefused(refusal)
             return
+
+
+# Rather than trio's streams, whose every send and receive goes through the scheduler once more and
+# whose receive first tries in vain.
+
+
+async def _send_all(connection: socket.socket, data: bytes) -> None:
+    """Send it; a checkpoint only if it doesn't fit, for whoever submits runs in another turn."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[connection.send(rest) :]
+        except BlockingIOError:
+            await trio.lowlevel.wait_writable(connection)
+
+
+async def _receive_some(connection: socket.socket) -> bytes:
+    """What has come, at least a byte; nothing if the other side is gone."""
+    while True:
+        await trio.lowlevel.wait_readable(connection)
+        try:
+            return connection.recv(READ_BYTES)
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            return b""

@@ -18,7 +18,7 @@ import msgspec
 from broker.core import commands
 from broker.core.apply import APPLY
 from broker.core.commands import StoreStatus, Wakeup
-from broker.core.errors import BrokerError, StoreFailed
+from broker.core.errors import BrokerError, StoreFailed, StoreFull
 from broker.store import keys
 from broker.store.clock import Clock
 from broker.store.failpoints import Failpoints
@@ -86,6 +86,7 @@ class Engine:
             return self._commit(batch, now_ms)
         except _Unapplied as unapplied:
             self._state = self._load()
+            self._state.now_ms = now_ms
             if len(batch) == 1:
                 return self._answer([unapplied.answer], [], now_ms)
             log.warning("applying a batch of %d one by one: %r", len(batch), unapplied.answer)
@@ -108,9 +109,6 @@ class Engine:
                 return self._answer(outcomes, _wakeups(view), now_ms)
             view.write_back()
             used_bytes = _used_bytes(txn)
-        except lmdb.Error as error:
-            txn.abort()
-            raise self._disk_error(error) from error
         except BaseException:
             txn.abort()
             raise
@@ -127,13 +125,13 @@ class Engine:
         """A full disk is the publisher's affair; anything else ends the store."""
         if isinstance(error, lmdb.MapFullError) or disk_has_no_room(str(self._directory)):
             self._space.disk_full = True
-            return _Unapplied(StoreFailed("The store ran out of room; nothing was changed."))
+            return _Unapplied(StoreFull())
         return SyncFailed(str(error))
 
     def _answer(self, outcomes: list[Any], wakeups: list[Wakeup], now_ms: int) -> Committed:
         state = self._state
         due_at_ms = state.due[0][0] if state.due else None
-        if state.reclaim:
+        if state.reclaim or state.expansions:
             due_at_ms = now_ms
         status = StoreStatus(
             now_ms, due_at_ms, self._space.used_bytes, self._space.quota_bytes, self._space.full
@@ -174,8 +172,8 @@ def _outcome(view: TransactionView, namespace: str, command: commands.AnyCommand
         return APPLY[type(command)](view, namespace, command)
     except BrokerError as refusal:
         return refusal
-    except lmdb.Error:
-        raise
+    except lmdb.MapFullError:
+        raise _Unapplied(StoreFull()) from None
     except Exception as bug:
         log.exception("a %s failed", type(command).__name__, extra={"command": repr(command)})
         raise _Unapplied(StoreFailed(f"{type(bug).__name__}: {bug}")) from bug

@@ -1,17 +1,18 @@
 """the same store without a process of its own, for tests on an injected clock"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from broker.core.commands import Command, StoreStatus, Wakeup
+from broker.core.commands import Command, StoreStatus
 from broker.store.clock import Clock
 from broker.store.engine import MAP_BYTES, Engine
 from broker.store.failpoints import Failpoints
 from broker.store.lock import lock_directory
+from broker.store.seam import Listener
 
 
 class InlineStore:
@@ -19,7 +20,7 @@ class InlineStore:
 
     def __init__(self, engine: Engine) -> None:
         self.status = StoreStatus(0, None, 0, 0, False)
-        self.listener: Callable[[StoreStatus, list[Wakeup]], None] = lambda status, wakeups: None
+        self.listener: Listener = lambda status, wakeups: None
         self._engine = engine
 
     async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:

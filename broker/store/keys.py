@@ -7,6 +7,7 @@
     0x04 body id                                   references to a shared body: 4 bytes
     0x05 queue id, sequence                        where a moved entry lies: 8 bytes
     0x06 queue id                                  id given to housekeeping
+    0x07 expansion id                              slice of a wide fan-out that waits
     0x7f body id                                   body
 
 Numbers are 8 bytes, big-endian, so that byte order is their order. Bodies come last because their
@@ -15,7 +16,7 @@ ids only grow: every new body is appended at the very end of the map.
 
 import struct
 
-META, RECORD, QUEUE, ENTRY, REFERENCES, MOVED, RECLAIM = range(7)
+META, RECORD, QUEUE, ENTRY, REFERENCES, MOVED, RECLAIM, EXPANSION = range(8)
 BODY = 0x7F
 
 FORMAT = 1
@@ -78,6 +79,11 @@ def moved(queue_id: int, sequence: int) -> bytes:
 def reclaim(queue_id: int) -> bytes:
     """An id given to housekeeping."""
     return _pack1(RECLAIM, queue_id)
+
+
+def expansion(expansion_id: int) -> bytes:
+    """A slice of a wide fan-out."""
+    return _pack1(EXPANSION, expansion_id)
 
 
 def body(body_id: int) -> bytes:

@@ -21,14 +21,14 @@ READ_BYTES = 1 << 20
 EXIT_SYNC_FAILED = 74  # EX_IOERR
 
 
-def main(socket_fd: int, directory: Path, quota_bytes: int) -> None:
+def main(socket_fd: int, directory: Path, quota_bytes: int, clock: Clock | None = None) -> None:
     """Serve until the daemon is gone."""
     # The daemon decides when to stop; a Ctrl-C reaches the whole foreground group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     connection = socket.socket(fileno=socket_fd)
     try:
-        engine = Engine(directory, Clock(), quota_bytes)
+        engine = Engine(directory, clock or Clock(), quota_bytes)
     except (NewerFormat, OSError) as refusal:
         connection.sendall(frame(Ready(str(refusal))))
         return
@@ -42,19 +42,21 @@ def main(socket_fd: int, directory: Path, quota_bytes: int) -> None:
 def _serve(connection: socket.socket, engine: Engine) -> None:
     buffer = FrameBuffer()
     waiting: deque[tuple[Call, int]] = deque()
+    # One for good: malloc would map and unmap a new one at every read.
+    space = memoryview(bytearray(READ_BYTES))
     while True:
         # Sleep only when there is nothing to do; else take what has come in meanwhile.
         flags = socket.MSG_DONTWAIT if waiting else 0
         try:
-            data = connection.recv(READ_BYTES, flags)
+            size = connection.recv_into(space, READ_BYTES, flags)
         except BlockingIOError:
             pass
         except ConnectionResetError:
             return
         else:
-            if not data:
+            if not size:
                 return
-            buffer.feed(data)
+            buffer.feed(space[:size])
             waiting.extend((decode_call(raw), len(raw)) for raw in buffer.frames())
         calls = _next_commit(waiting)
         if calls:
@@ -92,11 +94,16 @@ def _apply(engine: Engine, calls: list[Call]) -> bytes:
     return frame(Reply(committed.status, committed.wakeups, answers))
 
 
-if __name__ == "__main__":
+def run(clock: Clock | None = None) -> None:
+    """As a program of its own, with its arguments on the command line."""
     logging.basicConfig(format="store: %(levelname)s %(message)s", level=logging.WARNING)
     try:
-        main(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+        main(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), clock)
     except Exception:
         # Whatever it was, nothing more can be promised: the daemon sees the socket close.
         logging.getLogger(__name__).critical("the store process ends", exc_info=True)
         os._exit(EXIT_SYNC_FAILED)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,13 +1,13 @@
 """the storage seam: all that the rest of the broker knows of a store"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from broker.core import commands
 from broker.core.commands import StoreStatus, Wakeup
 from broker.core.errors import BrokerError
 
-T = TypeVar("T")
+Listener = Callable[[StoreStatus, list[Wakeup]], None]
 
 
 class Store(Protocol):
@@ -18,7 +18,7 @@ class Store(Protocol):
     """
 
     status: StoreStatus
-    listener: Callable[[StoreStatus, list[Wakeup]], None]
+    listener: Listener
 
     async def submit(self, namespace: str, commands: Sequence[commands.Command]) -> list[Any]:
         """Have commands applied in one commit; a result or a BrokerError for each, in order.

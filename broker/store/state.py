@@ -2,7 +2,9 @@
 
 import heapq
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import lmdb
 import msgspec
@@ -42,6 +44,7 @@ class State:
     queues: dict[tuple[str, str], QueueState] = field(default_factory=dict)
     due: list[tuple[int, str, str]] = field(default_factory=list)  # a heap: time, namespace, name
     reclaim: list[int] = field(default_factory=list)
+    expansions: int = 0  # slices of wide fan-outs that wait
 
     @staticmethod
     def encode_queue(queue: QueueState) -> bytes:
@@ -68,14 +71,15 @@ class State:
     @classmethod
     def load(cls, txn: lmdb.Transaction) -> "State":
         """Read it back."""
-        now_ms, next_id = _decode_clock(txn.get(keys.meta("clock")))
-        state = cls(txn.get(keys.meta("signing_key")), now_ms, next_id)
+        now_ms, next_id = _decode_clock(_get(txn, keys.meta("clock")))
+        state = cls(_get(txn, keys.meta("signing_key")), now_ms, next_id)
         cursor = txn.cursor()
         state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
-        for key, value in list(_all(cursor, keys.QUEUE)):
+        state.expansions = len(_all(cursor, keys.EXPANSION))
+        for key, value in _all(cursor, keys.QUEUE):
             record = _decode_queue(value)
             config_key = keys.record(record.namespace, "queue", record.name)
-            version, config = _decode_record(txn.get(config_key))
+            version, config = _decode_record(_get(txn, config_key))
             resource = resources.decode(config)
             assert isinstance(resource, resources.Queue)
             queue = QueueState(
@@ -98,10 +102,21 @@ class State:
         return state
 
 
-def _all(cursor: lmdb.Cursor, prefix: int) -> "list[tuple[bytes, bytes]]":
+def pairs(cursor: lmdb.Cursor) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values from where the cursor stands. The map is opened without buffers: bytes."""
+    return cast("Iterator[tuple[bytes, bytes]]", cursor.iternext(keys=True, values=True))
+
+
+def _get(txn: lmdb.Transaction, key: bytes) -> bytes:
+    value = txn.get(key)
+    assert isinstance(value, bytes), f"the store has no {key!r}"
+    return value
+
+
+def _all(cursor: lmdb.Cursor, prefix: int) -> list[tuple[bytes, bytes]]:
     found = []
     if cursor.set_range(bytes([prefix])):
-        for key, value in cursor.iternext(keys=True, values=True):
+        for key, value in pairs(cursor):
             if key[0] != prefix:
                 break
             found.append((key, value))
@@ -119,12 +134,10 @@ def _find_due(cursor: lmdb.Cursor, queue: QueueState) -> None:
         queue.expires_ms = oldest[1].sent_at_ms + queue.retention_ms
 
 
-def _first_entry(
-    cursor: lmdb.Cursor, queue: QueueState, from_ms: int
-) -> tuple[int, Entry] | None:
+def _first_entry(cursor: lmdb.Cursor, queue: QueueState, from_ms: int) -> tuple[int, Entry] | None:
     if not cursor.set_range(keys.entry(queue.id, from_ms, 0)):
         return None
-    key = cursor.key()
+    key = bytes(cursor.key())
     if not key.startswith(keys.entries(queue.id)):
         return None
     return keys.parse_entry(key)[1], _decode_entry(cursor.value())

@@ -9,12 +9,13 @@ import msgspec
 
 from broker.core.commands import Record
 from broker.core.errors import QueueDoesNotExist, StoreFull
-from broker.core.queue.view import Entry, QueueState
+from broker.core.queue.view import Entry, Expansion, QueueState
 from broker.store import keys
-from broker.store.state import State
+from broker.store.state import State, pairs
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_expansion = msgspec.msgpack.Decoder(Expansion).decode
 _encode = msgspec.msgpack.encode
 _decode_record = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
 
@@ -94,11 +95,14 @@ class TransactionView:
 
     # Entries and bodies
 
-    def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
+    def put_entries(self, entries: Iterable[tuple[int, int, int, Entry]]) -> None:
         self.wrote = True
-        put, key = self._txn.put, keys.entry
-        for visible_at_ms, sequence, entry in entries:
-            put(key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+        key = keys.entry
+        items = [
+            (key(queue_id, visible_at_ms, sequence), _encode_entry(entry))
+            for queue_id, visible_at_ms, sequence, entry in entries
+        ]
+        self._cursor.putmulti(items)
 
     def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
         value = self._txn.get(keys.entry(queue_id, visible_at_ms, sequence))
@@ -116,16 +120,17 @@ class TransactionView:
         if not cursor.set_range(keys.entry(queue_id, from_ms, from_sequence)):
             return
         prefix = keys.entries(queue_id)
-        for key, value in cursor.iternext(keys=True, values=True):
+        for key, value in pairs(cursor):
             if not key.startswith(prefix):
                 return
             _, visible_at_ms, sequence = keys.parse_entry(key)
             yield visible_at_ms, sequence, _decode_entry(value)
 
     def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
-        put, key = self._txn.put, keys.body
-        for body_id, body in bodies:
-            put(key(body_id), body, append=True)
+        key = keys.body
+        items = [(key(body_id), body) for body_id, body in bodies]
+        _, added = self._cursor.putmulti(items, append=True)
+        assert added == len(items), "a body's id is not the largest"
 
     def get_body(self, body_id: int) -> bytes:
         body = self._txn.get(keys.body(body_id))
@@ -161,6 +166,24 @@ class TransactionView:
 
     # Housekeeping
 
+    def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
+        self.wrote = True
+        self._txn.put(keys.expansion(expansion_id), _encode(expansion))
+        self._state.expansions += 1
+
+    def first_expansion(self) -> tuple[int, Expansion] | None:
+        if not self._state.expansions:
+            return None
+        found = self._cursor.set_range(keys.expansion(0))
+        assert found, "an expansion is counted that isn't there"
+        expansion_id = keys.NUMBER.unpack(self._cursor.key()[1:])[0]
+        return expansion_id, _decode_expansion(self._cursor.value())
+
+    def delete_expansion(self, expansion_id: int) -> None:
+        self.wrote = True
+        self._txn.delete(keys.expansion(expansion_id))
+        self._state.expansions -= 1
+
     def reclaim_later(self, queue_id: int) -> None:
         self.wrote = True
         self._txn.delete(keys.queue(queue_id))
@@ -193,7 +216,7 @@ class TransactionView:
     def records(self) -> list[Record]:
         found = []
         if self._cursor.set_range(bytes([keys.RECORD])):
-            for key, value in self._cursor.iternext(keys=True, values=True):
+            for key, value in pairs(self._cursor):
                 if key[0] != keys.RECORD:
                     break
                 found.append(Record(*keys.parse_record(key), *_decode_record(value)))

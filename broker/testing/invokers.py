@@ -234,7 +234,6 @@ class _Check:
             raise ConformanceError(f"invoke() raised {error!r}") from error
         _require(isinstance(result, InvocationResult), f"invoke() returned {result!r}")
         _require(isinstance(result.payload, bytes), "the payload must be bytes")
-        _require(isinstance(result.log, bytes), "the log must be bytes")
         _require(
             result.function_error in (None, "Handled", "Unhandled"),
             f"function_error is {result.function_error!r}",

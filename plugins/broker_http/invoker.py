@@ -9,7 +9,7 @@ import httpx
 
 from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_http.address import is_public
-from broker_http.response import function_failed, read_body, result_of
+from broker_http.response import read_body, result_of
 from broker_http.settings import HttpSettings, parse_settings
 from broker_http.transport import (
     CheckedBackend,
@@ -62,7 +62,7 @@ class HttpInvoker:
             ) as response:
                 body = await read_body(response)
         except ForbiddenAddress as error:
-            return function_failed(
+            return InvocationResult.failed(
                 "Http.ForbiddenAddress", f"{error}; `allow_private` would permit it"
             )
         except httpx.HTTPError as error:

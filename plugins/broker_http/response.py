@@ -9,17 +9,11 @@ import msgspec
 
 from broker.plugin import InvocationResult, InvokerThrottled, InvokerUnavailable
 
-__all__ = ["BODY_BYTES_MAX", "function_failed", "read_body", "result_of"]
+__all__ = ["BODY_BYTES_MAX", "read_body", "result_of"]
 
 BODY_BYTES_MAX = 6 * 1024 * 1024  # Lambda: synchronous response
 EXCERPT_CHARS_MAX = 1024  # of a body that explains a refusal
 RETRY_AFTER_S_MAX = 86_400.0  # a day
-
-
-def function_failed(error_type: str, message: str) -> InvocationResult:
-    """A failure that trying again will not mend."""
-    body = msgspec.json.encode({"errorType": error_type, "errorMessage": message})
-    return InvocationResult(payload=body, function_error="Unhandled")
 
 
 async def read_body(response: httpx.Response) -> bytes | None:
@@ -47,20 +41,22 @@ def result_of(
     if status >= 500:
         raise InvokerUnavailable(f"the target answered {phrase}")
     if 300 <= status < 400:
-        return function_failed(f"Http.{status}", f"{phrase}; redirects are not followed")
+        return InvocationResult.failed(f"Http.{status}", f"{phrase}; redirects are not followed")
     if body is None:
-        return function_failed(
+        return InvocationResult.failed(
             "Function.ResponseSizeTooLarge",
             "Response payload size exceeded maximum allowed payload size "
             f"({BODY_BYTES_MAX} bytes).",
         )
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return function_failed(
+        return InvocationResult.failed(
             "Http.ContentEncoding", "the response is encoded, though none was accepted"
         )
     if status >= 400:
         excerpt = _text(response, body)[:EXCERPT_CHARS_MAX]
-        return function_failed(f"Http.{status}", f"{phrase}: {excerpt}" if excerpt else phrase)
+        return InvocationResult.failed(
+            f"Http.{status}", f"{phrase}: {excerpt}" if excerpt else phrase
+        )
     return _success(response, body)
 
 
@@ -71,7 +67,7 @@ def _success(response: httpx.Response, body: bytes) -> InvocationResult:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         payload = msgspec.json.encode(_text(response, body))
         if len(payload) > BODY_BYTES_MAX:
-            return function_failed(
+            return InvocationResult.failed(
                 "Function.ResponseSizeTooLarge",
                 f"The response is over {BODY_BYTES_MAX} bytes as a JSON string.",
             )

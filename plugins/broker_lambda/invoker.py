@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
-from broker_lambda.response import function_failed, read_body, result_of
+from broker_lambda.response import log_of, read_body, result_of
 from broker_lambda.settings import LambdaSettings, find_credentials, parse_settings
 from broker_lambda.signature import Credentials, Scope, signed_headers
 
@@ -60,7 +60,7 @@ class LambdaInvoker:
         settings = parse_settings(invocation.settings)
         credentials = find_credentials(settings, self._environment)
         if credentials is None:
-            return function_failed(
+            return InvocationResult.failed(
                 "Lambda.MissingCredentials",
                 "no credentials: set `access_key_id` and `secret_access_key`, "
                 "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the daemon",
@@ -76,6 +76,7 @@ class LambdaInvoker:
             # Not chained: an httpx error carries the request, with its session token.
             message = f"{request.url.host}: {str(error) or type(error).__name__}"
             raise InvokerUnavailable(message) from None
+        invocation.write_log(log_of(response))
         return result_of(response, body)
 
     def _request(

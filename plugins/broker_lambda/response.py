@@ -7,17 +7,11 @@ import msgspec
 
 from broker.plugin import InvocationResult, InvokerThrottled, InvokerUnavailable
 
-__all__ = ["PAYLOAD_BYTES_MAX", "function_failed", "read_body", "result_of"]
+__all__ = ["PAYLOAD_BYTES_MAX", "log_of", "read_body", "result_of"]
 
 PAYLOAD_BYTES_MAX = 6_291_556  # Lambda: 6 MiB and 100 bytes
 MESSAGE_CHARS_MAX = 1024
 RETRY_AFTER_S_MAX = 86_400.0  # a day
-
-
-def function_failed(error_type: str, message: str) -> InvocationResult:
-    """A failure that trying again will not mend."""
-    body = msgspec.json.encode({"errorType": error_type, "errorMessage": message})
-    return InvocationResult(payload=body, function_error="Unhandled")
 
 
 async def read_body(response: httpx.Response) -> bytes | None:
@@ -39,7 +33,7 @@ def result_of(response: httpx.Response, body: bytes | None) -> InvocationResult:
     if body is None:
         if status >= 500:
             raise InvokerUnavailable(f"Lambda answered {status}")
-        return function_failed(
+        return InvocationResult.failed(
             "Function.ResponseSizeTooLarge",
             "Response payload size exceeded maximum allowed payload size "
             f"({PAYLOAD_BYTES_MAX} bytes).",
@@ -54,7 +48,7 @@ def result_of(response: httpx.Response, body: bytes | None) -> InvocationResult:
         )
     if status >= 500:
         raise InvokerUnavailable(f"Lambda answered {status} {explained}")
-    return function_failed(f"Lambda.{code}", message or f"Lambda answered {status}")
+    return InvocationResult.failed(f"Lambda.{code}", message or f"Lambda answered {status}")
 
 
 def _ran(response: httpx.Response, body: bytes) -> InvocationResult:
@@ -62,19 +56,22 @@ def _ran(response: httpx.Response, body: bytes) -> InvocationResult:
     try:
         msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return function_failed("Lambda.MalformedResponse", "the answer of Lambda is not JSON")
+        return InvocationResult.failed(
+            "Lambda.MalformedResponse", "the answer of Lambda is not JSON"
+        )
     function_error = response.headers.get("X-Amz-Function-Error")
     if function_error not in (None, "Handled", "Unhandled"):
         function_error = "Unhandled"
     return InvocationResult(
         payload=payload,
         function_error=function_error,
-        log=_log(response.headers.get("X-Amz-Log-Result", "")),
         executed_version=response.headers.get("X-Amz-Executed-Version"),
     )
 
 
-def _log(encoded: str) -> bytes:
+def log_of(response: httpx.Response) -> bytes:
+    """The tail of the log that came with the answer."""
+    encoded = response.headers.get("X-Amz-Log-Result", "")
     try:
         return b64decode(encoded, validate=True)
     except ValueError:

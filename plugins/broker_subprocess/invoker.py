@@ -1,7 +1,7 @@
 """runs one process per event: the event's JSON on stdin, the result's JSON on stdout"""
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import trio
@@ -15,7 +15,6 @@ from broker_subprocess.settings import parse_settings
 
 __all__ = ["SubprocessInvoker"]
 
-LOG_BYTES_MAX = 64 * 1024  # the tail; the process may write more
 CHUNK_BYTES_MAX = 64 * 1024
 DRAIN_S = 1.0  # for what stands in the pipes when the group is dead
 
@@ -48,7 +47,7 @@ class SubprocessInvoker:
         assert self._guardian is not None, "invoke() belongs inside running()"
         settings = parse_settings(invocation.settings)
         environment = function_environment(invocation)
-        capture = Capture()
+        capture = Capture(invocation.write_log)
         try:
             async with running_group(
                 settings.command,
@@ -64,15 +63,12 @@ class SubprocessInvoker:
             return outcome.of_failed_start(invocation, error)
         except ValueError as error:
             return outcome.of_failed_start(invocation, error)
-        log = bytes(capture.log)
         if capture.is_oversize:
-            return outcome.of_oversize(log)
+            return outcome.of_oversize()
         status = group.process.returncode
         if status is None:
             raise InvokerUnavailable(f"process {group.process.pid} was killed but does not end")
-        return outcome.of_exit(
-            invocation, settings, environment, status, bytes(capture.output), log
-        )
+        return outcome.of_exit(invocation, settings, environment, status, bytes(capture.output))
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
@@ -87,9 +83,9 @@ class SubprocessInvoker:
 class Capture:
     """What one process wrote, within bounds."""
 
-    def __init__(self) -> None:
+    def __init__(self, write_log: Callable[[bytes], None]) -> None:
         self.output = bytearray()
-        self.log = bytearray()
+        self._write_log = write_log
         self.is_oversize = False
 
     async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
@@ -123,5 +119,4 @@ class Capture:
         stderr = group.process.stderr
         assert stderr is not None
         while chunk := await stderr.receive_some(CHUNK_BYTES_MAX):
-            self.log += chunk
-            del self.log[:-LOG_BYTES_MAX]
+            self._write_log(bytes(chunk))

@@ -11,17 +11,11 @@ from broker.plugin import Invocation, InvocationResult
 from broker_subprocess.environment import PATH
 from broker_subprocess.settings import SubprocessSettings
 
-__all__ = ["OUTPUT_BYTES_MAX", "function_failed", "of_exit", "of_failed_start", "of_oversize"]
+__all__ = ["OUTPUT_BYTES_MAX", "of_exit", "of_failed_start", "of_oversize"]
 
 OUTPUT_BYTES_MAX = 6_291_556  # Lambda: 6 MiB and 100 bytes
 
 SHELL_COULD_NOT_EXEC = (126, 127)  # POSIX: found but not executable, not found
-
-
-def function_failed(error_type: str, message: str, log: bytes = b"") -> InvocationResult:
-    """A failure the function did not report itself."""
-    body = msgspec.json.encode({"errorType": error_type, "errorMessage": message})
-    return InvocationResult(payload=body, function_error="Unhandled", log=log)
 
 
 def of_exit(
@@ -30,58 +24,53 @@ def of_exit(
     environment: Mapping[str, str],
     status: int,
     output: bytes,
-    log: bytes,
 ) -> InvocationResult:
     """The result of a process that ended by itself or by a signal (a negative status)."""
     if status == 0:
-        return _of_success(invocation, output, log)
+        return _of_success(invocation, output)
     if _is_error_body(output):
-        return InvocationResult(payload=output.strip(), function_error="Unhandled", log=log)
+        return InvocationResult(payload=output.strip(), function_error="Unhandled")
     if status in SHELL_COULD_NOT_EXEC and not _is_program(settings, environment):
         program = settings.command[0]
-        return function_failed(
+        return InvocationResult.failed(
             "Runtime.InvalidEntrypoint",
             f"RequestId: {invocation.request_id} Error: "
             f"`{program}` is not there or is not executable",
-            log,
         )
     reason = f"exit status {status}" if status > 0 else f"signal: {_signal_name(-status)}"
-    return function_failed(
+    return InvocationResult.failed(
         "Runtime.ExitError",
         f"RequestId: {invocation.request_id} Error: Runtime exited with error: {reason}",
-        log,
     )
 
 
 def of_failed_start(invocation: Invocation, error: Exception) -> InvocationResult:
     """The result if the operating system refused the working directory, arguments or variables."""
     about_cwd = isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError)
-    return function_failed(
+    return InvocationResult.failed(
         "Runtime.InvalidWorkingDir" if about_cwd else "Runtime.InvalidEntrypoint",
         f"RequestId: {invocation.request_id} Error: {error}",
     )
 
 
-def of_oversize(log: bytes) -> InvocationResult:
+def of_oversize() -> InvocationResult:
     """The result of a process that wrote more than `OUTPUT_BYTES_MAX`."""
-    return function_failed(
+    return InvocationResult.failed(
         "Function.ResponseSizeTooLarge",
         f"Response payload size exceeded maximum allowed payload size ({OUTPUT_BYTES_MAX} bytes).",
-        log,
     )
 
 
-def _of_success(invocation: Invocation, output: bytes, log: bytes) -> InvocationResult:
+def _of_success(invocation: Invocation, output: bytes) -> InvocationResult:
     payload = output.strip() or b"null"
     try:
         msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return function_failed(
+        return InvocationResult.failed(
             "Runtime.MalformedResponse",
             f"RequestId: {invocation.request_id} Error: the output is not JSON: {error}",
-            log,
         )
-    return InvocationResult(payload=payload, log=log)
+    return InvocationResult(payload=payload)
 
 
 def _is_error_body(output: bytes) -> bool:

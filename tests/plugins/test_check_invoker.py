@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from tests.plugins.conftest import HttpServer, Request, Response
 from trio.testing import MockClock
 
 from broker.plugin import (
@@ -25,6 +24,7 @@ from broker.testing import ConformanceError, check_invoker
 from broker_http import HttpInvoker
 from broker_lambda import LambdaInvoker
 from broker_subprocess import SubprocessInvoker
+from tests.plugins.conftest import HttpServer, Request, Response
 
 
 async def wait_exists(path: Path) -> None:

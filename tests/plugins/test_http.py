@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import trio
-from tests.plugins.conftest import HttpServer, Request, Response
 from trio.testing import MockClock
 
 from broker.plugin import (
@@ -21,6 +20,7 @@ from broker.plugin import (
 from broker_http import HttpInvoker
 from broker_http.address import Address, is_public
 from broker_http.settings import parse_settings
+from tests.plugins.conftest import HttpServer, Request, Response
 
 NOW_S = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 LIMIT = 6 * 1024 * 1024

@@ -12,7 +12,6 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 import trio
-from tests.plugins.conftest import HttpServer, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from broker.plugin import (
 from broker_lambda import LambdaInvoker
 from broker_lambda.settings import parse_settings
 from broker_lambda.signature import Credentials, Scope, authorization, signed_headers
+from tests.plugins.conftest import HttpServer, Request, Response
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CREDENTIALS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
@@ -170,8 +170,11 @@ async def test_the_function_is_invoked_synchronously_with_its_log(
         b'{"ok": true}',
         {"X-Amz-Executed-Version": "3", "X-Amz-Log-Result": b64encode(b"START\n").decode()},
     )
-    result = await invoker.invoke(to(http_server))
-    assert result == InvocationResult(payload=b'{"ok": true}', log=b"START\n", executed_version="3")
+    log: list[bytes] = []
+    settings = {"endpoint_url": http_server.url, **KEYS}
+    result = await invoker.invoke(invocation(settings, write_log=log.append))
+    assert result == InvocationResult(payload=b'{"ok": true}', executed_version="3")
+    assert log == [b"START\n"]
     [request] = http_server.requests
     assert request.method == "POST"
     assert request.target == "/2015-03-31/functions/orders/invocations"

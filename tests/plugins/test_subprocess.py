@@ -91,13 +91,30 @@ async def test_no_output_is_null_even_if_the_event_was_not_read(invoker: Subproc
     assert result == InvocationResult(payload=b"null")
 
 
-async def test_stderr_is_the_log_of_which_the_tail_is_kept(invoker: SubprocessInvoker) -> None:
+async def test_stderr_is_the_log(invoker: SubprocessInvoker) -> None:
+    log: list[bytes] = []
     result = await invoker.invoke(
-        python("import sys; sys.stderr.write('a' * 200_000 + 'end'); print(1)")
+        python(
+            "import sys; sys.stderr.write('a' * 200_000 + 'end'); print(1)", write_log=log.append
+        )
     )
     assert result.payload == b"1"
-    assert len(result.log) == 64 * 1024
-    assert result.log.endswith(b"aend")
+    assert b"".join(log) == b"a" * 200_000 + b"end"
+
+
+async def test_the_log_of_a_function_that_is_cancelled_is_not_lost(
+    invoker: SubprocessInvoker,
+) -> None:
+    log: list[bytes] = []
+
+    def note(chunk: bytes) -> None:
+        log.append(chunk)
+        timeout.cancel()
+
+    source = "import sys, time; print('here', file=sys.stderr, flush=True); time.sleep(600)"
+    with trio.CancelScope() as timeout:
+        await invoker.invoke(python(source, write_log=note))
+    assert log == [b"here\n"]
 
 
 async def test_output_that_is_not_json_is_a_function_error(invoker: SubprocessInvoker) -> None:
@@ -126,13 +143,12 @@ async def test_endless_output_is_cut_off(invoker: SubprocessInvoker) -> None:
 
 
 async def test_a_non_zero_exit_is_a_function_error(invoker: SubprocessInvoker) -> None:
-    result = await invoker.invoke(python("import sys; print('log', file=sys.stderr); sys.exit(3)"))
+    result = await invoker.invoke(python("import sys; sys.exit(3)"))
     assert error_of(result) == {
         "errorType": "Runtime.ExitError",
         "errorMessage": "RequestId: 5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1 "
         "Error: Runtime exited with error: exit status 3",
     }
-    assert result.log == b"log\n"
 
 
 async def test_death_by_signal_is_a_function_error(invoker: SubprocessInvoker) -> None:
@@ -226,11 +242,14 @@ async def test_memory_over_the_limit_is_refused_to_the_program_and_its_children(
 ) -> None:
     hungry = "x = bytearray({} << 20); print(len(x))"
     assert (await invoker.invoke(python(hungry.format(50)))).function_error is None
-    result = await invoker.invoke(python(hungry.format(200)))
+    log: list[bytes] = []
+    result = await invoker.invoke(python(hungry.format(200), write_log=log.append))
     assert error_of(result)["errorType"] == "Runtime.ExitError"
-    assert b"MemoryError" in result.log
+    assert b"MemoryError" in b"".join(log)
+    log.clear()
     child = f"import subprocess; subprocess.run({[*PYTHON, hungry.format(200)]!r})"
-    assert b"MemoryError" in (await invoker.invoke(python(child))).log
+    await invoker.invoke(python(child, write_log=log.append))
+    assert b"MemoryError" in b"".join(log)
 
 
 LEAVES_GRANDCHILD = "sleep 1000 & echo $! > {path}; "
@@ -274,7 +293,7 @@ async def test_a_process_that_left_the_group_does_not_hold_up_the_result(
 
 DAEMON = """
 import sys, trio
-from test_subprocess import SubprocessInvoker, invocation
+from tests.plugins.test_subprocess import SubprocessInvoker, invocation
 async def main():
     invoker = SubprocessInvoker()
     async with invoker.running():

@@ -8,9 +8,7 @@ from broker.core.queue.settle import settle
 from broker.core.queue.view import QueueView
 
 
-def delete_messages(
-    view: QueueView, namespace: str, command: DeleteMessages
-) -> list[str | None]:
+def delete_messages(view: QueueView, namespace: str, command: DeleteMessages) -> list[str | None]:
     """Delete by handle; None or an error's name for each."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)

@@ -1,29 +1,37 @@
 """putting entries into a queue and taking them out, with their bodies and counts"""
 
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
-def insert(
-    view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]
-) -> None:
+def insert(view: QueueView, queue: QueueState, items: list[tuple[int, int, Entry]]) -> None:
     """Store entries, given with visible_at_ms and sequence, and count them."""
-    view.put_entries(queue.id, items)
-    settled_ms = queue.settled_ms
-    visible = 0
+    queue_id = queue.id
+    view.put_entries([(queue_id, at_ms, sequence, entry) for at_ms, sequence, entry in items])
     for visible_at_ms, _, entry in items:
-        if visible_at_ms <= settled_ms:
-            visible += 1
-            continue
-        if entry.in_flight:
-            queue.in_flight += 1
-        else:
-            queue.delayed += 1
-        if visible_at_ms < queue.next_due_ms:
-            queue.next_due_ms = visible_at_ms
-            view.schedule(queue, visible_at_ms)
-    if visible:
-        queue.visible += visible
+        count_in(view, queue, visible_at_ms, entry)
+
+
+def count_in(view: QueueView, queue: QueueState, visible_at_ms: int, entry: Entry) -> None:
+    """Count an entry that is put into the queue, and see to it that somebody takes note."""
+    if visible_at_ms <= queue.settled_ms:
+        queue.visible += 1
         view.wake(queue)
+        expect_expiry(view, queue)
+        return
+    if entry.in_flight:
+        queue.in_flight += 1
+    else:
+        queue.delayed += 1
+    if visible_at_ms < queue.next_due_ms:
+        queue.next_due_ms = visible_at_ms
+        view.schedule(queue, visible_at_ms)
+
+
+def expect_expiry(view: QueueView, queue: QueueState) -> None:
+    """Have the queue looked at when its first visible message may have become too old."""
+    if queue.expires_ms == NEVER_MS:
+        queue.expires_ms = view.now_ms + queue.retention_ms
+        view.schedule(queue, queue.expires_ms)
 
 
 def remove(

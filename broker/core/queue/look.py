@@ -10,9 +10,7 @@ from broker.core.queue.view import QueueView
 _CURSOR = struct.Struct(">QQ")
 
 
-def count_messages(
-    view: QueueView, namespace: str, command: CountMessages
-) -> list[QueueCounts]:
+def count_messages(view: QueueView, namespace: str, command: CountMessages) -> list[QueueCounts]:
     """The counts of each queue."""
     counts = []
     for name in command.queues:

@@ -5,7 +5,7 @@ from broker.core.errors import PurgeQueueInProgress
 from broker.core.limits import PURGE_INTERVAL_MS
 from broker.core.names import is_internal
 from broker.core.queue.entries import release_body
-from broker.core.queue.view import NEVER_MS, QueueState, QueueView
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
 def purge_queue(view: QueueView, namespace: str, command: PurgeQueue) -> None:
@@ -31,7 +31,7 @@ def start_empty(view: QueueView, queue: QueueState) -> None:
 
 def reclaim(view: QueueView, queue_id: int, limit: int) -> bool:
     """Drop up to `limit` entries of a queue that is gone; whether that was all."""
-    slice_ = []
+    slice_: list[tuple[int, int, Entry]] = []
     for item in view.entries(queue_id, 0):
         if len(slice_) == limit:
             break

@@ -1,24 +1,24 @@
 """receipt handles: where a received message lies, signed so that none can be made up"""
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from broker.core.queue.view import Entry, QueueState, QueueView
 
-_LAYOUT = struct.Struct(">BQQQQI8s")  # version, queue, visible at, sequence, received at, count
+_LAYOUT = struct.Struct(">BQQQQI8s")  # version, queue, visible at, sequence, received at, receives
 _VERSION = 1
 _TAG_BYTES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Handle:
+class Handle(msgspec.Struct, frozen=True):
     """A handle, taken apart."""
 
     queue_id: int
     visible_at_ms: int  # as the receive set it
     sequence: int
     received_at_ms: int
-    receive_count: int
+    receives: int  # of the message until then, refunded ones included
 
 
 def issue(
@@ -26,13 +26,11 @@ def issue(
     queue: QueueState,
     visible_at_ms: int,
     sequence: int,
-    receive_count: int,
+    receives: int,
     nonce: bytes,
 ) -> bytes:
     """The handle of a message that is received now."""
-    data = _LAYOUT.pack(
-        _VERSION, queue.id, visible_at_ms, sequence, view.now_ms, receive_count, nonce
-    )
+    data = _LAYOUT.pack(_VERSION, queue.id, visible_at_ms, sequence, view.now_ms, receives, nonce)
     return data + view.sign(data)
 
 
@@ -41,12 +39,12 @@ def parse(view: QueueView, handle: bytes) -> Handle | None:
     data, tag = handle[:-_TAG_BYTES], handle[-_TAG_BYTES:]
     if len(data) != _LAYOUT.size or view.sign(data) != tag or data[0] != _VERSION:
         return None
-    _, queue_id, visible_at_ms, sequence, received_at_ms, receive_count, _ = _LAYOUT.unpack(data)
-    return Handle(queue_id, visible_at_ms, sequence, received_at_ms, receive_count)
+    _, queue_id, visible_at_ms, sequence, received_at_ms, receives, _ = _LAYOUT.unpack(data)
+    return Handle(queue_id, visible_at_ms, sequence, received_at_ms, receives)
 
 
 def locate(view: QueueView, queue: QueueState, handle: Handle) -> tuple[int, Entry] | None:
-    """The entry and where it lies now; None if it is gone or was received again since."""
+    """The entry and where it lies now; None if nobody holds it, or another receiver does."""
     if handle.queue_id != queue.id:
         return None  # of the time before a purge, or of another queue
     visible_at_ms = handle.visible_at_ms
@@ -57,6 +55,6 @@ def locate(view: QueueView, queue: QueueState, handle: Handle) -> tuple[int, Ent
             return None
         visible_at_ms = moved_to_ms
         entry = view.get_entry(queue.id, visible_at_ms, handle.sequence)
-    if entry is None or entry.receive_count != handle.receive_count:
+    if entry is None or not entry.in_flight or entry.receives != handle.receives:
         return None
     return visible_at_ms, entry

@@ -4,89 +4,88 @@ from itertools import islice, takewhile
 
 import msgspec
 
-from broker.core.commands import ReceiveMessages, Received
+from broker.core.commands import Received, ReceiveMessages
 from broker.core.errors import OverLimit
 from broker.core.limits import IN_FLIGHT_MAX
 from broker.core.names import Namespace
 from broker.core.queue.entries import drop, insert, remove
 from broker.core.queue.receipt_handle import issue
-from broker.core.queue.settle import expect_expiry, settle
+from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, QueueState, QueueView
 
+Taken = tuple[int, Entry]  # a sequence number, and the entry taken out from under it
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
 
 
-def receive_messages(
-    view: QueueView, namespace: str, command: ReceiveMessages
-) -> list[Received]:
+def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) -> list[Received]:
     """Up to `count` visible messages, oldest visibility first."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
     if queue.in_flight >= IN_FLIGHT_MAX:
         raise OverLimit
-    received: list[Received] = []
+    taken: list[Taken] = []
     set_aside = 0
-    # With a timeout of 0 a message stays where it is: go on behind it, not to it again.
-    from_ms, from_sequence = 0, 0
-    while len(received) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _visible(view, queue, from_ms, from_sequence, command.count - len(received))
+    # All that is looked at is taken out, and what is received is put back only at the end: with a
+    # timeout of 0 it would be found again.
+    while len(taken) < command.count and set_aside < SET_ASIDE_MAX:
+        page = _first_visible(view, queue, command.count - len(taken))
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
-            from_ms, from_sequence = visible_at_ms, sequence + 1
             if entry.sent_at_ms + queue.retention_ms <= view.now_ms:
                 drop(view, queue, visible_at_ms, sequence, entry)
                 set_aside += 1
             elif _dead_letter(view, queue, visible_at_ms, sequence, entry):
                 set_aside += 1
             else:
-                received.append(_hide(view, queue, visible_at_ms, sequence, entry, command))
-    return received
+                remove(view, queue, visible_at_ms, sequence, entry)
+                taken.append((sequence, entry))
+    return _hide(view, queue, taken, command)
 
 
-def _visible(
-    view: QueueView, queue: QueueState, from_ms: int, from_sequence: int, count: int
-) -> list[tuple[int, int, Entry]]:
+def _first_visible(view: QueueView, queue: QueueState, count: int) -> list[tuple[int, int, Entry]]:
     now_ms = view.now_ms
-    entries = view.entries(queue.id, from_ms, from_sequence)
-    return list(islice(takewhile(lambda item: item[0] <= now_ms, entries), count))
+    return list(islice(takewhile(lambda item: item[0] <= now_ms, view.entries(queue.id, 0)), count))
 
 
 def _hide(
-    view: QueueView,
-    queue: QueueState,
-    visible_at_ms: int,
-    sequence: int,
-    entry: Entry,
-    command: ReceiveMessages,
-) -> Received:
+    view: QueueView, queue: QueueState, taken: list[Taken], command: ReceiveMessages
+) -> list[Received]:
+    """Put messages back where their visibility timeout ends; what their receiver gets."""
     now_ms = view.now_ms
     hidden_until_ms = now_ms + command.visibility_timeout_ms
-    receive_count = entry.receive_count + 1
-    first_received_at_ms = entry.first_received_at_ms or now_ms
-    remove(view, queue, visible_at_ms, sequence, entry)
-    hidden = Entry(
-        entry.body_id,
-        entry.message_id,
-        entry.sent_at_ms,
-        receive_count,
-        first_received_at_ms,
-        in_flight=True,
-        shared=entry.shared,
-        via=entry.via,
-        dead_letter_source_arn=entry.dead_letter_source_arn,
-    )
-    insert(view, queue, [(hidden_until_ms, sequence, hidden)])
-    return Received(
-        issue(view, queue, hidden_until_ms, sequence, receive_count, command.nonce),
-        entry.message_id,
-        view.get_body(entry.body_id),
-        entry.sent_at_ms,
-        first_received_at_ms,
-        receive_count,
-        entry.via,
-        entry.dead_letter_source_arn,
-    )
+    hidden: list[tuple[int, int, Entry]] = []
+    received: list[Received] = []
+    for sequence, entry in taken:
+        receive_count = entry.receive_count + 1
+        first_received_at_ms = entry.first_received_at_ms or now_ms
+        again = Entry(
+            entry.body_id,
+            entry.message_id,
+            entry.sent_at_ms,
+            receive_count,
+            first_received_at_ms,
+            in_flight=True,
+            shared=entry.shared,
+            via=entry.via,
+            dead_letter_source_arn=entry.dead_letter_source_arn,
+            refunds=entry.refunds,
+        )
+        hidden.append((hidden_until_ms, sequence, again))
+        received.append(
+            Received(
+                issue(view, queue, hidden_until_ms, sequence, again.receives, command.nonce),
+                entry.message_id,
+                view.get_body(entry.body_id),
+                entry.sent_at_ms,
+                first_received_at_ms,
+                receive_count,
+                entry.via,
+                entry.dead_letter_source_arn,
+            )
+        )
+    insert(view, queue, hidden)
+    return received
 
 
 def _dead_letter(
@@ -118,5 +117,4 @@ def _dead_letter(
         dead_letter_source_arn=source_arn,
     )
     insert(view, target, [(view.now_ms, view.next_id(), letter)])
-    expect_expiry(view, target)
     return True

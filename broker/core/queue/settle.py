@@ -1,8 +1,8 @@
 """time passing in a queue: what was hidden becomes visible, what is too old goes"""
 
 from broker.core.limits import RECLAIM_SLICE
-from broker.core.queue.entries import drop
-from broker.core.queue.view import NEVER_MS, QueueState, QueueView
+from broker.core.queue.entries import drop, expect_expiry
+from broker.core.queue.view import NEVER_MS, Entry, QueueState, QueueView
 
 
 def settle(view: QueueView, queue: QueueState) -> None:
@@ -33,13 +33,6 @@ def settle(view: QueueView, queue: QueueState) -> None:
         expect_expiry(view, queue)
 
 
-def expect_expiry(view: QueueView, queue: QueueState) -> None:
-    """Have the queue looked at when its first visible message may have become too old."""
-    if queue.expires_ms == NEVER_MS:
-        queue.expires_ms = view.now_ms + queue.retention_ms
-        view.schedule(queue, queue.expires_ms)
-
-
 def expire(view: QueueView, queue: QueueState) -> None:
     """Drop visible messages that are too old, a slice at a time.
 
@@ -50,7 +43,7 @@ def expire(view: QueueView, queue: QueueState) -> None:
     if queue.expires_ms > view.now_ms:
         return
     queue.expires_ms = NEVER_MS
-    too_old = []
+    too_old: list[tuple[int, int, Entry]] = []
     for visible_at_ms, sequence, entry in view.entries(queue.id, 0):
         if visible_at_ms > view.now_ms:
             break

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from broker.core.commands import NewEntry
 from broker.core.message import Via
 from broker.core.names import Arn
 from broker.core.resources import Queue
@@ -34,6 +35,21 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
     moved: bool = False  # its visibility was changed: a pointer leads from its handle to it
     via: Via | None = None
     dead_letter_source_arn: str | None = None
+    refunds: int = 0  # receives that were taken back, and don't count
+
+    @property
+    def receives(self) -> int:
+        """How often it was really received: what tells one receipt from the next."""
+        return self.receive_count + self.refunds
+
+
+class Expansion(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A slice of a fan-out that is wider than one commit: its bodies are stored, it waits."""
+
+    namespace: str
+    sent_at_ms: int
+    body_ids: list[tuple[int, bool]]  # with whether several entries share the body
+    entries: list[NewEntry]
 
 
 @dataclass(slots=True)
@@ -101,8 +117,8 @@ class QueueView(Protocol):
     def schedule(self, queue: QueueState, due_ms: int) -> None:
         """Have the queue advanced at that time."""
 
-    def put_entries(self, queue_id: int, entries: Iterable[tuple[int, int, Entry]]) -> None:
-        """Store entries, given with visible_at_ms and sequence."""
+    def put_entries(self, entries: Iterable[tuple[int, int, int, Entry]]) -> None:
+        """Store entries, given with queue id, visible_at_ms and sequence."""
 
     def get_entry(self, queue_id: int, visible_at_ms: int, sequence: int) -> Entry | None:
         """The entry at exactly that place."""
@@ -135,6 +151,15 @@ class QueueView(Protocol):
 
     def put_moved(self, queue_id: int, sequence: int, visible_at_ms: int | None) -> None:
         """Remember where an entry went; None forgets."""
+
+    def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
+        """Remember a slice that is to be expanded."""
+
+    def first_expansion(self) -> tuple[int, Expansion] | None:
+        """The one that waits longest, with its id."""
+
+    def delete_expansion(self, expansion_id: int) -> None:
+        """Forget it."""
 
     def reclaim_later(self, queue_id: int) -> None:
         """Give all that lies under the id to housekeeping."""

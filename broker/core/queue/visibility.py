@@ -34,13 +34,15 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
         return "VisibilityTimeoutTooLong"
     remove(view, queue, visible_at_ms, handle.sequence, entry)
     held = change.spend_receive and not change.delayed
-    receive_count = entry.receive_count - (0 if change.spend_receive else 1)
+    refund = 0 if change.spend_receive else 1
+    receive_count = entry.receive_count - refund
     moved = msgspec.structs.replace(
         entry,
         in_flight=held,
         moved=held,
         receive_count=receive_count,
         first_received_at_ms=entry.first_received_at_ms if receive_count else 0,
+        refunds=entry.refunds + refund,
     )
     if held:
         view.put_moved(queue.id, handle.sequence, until_ms)

@@ -1,18 +1,20 @@
-"""one request for an action: decode its members, call the handler, encode the answer or the error"""
+"""one request for an action: decode its members, call the handler, encode the answer"""
 
 import logging
 import re
+from typing import Any
 
 import msgspec
 
-from broker.core.errors import BrokerError
+from broker.core.errors import BrokerError, NotSupported
 from broker.edge.aws import query
-from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.service import Action, Call, Members, Service, Wire, check_supported
 from broker.edge.http.message import Response
 
 log = logging.getLogger(__name__)
 
 _encode_json = msgspec.json.Encoder().encode
+_NULL = "got `null`"
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _INTERNAL = Wire(500, "InternalFailure", "InternalFailure")
 
@@ -32,10 +34,9 @@ async def answer_json(service: Service, call: Call, action_name: str) -> Respons
     if action is None:
         return _json_error(service, call, content_type, *_unknown_json(service, action_name))
     try:
-        try:
-            members = action.decode_json(call.request.body or b"{}")
-        except msgspec.DecodeError as error:  # a ValidationError is one
-            raise _shape_error(error) from None
+        members = _members(action, call.request.body or b"{}")
+        if action.has_refused:
+            check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
         wire = service.wire(error)
@@ -48,9 +49,7 @@ async def answer_json(service: Service, call: Call, action_name: str) -> Respons
     return Response(200, body, content_type, (("x-amzn-RequestId", call.request_id),))
 
 
-async def answer_query(
-    service: Service, call: Call, parameters: dict[str, str]
-) -> Response:
+async def answer_query(service: Service, call: Call, parameters: dict[str, str]) -> Response:
     """Serve the Query protocol."""
     action_name = parameters.get("Action", "")
     action = service.actions.get(action_name)
@@ -62,6 +61,8 @@ async def answer_query(
             members = query.decode(service, action.request, parameters)
         except msgspec.ValidationError as error:
             raise _shape_error(error) from None
+        if action.has_refused:
+            check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
         return _query_error(service, call, service.wire(error), error.message)
@@ -71,6 +72,32 @@ async def answer_query(
         return _query_error(service, call, _INTERNAL, text)
     body = query.encode(service, action_name, response, call.request_id)
     return Response(200, body, "text/xml", (("x-amzn-RequestId", call.request_id),))
+
+
+def _members(action: Action, body: bytes) -> Members:
+    """The action's members. Raises: MissingMember, MalformedRequest."""
+    try:
+        try:
+            return action.decode_json(body)
+        except msgspec.ValidationError as error:
+            if _NULL not in str(error):
+                raise
+        return action.decode_json(_encode_json(_without_nulls(msgspec.json.decode(body))))
+    except msgspec.DecodeError as error:
+        raise _shape_error(error) from None
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"The body is not UTF-8: {error}") from None
+    except RecursionError:
+        raise MalformedRequest("The body is nested too deeply.") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """To the JSON protocols a member that is null is absent."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value]
+    return value
 
 
 def _shape_error(error: msgspec.DecodeError) -> BrokerError:
@@ -84,12 +111,10 @@ def _shape_error(error: msgspec.DecodeError) -> BrokerError:
 
 def _unknown_json(service: Service, action: str) -> tuple[Wire, str]:
     if action in service.known_actions:
-        return (
-            Wire(400, "UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
-            f"The action {action} is not supported by this broker.",
-        )
+        refusal = NotSupported(f"The action {action} is not supported by this broker.")
+        return service.wire(refusal), refusal.message
     return (
-        Wire(400, "UnknownOperationException", "UnknownOperationException"),
+        Wire(400, "UnknownOperationException"),
         f"The action {action} is not known to this service.",
     )
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.structs import fields
 
-from broker.core.errors import BrokerError
+from broker.core.errors import BrokerError, NotSupported
 from broker.core.names import Namespace
 from broker.edge.http.message import Request
 from broker.runtime.broker import Broker
@@ -16,8 +19,49 @@ class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
     """An action's request or response: snake_case here, the service's PascalCase on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+_REFUSED = "refused"
+Refused = Annotated[Any, msgspec.Meta(extra={_REFUSED: True})]
+"""A member that the service has and this broker doesn't: given, it is refused by name."""
+
+
+def check_supported(members: msgspec.Struct) -> None:
+    """Raises: NotSupported, if a refused member was given."""
+    for name, wire_name, refused in _to_check(type(members)):
+        value = getattr(members, name)
+        if value is None:
+            continue
+        if refused:
+            raise NotSupported(f"{wire_name} is not supported by this broker.")
+        for item in value.values() if isinstance(value, dict) else value:
+            check_supported(item)
+
+
+@cache
+def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
+    """Members that are refused, and lists and maps of structs in which there are such."""
+    hints = get_type_hints(kind, include_extras=True)
+    found = []
+    for f in fields(kind):
+        hint = hints[f.name]
+        if get_origin(hint) is Annotated:
+            if any(_REFUSED in (getattr(m, "extra", None) or {}) for m in hint.__metadata__):
+                found.append((f.name, f.encode_name, True))
+            continue
+        item = _item(hint)
+        if isinstance(item, type) and issubclass(item, msgspec.Struct) and _to_check(item):
+            found.append((f.name, f.encode_name, False))
+    return tuple(found)
+
+
+def _item(hint: Any) -> Any:
+    """What a list holds, or a map as values; None for anything else."""
+    for option in get_args(hint) if get_origin(hint) is UnionType else (hint,):
+        if get_origin(option) in (list, dict):
+            return get_args(option)[-1]
+    return None
+
+
+class Call(msgspec.Struct, frozen=True):
     """One request for an action, with what handlers need beside its members."""
 
     broker: Broker
@@ -42,6 +86,7 @@ class Action:
     request: type[Members]
     handler: Handler
     decode_json: Callable[[bytes], Members]
+    has_refused: bool  # members that must be looked at before the handler is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +115,6 @@ class Service:
     error_namespace: str = ""  # before the shape's name in __type
     flattened: bool = False  # Query lists and maps without `.member.` and `.entry.`
     query_compatible: bool = False  # JSON errors tell Query's code in a header
-    no_output_result: bool = False
     known_actions: frozenset[str] = frozenset()  # of the real service, supported or not
     actions: dict[str, Action] = field(default_factory=dict)
 
@@ -79,7 +123,8 @@ class Service:
 
         def register(handler: Handler) -> Handler:
             decode = msgspec.json.Decoder(request).decode
-            self.actions[name] = Action(name, request, handler, decode)
+            has_refused = bool(_to_check(request))
+            self.actions[name] = Action(name, request, handler, decode, has_refused)
             return handler
 
         return register

@@ -1,13 +1,16 @@
 """one client connection: bytes to requests, in order, and responses back
 
 The parser runs ahead of the handler: requests that came in one read wait in a queue (pipelining)
-and are answered one after the other. Deadlines are attributes that the server's reaper looks at
-every second, which costs a connection nothing while all goes well.
+and are answered one after the other, before the next read, which bounds the queue. Deadlines are
+attributes that the server's reaper looks at every second, which costs a connection nothing while
+all goes well.
 """
 
+import contextlib
 import json
 import logging
 import math
+import re
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +21,7 @@ from time import time
 import httptools
 import trio
 
-from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX, PIPELINE_MAX
+from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
 from broker.edge.http.message import REASONS, Request, Response
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,10 @@ READ_BYTES = 1 << 16
 IDLE_S = 75.0  # between requests
 HEAD_S = 15.0  # from a request's first byte to its last header
 PROGRESS_S = 30.0  # between two reads of a body, or two writes of a response
+LINGER_S = 5.0  # for the client to take in a refusal
+
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_END_OF_AUTHORITY = re.compile(rb"[/?#]")
 
 Handler = Callable[[Request], Awaitable[Response]]
 BodyLimit = Callable[[str, bytes, dict[str, str]], int]
@@ -70,99 +77,167 @@ class Connection:
         self._continue = False
         self._in_request = False
         self._in_head = False
-        self._head_bytes = 0
-        self.deadline = math.inf  # on trio's clock; the reaper cancels `scope` after it
-        self.scope = trio.CancelScope()
-        self.busy = False  # a request is being answered
-        self.draining = False  # the answer under way is the last
+        self._persistent = False
+        self._upgrading = False
+        self._split_head = False
+        self._dry_bytes = 0
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body = b""
+        self._body_rest = bytearray()
+        self._body_bytes = 0
+        self.deadline = math.inf  # on trio's clock; the reaper calls `expire` after it
+        self._scope = trio.CancelScope()
+        self._busy = False  # from a request's turn to the last byte of its answer
+        self._draining = False  # the answer under way is the last
 
     # The parser's callbacks
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._headers: dict[str, str] = {}
+        self._headers = {}
         self._header_count = 0
-        self._body: list[bytes] = []
         self._body_bytes = 0
         self._in_request = self._in_head = True
+        self._split_head = False
+        self.deadline = math.inf
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
+        self._header_count += 1
+        if self._header_count > HEADERS_MAX:
+            raise _Refused(431, "too many header fields")
+        if not self._in_head:
+            return  # a trailer: it must not pass for a header
+        key = _NAMES.get(name) or _lower(name)
         headers = self._headers
+        text = value.decode("latin-1")
         if key in headers:
             if key in ("host", "content-length"):
                 raise _Refused(400, f"repeated header {key}")
             text = f"{headers[key]},{text}"
         headers[key] = text
-        self._header_count += 1
-        if self._header_count > HEADERS_MAX:
-            raise _Refused(431, "too many header fields")
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_bytes = 0
         headers = self._headers
+        if self._split_head:  # in one read it can't be too long
+            size = sum(len(name) + len(value) + 4 for name, value in headers.items())
+            if size + len(self._target) > HEADER_BYTES_MAX:
+                raise _Refused(431, "the header is too long")
         self._method = self._parser.get_method().decode("latin-1")
-        if self._parser.get_http_version() == "1.1" and "host" not in headers:
-            raise _Refused(400, "missing Host header")
+        if self._method not in METHODS:
+            raise _Refused(501, f"the method {self._method} is not supported")
+        version = self._parser.get_http_version()
+        self._persistent = version == "1.1"
+        if self._persistent:
+            if "host" not in headers:
+                raise _Refused(400, "missing Host header")
+        elif version != "1.0":
+            raise _Refused(505, "this server speaks HTTP/1.1")
+        if self._target[:1] != b"/":
+            self._target = self._origin_form()
+        if "upgrade" in headers and self._parser.should_upgrade():
+            if headers["upgrade"].lower() == "websocket":
+                raise _Refused(501, "no WebSocket is served here")
+            self._upgrading = True
+            return
+        if "transfer-encoding" in headers:
+            if not self._persistent:
+                raise _Refused(400, "Transfer-Encoding in HTTP/1.0")
+            if headers["transfer-encoding"].lower() != "chunked":
+                raise _Refused(501, "the only transfer encoding is chunked")
         self._limit = self._body_limit(self._method, self._target, headers)
         length = headers.get("content-length")
         if length is not None and int(length) > self._limit:
             raise _Refused(413, f"the body may have at most {self._limit} bytes")
         expect = headers.get("expect")
-        if expect is not None:
+        if expect is not None and self._persistent:
             if expect.lower() != "100-continue":
                 raise _Refused(417, "unknown expectation")
             self._continue = True
 
     def on_body(self, data: bytes) -> None:
-        self._body.append(data)
+        if self._body_bytes == 0:
+            self._body = data
+            self._continue = False  # the client didn't wait
+        else:
+            if not self._body_rest:
+                self._body_rest += self._body
+            # Not a list: of a body in chunks of a few bytes it would take a hundredfold.
+            self._body_rest += data
         self._body_bytes += len(data)
         if self._body_bytes > self._limit:
             raise _Refused(413, f"the body may have at most {self._limit} bytes")
 
     def on_message_complete(self) -> None:
+        if self._upgrading:
+            return  # what follows the header is still to be read: see `_without_upgrade`
         self._in_request = False
         self._continue = False
         body = self._body
+        self._body = b""
+        if self._body_rest:
+            body = bytes(self._body_rest)
+            self._body_rest.clear()
         self._requests.append(
             Request(
                 self._method,
                 self._target,
                 self._headers,
-                body[0] if len(body) == 1 else b"".join(body),
-                keep_alive=self._parser.should_keep_alive(),
+                body,
+                # HTTP/1.0 clients may keep a connection only by an extension of theirs.
+                keep_alive=self._persistent and self._parser.should_keep_alive(),
                 peer=self._peer,
             )
         )
-        if len(self._requests) > PIPELINE_MAX:
-            raise _Refused(400, "too many pipelined requests")
 
     # The loop
 
     async def serve(self) -> None:
         """Answer requests until the client leaves, asks to close, or breaks the protocol."""
-        with self.scope:
+        with self._scope:
             try:
                 while await self._read_requests():
                     while self._requests:
                         if not await self._answer(self._requests.popleft()):
                             return
                     if self._refusal is not None:
-                        await self._send(self._refusal.response.encode(_date(), keep_alive=False))
+                        await self._refuse(self._refusal)
                         return
-            except (ConnectionError, TimeoutError):
-                return
+            except OSError:
+                return  # the client is gone, or the way to it
+
+    def expire(self) -> None:
+        """The deadline has passed: end, with 408 if that's the answer to half a request."""
+        if self._in_request and not self._busy:
+            late = _Refused(408, "the rest of the request did not come in time")
+            with contextlib.suppress(OSError):
+                self._socket.send(late.response.encode(date_line(), keep_alive=False))
+        self._scope.cancel()
+
+    def drain(self) -> None:
+        """End with the answer to the request that is under way; if none is, now."""
+        self._draining = True
+        if not (self._busy or self._in_request or self._has_input()):
+            self._scope.cancel()
+
+    def _has_input(self) -> bool:
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     async def _read_requests(self) -> bool:
         """Read until there is something to answer; False if the client has left."""
         while not self._requests and self._refusal is None:
-            if self.draining and not self._in_request:
+            if self._draining and not (self._in_request or self._has_input()):
                 return False
+            if self._continue:
+                self._continue = False
+                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._set_deadline()
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -172,9 +247,6 @@ class Connection:
             if not data:
                 return False
             self._feed(data)
-            if self._continue:
-                self._continue = False
-                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
 
     def _set_deadline(self) -> None:
@@ -187,37 +259,70 @@ class Connection:
             self.deadline = now + IDLE_S
 
     def _feed(self, data: bytes) -> None:
+        headers, body_bytes = self._headers, self._body_bytes
         try:
-            self._parser.feed_data(data)
-            if self._in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > HEADER_BYTES_MAX:
-                    raise _Refused(431, "the header is too long")
+            while data:
+                try:
+                    self._parser.feed_data(data)
+                    break
+                except httptools.HttpParserUpgrade as upgrade:
+                    data = self._without_upgrade(data[upgrade.args[0] :])
+            if self._in_request:
+                self._split_head = self._in_head
+                # The parser keeps a field until it has all of it, in trailers too.
+                if self._headers is headers and self._body_bytes == body_bytes:
+                    self._dry_bytes += len(data)
+                    if self._dry_bytes > HEADER_BYTES_MAX:
+                        raise _Refused(431, "the header is too long")
+                else:
+                    self._dry_bytes = 0
         except _Refused as refusal:
             self._refusal = refusal
-        except httptools.HttpParserUpgrade:
-            self._refusal = _Refused(501, "this protocol can't be upgraded to")
         except httptools.HttpParserError as error:
             # httptools wraps what a callback raised.
             cause = error.__context__
             self._refusal = cause if isinstance(cause, _Refused) else _Refused(400, str(error))
 
+    def _origin_form(self) -> bytes:
+        """The path and query of a target that doesn't begin with a slash."""
+        scheme, separator, rest = self._target.partition(b"://")
+        if separator and scheme.lower() in (b"http", b"https"):
+            end = _END_OF_AUTHORITY.search(rest)
+            authority, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, b"")
+            # The client names the host twice, and whoever checks it looks at the header.
+            if authority.decode("latin-1").lower() != self._headers.get("host", "").lower():
+                raise _Refused(400, "the target and the Host header name different hosts")
+            return path if path[:1] == b"/" else b"/" + path
+        if self._target == b"*" and self._method == "OPTIONS":
+            return b"*"
+        raise _Refused(400, "the request's target is not a path")
+
+    def _without_upgrade(self, rest: bytes) -> bytes:
+        """The request again as one that asks for no upgrade, before the bytes that followed it.
+
+        A server may ignore a wish to upgrade; Java's client has it in every first request. The
+        parser stops at such a request and wouldn't read its body.
+        """
+        self._upgrading = False
+        self._parser = httptools.HttpRequestParser(self)
+        lines = [f"{self._method} {self._target.decode('latin-1')} HTTP/1.1"]
+        lines += (f"{key}: {text}" for key, text in self._headers.items() if key != "upgrade")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + rest
+
     async def _answer(self, request: Request) -> bool:
         """Handle one request; whether the connection goes on."""
         self.deadline = math.inf
-        self.busy = True
+        self._busy = True
         request.long_poll = self._long_poll
         try:
             response = await self._handler(request)
+            data, keep_alive = self._encode(request, response)
         except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            response = Response(500, b"internal error\n", "text/plain")
-        finally:
-            self.busy = False
-        keep_alive = request.keep_alive and not response.close and not self.draining
-        await self._send(
-            response.encode(_date(), keep_alive=keep_alive, head_only=request.method == "HEAD")
-        )
+            log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
+            failure = Response(500, b"internal error\n", "text/plain")
+            data, keep_alive = self._encode(request, failure)
+        await self._send(data)
+        self._busy = False
         return keep_alive
 
     @contextmanager
@@ -236,6 +341,8 @@ class Connection:
             watch.cancel()
 
     async def _watch_hang_up(self, watch: trio.CancelScope) -> None:
+        if watch.cancel_called:
+            return  # the poll has ended already, and the socket is being waited for again
         with watch:
             await trio.lowlevel.wait_readable(self._socket)
             try:
@@ -245,7 +352,28 @@ class Connection:
             except ConnectionError:
                 ended = True
             if ended:
-                self.scope.cancel()
+                self._scope.cancel()
+
+    def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
+        """The bytes of the response, and whether the connection goes on after them."""
+        keep_alive = request.keep_alive and not response.close and not self._draining
+        head_only = request.method == "HEAD"
+        return response.encode(date_line(), keep_alive=keep_alive, head_only=head_only), keep_alive
+
+    async def _refuse(self, refusal: _Refused) -> None:
+        """Answer, and read on a little: closing at once would send a reset after the answer.
+
+        A client that is still sending would see only the reset.
+        """
+        self._in_request = False
+        await self._send(refusal.response.encode(date_line(), keep_alive=False))
+        self._socket.shutdown(socket.SHUT_WR)
+        self.deadline = trio.current_time() + LINGER_S
+        data = b"unread"
+        while data:
+            await trio.lowlevel.wait_readable(self._socket)
+            with contextlib.suppress(BlockingIOError):
+                data = self._socket.recv(READ_BYTES)
 
     async def _send(self, data: bytes) -> None:
         try:
@@ -258,13 +386,27 @@ class Connection:
         while rest:
             self.deadline = trio.current_time() + PROGRESS_S
             await trio.lowlevel.wait_writable(self._socket)
-            rest = rest[self._socket.send(rest) :]
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[self._socket.send(rest) :]
+
+
+# Names of header fields in lower case, by how clients write them: each has its one way.
+_NAMES: dict[bytes, str] = {}
+_NAMES_MAX = 1_000
+
+
+def _lower(name: bytes) -> str:
+    key = name.decode("latin-1").lower()
+    if len(_NAMES) < _NAMES_MAX and len(name) <= 64:
+        _NAMES[name] = key
+    return key
 
 
 _date_cache: tuple[int, str] = (0, "")
 
 
-def _date() -> str:
+def date_line() -> str:
+    """The Date header of this second."""
     global _date_cache
     now_s = int(time())
     if _date_cache[0] != now_s:

@@ -11,6 +11,7 @@ REASONS = {
     201: "Created",
     202: "Accepted",
     204: "No Content",
+    304: "Not Modified",
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
@@ -31,8 +32,12 @@ REASONS = {
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
     507: "Insufficient Storage",
 }
+
+
+_BODILESS = (204, 304)
 
 
 class Request:
@@ -98,16 +103,22 @@ class Response:
         self.close = close  # hang up after it
 
     def encode(self, date: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
-        """The bytes to send."""
+        """The bytes to send. Raises: ValueError, if a header has a line break in it."""
         lines = [_STATUS_LINES.get(self.status) or _status_line(self.status), date]
         if self.content_type is not None:
             lines.append(f"Content-Type: {self.content_type}\r\n")
         lines.extend(f"{name}: {value}\r\n" for name, value in self.headers)
-        if self.status != 204:
+        bodiless = self.status in _BODILESS
+        if not bodiless:
             lines.append(f"Content-Length: {len(self.body)}\r\n")
-        lines.append("\r\n" if keep_alive else "Connection: close\r\n\r\n")
-        head = "".join(lines).encode("latin-1", "replace")
-        return head if head_only else head + self.body
+        if not keep_alive:
+            lines.append("Connection: close\r\n")
+        text = "".join(lines)
+        # A value that came from a client could else add headers, or a response of its own.
+        if not text.count("\r") == text.count("\n") == len(lines):
+            raise ValueError("a response header has a line break in it")
+        head = (text + "\r\n").encode("latin-1", "replace")
+        return head if head_only or bodiless else head + self.body
 
 
 def _status_line(status: int) -> str:

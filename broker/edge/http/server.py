@@ -2,12 +2,11 @@
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 
 import trio
 
 from broker.core.limits import CONNECTIONS_MAX
-from broker.edge.http.connection import BodyLimit, Connection, Handler
+from broker.edge.http.connection import BodyLimit, Connection, Handler, date_line
 from broker.edge.http.message import Response
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,6 @@ class Server:
         self._body_limit = body_limit
         self._connections_max = connections_max
         self.connections: set[Connection] = set()
-        self._all_closed = trio.Event()
 
     async def accept(self, connections: trio.Nursery) -> None:
         """Accept until cancelled; each connection is a task in `connections`, which outlives it."""
@@ -40,7 +38,7 @@ class Server:
             await trio.lowlevel.wait_readable(self._listener)
             try:
                 client, address = self._listener.accept()
-            except BlockingIOError:
+            except (BlockingIOError, ConnectionAbortedError):
                 continue
             except OSError as error:
                 log.warning("can't accept a connection: %s", error)
@@ -50,18 +48,19 @@ class Server:
             if len(self.connections) >= self._connections_max:
                 _turn_away(client)
                 continue
+            peer = str(address[0]) if address else ""
+            connection = Connection(client, peer, self._handler, self._body_limit, connections)
+            self.connections.add(connection)
+            connections.start_soon(self._serve, client, connection)
+
+    async def _serve(self, client: socket.socket, connection: Connection) -> None:
+        try:
             if client.family != socket.AF_UNIX:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            peer = str(address[0]) if address else ""
-            connections.start_soon(self._serve, client, peer, connections)
-
-    async def _serve(
-        self, client: socket.socket, peer: str, connections: trio.Nursery
-    ) -> None:
-        connection = Connection(client, peer, self._handler, self._body_limit, connections)
-        self.connections.add(connection)
-        try:
             await connection.serve()
+        except Exception:
+            # A bug in serving one connection must not end the others.
+            log.exception("a connection failed")
         finally:
             self.connections.discard(connection)
             trio.lowlevel.notify_closing(client)
@@ -73,14 +72,12 @@ class Server:
             await trio.sleep(REAP_EVERY_S)
             now = trio.current_time()
             for connection in [c for c in self.connections if c.deadline < now]:
-                connection.scope.cancel()
+                connection.expire()
 
     def drain(self) -> None:
         """Have every connection end with the answer that is under way; idle ones end now."""
         for connection in self.connections:
-            connection.draining = True
-            if not connection.busy:
-                connection.scope.cancel()
+            connection.drain()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,11 +91,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _turn_away(client: socket.socket) -> None:
     refusal = Response(503, b"too many connections\n", "text/plain", close=True)
     try:
-        client.send(refusal.encode("", keep_alive=False))
+        client.send(refusal.encode(date_line(), keep_alive=False))
     except OSError:
         pass
     finally:
         client.close()
-
-
-Serve = Callable[[trio.Nursery], Awaitable[None]]

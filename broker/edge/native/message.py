@@ -8,18 +8,18 @@ import msgspec
 
 from broker.core import message as messages
 from broker.core.commands import Received
-from broker.core.errors import BrokerError
+from broker.core.errors import BrokerError, MissingParameter
 from broker.core.limits import DELAY_S_MAX
-from broker.core.message import Attributes, Message, md5_digest, uuid_text
+from broker.core.message import Attributes, Message, md5_digest
+from broker.core.names import uuid_text
 from broker.core.resources import Queue
-from broker.edge.aws.sqs.validation import (
+from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
-    check_body,
-    check_delay,
-    check_size,
+    check_characters,
     to_attributes,
 )
+from broker.edge.aws.sqs.validation import check_delay, check_size
 from broker.edge.native.operation import Result, Shape
 from broker.edge.native.problems import to_problem
 
@@ -87,9 +87,11 @@ def to_message(queue: Queue, new: NewMessage | Entry, system: dict[str, str]) ->
     """
     body = new.body
     data = body.encode()
+    if not data:
+        raise MissingParameter("The body must not be empty.")
     # Most bodies are plain ASCII without control characters, which is seen at a glance.
-    if not data or not data.isascii() or len(data.translate(None, _CONTROLS)) != len(data):
-        check_body(body)
+    if not data.isascii() or len(data.translate(None, _CONTROLS)) != len(data):
+        check_characters(body)
     if new.delay_s is not None:
         check_delay(new.delay_s)
     attributes = None
@@ -128,9 +130,9 @@ def shown_attributes(attributes: Attributes | None) -> dict[str, Attribute]:
     }
 
 
-def to_received(received: Received) -> ReceivedMessage:
-    """A received message as it is answered."""
-    message = messages.rendered(messages.decode(received.body), received.via)
+def to_received(received: Received, origin: str) -> ReceivedMessage:
+    """A received message as it is answered; `origin` is `http://host` by which we were reached."""
+    message = messages.rendered(messages.decode(received.body), received.via, origin)
     return ReceivedMessage(
         message_id=uuid_text(received.message_id),
         receipt_handle=base64.b64encode(received.receipt_handle).decode(),

@@ -11,8 +11,7 @@ from broker.core import message as messages
 from broker.core.commands import Peeked, VisibilityChange
 from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist, StoreFull
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
-from broker.core.message import uuid_text
-from broker.core.names import is_internal
+from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
 from broker.edge.native.message import (
     Attribute,
@@ -105,7 +104,7 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
             received = await queues.receive(call.namespace, name, receive.count, timeout_s, wait_s)
     else:
         received = await queues.receive(call.namespace, name, receive.count, timeout_s)
-    return ReceivedMessages(messages=[to_received(one) for one in received])
+    return ReceivedMessages(messages=[to_received(one, call.origin) for one in received])
 
 
 class Acknowledge(Shape, frozen=True, kw_only=True):
@@ -221,13 +220,13 @@ async def peek_messages(call: Call, name: str, query: Peek) -> PeekedMessages:
     now_ms = call.broker.now_ms()
     more = len(peeked) == query.count
     return PeekedMessages(
-        messages=[_to_peeked(one, now_ms) for one in peeked],
+        messages=[_to_peeked(one, now_ms, call.origin) for one in peeked],
         next=_cursor_text(peeked[-1].cursor) if more else None,
     )
 
 
-def _to_peeked(peeked: Peeked, now_ms: int) -> PeekedMessage:
-    message = messages.rendered(messages.decode(peeked.body), peeked.via)
+def _to_peeked(peeked: Peeked, now_ms: int, origin: str) -> PeekedMessage:
+    message = messages.rendered(messages.decode(peeked.body), peeked.via, origin)
     if peeked.in_flight:
         state = "in_flight"
     else:

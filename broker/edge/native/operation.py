@@ -31,6 +31,11 @@ class Call:
     namespace: Namespace
     request: Request
 
+    @property
+    def origin(self) -> str:
+        """`http://<host the client used>`, for links in what is rendered."""
+        return f"http://{self.request.headers.get('host', 'localhost')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

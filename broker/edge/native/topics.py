@@ -9,7 +9,7 @@ from broker.core.errors import MessageTooLong, MissingParameter, StoreFull, Topi
 from broker.core.limits import SUBJECT_CHARS_MAX
 from broker.core.message import Attributes
 from broker.core.resources import Topic
-from broker.edge.aws.sqs.validation import attributes_bytes, check_characters
+from broker.edge.aws.message_attributes import attributes_bytes, check_characters
 from broker.edge.native.message import Attribute, checked_attributes
 from broker.edge.native.operation import Call, Result, Shape, operations
 from broker.edge.native.page import Page, page_of

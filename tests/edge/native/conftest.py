@@ -51,7 +51,8 @@ class Scripted:
         match json.loads(invocation.payload):
             case {"fail": reason}:
                 payload = json.dumps({"errorType": "Oops", "errorMessage": reason}).encode()
-                return InvocationResult(payload=payload, function_error="Unhandled", log=b"why\n")
+                invocation.write_log(b"why\n")
+                return InvocationResult(payload=payload, function_error="Unhandled")
             case {"throttle": seconds}:
                 raise InvokerThrottled(retry_after_s=seconds)
             case {"unreachable": _}:

@@ -43,7 +43,9 @@ async def test_messages_of_a_bulk_are_received_under_the_ids_it_answers(api: Api
 
 
 async def test_msgpack_is_answered_in_msgpack(api: Api) -> None:
-    body = messages({"body": "a", "attributes": {"k": {"data_type": "Binary", "binary_value": b"\0"}}})
+    body = messages(
+        {"body": "a", "attributes": {"k": {"data_type": "Binary", "binary_value": b"\0"}}}
+    )
 
     answer = await api.packed(BULK, body)
 

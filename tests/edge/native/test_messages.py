@@ -39,9 +39,7 @@ async def test_a_delayed_message_is_visible_when_its_delay_ends(api: Api) -> Non
     assert bodies(await api.receive("orders")) == ["later"]
 
 
-async def test_a_long_poll_ends_with_the_first_message(
-    api: Api, nursery: trio.Nursery
-) -> None:
+async def test_a_long_poll_ends_with_the_first_message(api: Api, nursery: trio.Nursery) -> None:
     async def send_later() -> None:
         await trio.sleep(7)
         await api.send("orders", "at last")

@@ -1,12 +1,18 @@
 """queue attributes: SQS's strings to and from a queue's settings"""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from broker.core.commands import QueueCounts
-from broker.core.errors import InvalidAttributeName, InvalidAttributeValue, InvalidParameter
+from broker.core.errors import (
+    BrokerError,
+    InvalidAttributeName,
+    InvalidAttributeValue,
+    InvalidParameter,
+)
 from broker.core.limits import (
     DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
@@ -19,6 +25,8 @@ from broker.core.limits import (
 )
 from broker.core.names import Arn, Namespace
 from broker.core.resources import Queue, RedrivePolicy
+
+_DIGITS = re.compile(r"[0-9]{1,10}")
 
 # SQS's name: the setting's name and its range.
 NUMBERS = {
@@ -61,13 +69,27 @@ def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str,
                 kept[name] = value
             else:
                 kept.pop(name, None)
-        elif name == "FifoQueue" and value == "false":
-            raise InvalidAttributeName(f"Unknown Attribute {name}.")
-        elif name in FIFO:
-            raise InvalidAttributeValue(f"FIFO queues are not supported by this broker: {name}.")
         else:
-            raise InvalidAttributeName(f"Unknown Attribute {name}.")
+            raise _not_settable(name, value)
+    if "KmsMasterKeyId" in kept and kept.get("SqsManagedSseEnabled") == "true":
+        raise InvalidAttributeName(
+            "You can use one type of server-side encryption (SSE) at one time. "
+            "You can either enable KMS SSE or SQS SSE."
+        )
     return msgspec.structs.replace(queue, other_attributes=kept, **changes)
+
+
+def _not_settable(name: str, value: str) -> BrokerError:
+    if name == "FifoQueue" and value != "false":
+        return InvalidAttributeValue(
+            "Invalid value for the parameter FifoQueue. "
+            "Reason: Modifying queue type is not supported."
+        )
+    if name in ("DeduplicationScope", "FifoThroughputLimit"):
+        return InvalidAttributeName(
+            f"You can specify the {name} only when FifoQueue is set to true."
+        )
+    return InvalidAttributeName(f"Unknown Attribute {name}.")
 
 
 def attributes_of(
@@ -102,10 +124,8 @@ def attributes_of(
 
 
 def _number(name: str, value: str, low: int, high: int) -> int:
-    try:
-        number = int(value)
-    except ValueError:
-        number = low - 1
+    # Not just int(): it takes blanks, underscores and digits of other scripts too.
+    number = int(value) if _DIGITS.fullmatch(value) else low - 1
     if not low <= number <= high:
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
     return number
@@ -142,7 +162,7 @@ def _redrive_policy(namespace: Namespace, value: str) -> RedrivePolicy | None:
     if arn is None or arn.service != "sqs" or arn.namespace != namespace:
         raise invalid("Invalid value for deadLetterTargetArn.")
     text = str(policy["maxReceiveCount"])
-    count = int(text) if text.isascii() and text.isdigit() else 0
+    count = int(text) if _DIGITS.fullmatch(text) else 0
     if not 1 <= count <= MAX_RECEIVE_COUNT_MAX:
         raise invalid(
             f"Invalid value for maxReceiveCount: {text}, "

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
@@ -18,7 +18,7 @@ from broker.core.errors import (
     InvalidBatchEntryId,
     InvalidParameter,
     MessageNotInFlight,
-    NotSupported,
+    MessageTooLong,
     ReceiptHandleIsInvalid,
     TooManyEntriesInBatch,
 )
@@ -29,23 +29,33 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.message import Attributes, Message, md5_of_attributes, uuid_text
+from broker.core.message import Attributes, Message, md5_of_attributes
+from broker.core.names import uuid_text
 from broker.core.resources import Queue
-from broker.edge.aws.service import Call, Members
-from broker.edge.aws.sqs.service import locate_queue, sqs
-from broker.edge.aws.sqs.validation import (
+from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
-    check_body,
-    check_delay,
-    check_size,
     to_attributes,
 )
+from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.sqs.service import locate_queue, sqs
+from broker.edge.aws.sqs.validation import check_body, check_delay, check_size
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 # Send
+
+
+class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
+    """An attribute as it is sent. SQS has names for lists of values and takes none either."""
+
+    query_names: ClassVar = {
+        "StringListValues": "StringListValue",
+        "BinaryListValues": "BinaryListValue",
+    }
+    string_list_values: Refused = None
+    binary_list_values: Refused = None
 
 
 class _NewMessage(Members, kw_only=True):
@@ -57,10 +67,10 @@ class _NewMessage(Members, kw_only=True):
     }
     message_body: str
     delay_seconds: int | None = None
-    message_attributes: dict[str, MessageAttributeValue] | None = None
-    message_system_attributes: dict[str, MessageAttributeValue] | None = None
+    message_attributes: dict[str, NewMessageAttributeValue] | None = None
+    message_system_attributes: dict[str, NewMessageAttributeValue] | None = None
     message_deduplication_id: str | None = None
-    message_group_id: str | None = None
+    message_group_id: Refused = None
 
 
 class SendMessageRequest(_NewMessage, kw_only=True):
@@ -107,8 +117,6 @@ def _to_message(
             f"Value {new.message_deduplication_id} for parameter MessageDeduplicationId is "
             "invalid. Reason: The request include parameter that is not valid for this queue type."
         )
-    if new.message_group_id is not None:
-        raise NotSupported("MessageGroupId is not supported by this broker.")
     attributes = to_attributes(new.message_attributes)
     system = to_attributes_of_system(new.message_system_attributes)
     size = len(body) if body.isascii() else len(body.encode())
@@ -121,17 +129,17 @@ def _to_message(
     return messages.message(body, attributes, kept), system, size
 
 
-def to_attributes_of_system(given: dict[str, MessageAttributeValue] | None) -> Attributes:
-    """Raises: InvalidParameter; only AWSTraceHeader is known."""
+def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
+    """The attributes, checked; only AWSTraceHeader is known.
+
+    Raises: InvalidParameter, InvalidMessageContents.
+    """
     if not given:
         return {}
     for name, value in given.items():
         if name != "AWSTraceHeader" or value.data_type != "String":
             raise InvalidParameter(f"Message system attribute name '{name}' is invalid.")
-    return {
-        name: messages.MessageAttribute("String", string_value=value.string_value or "")
-        for name, value in given.items()
-    }
+    return to_attributes(given)
 
 
 class SendMessageBatchRequestEntry(_NewMessage, kw_only=True):
@@ -179,6 +187,8 @@ async def send_message_batch(
         try:
             message, system, size = _to_message(call, queue, entry, in_batch=True)
         except BrokerError as error:
+            if isinstance(error, MessageTooLong):
+                total_bytes += error.details["size_bytes"]
             failed.append(_failed(entry.id, error))
             continue
         total_bytes += size
@@ -224,7 +234,7 @@ class ReceiveMessageRequest(Members, kw_only=True):
     max_number_of_messages: int = 1
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
-    receive_request_attempt_id: str | None = None
+    receive_request_attempt_id: Refused = None
 
 
 class ReceivedMessage(Members, kw_only=True):
@@ -270,7 +280,7 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     system_names = {*request.attribute_names, *request.message_system_attribute_names}
     return ReceiveMessageResponse(
         messages=[
-            _to_received_message(one, system_names, request.message_attribute_names)
+            _to_received_message(call, one, system_names, request.message_attribute_names)
             for one in received
         ]
         or None
@@ -278,9 +288,9 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
 
 
 def _to_received_message(
-    received: Received, system_names: set[str], attribute_names: list[str]
+    call: Call, received: Received, system_names: set[str], attribute_names: list[str]
 ) -> ReceivedMessage:
-    message = messages.rendered(messages.decode(received.body), received.via)
+    message = messages.rendered(messages.decode(received.body), received.via, call.origin)
     attributes = {
         name: value
         for name, value in (message.attributes or {}).items()

@@ -68,9 +68,7 @@ async def create_queue(call: Call, request: CreateQueueRequest) -> QueueUrlRespo
 
 class GetQueueUrlRequest(Members, kw_only=True):
     queue_name: str
-    queue_owner_account_id: str | None = msgspec.field(
-        default=None, name="QueueOwnerAWSAccountId"
-    )
+    queue_owner_account_id: str | None = msgspec.field(default=None, name="QueueOwnerAWSAccountId")
 
 
 @sqs.action("GetQueueUrl", GetQueueUrlRequest)

@@ -31,10 +31,10 @@ sqs = Service(
     errors={
         errors.QueueDoesNotExist: Wire(400, "QueueDoesNotExist", _SQS + "NonExistentQueue"),
         errors.QueueNameExists: Wire(400, "QueueNameExists", "QueueAlreadyExists"),
-        errors.InvalidParameter: Wire(400, "InvalidParameterValueException", "InvalidParameterValue"),
-        errors.MissingParameter: Wire(
-            400, "MissingRequiredParameterException", "MissingParameter"
+        errors.InvalidParameter: Wire(
+            400, "InvalidParameterValueException", "InvalidParameterValue"
         ),
+        errors.MissingParameter: Wire(400, "MissingRequiredParameterException", "MissingParameter"),
         MissingMember: Wire(400, "MissingRequiredParameterException", "MissingParameter"),
         MalformedRequest: Wire(400, "SerializationException", "SerializationException"),
         errors.InvalidAttributeName: Wire(400, "InvalidAttributeName"),

@@ -1,29 +1,8 @@
 """what SQS checks of a message before it takes it"""
 
-import re
-from collections.abc import Mapping
-
-from broker.core.errors import (
-    InvalidMessageContents,
-    InvalidParameter,
-    MessageTooLong,
-    MissingParameter,
-)
-from broker.core.limits import DELAY_S_MAX, MESSAGE_ATTRIBUTES_MAX
-from broker.core.message import Attributes, MessageAttribute
-from broker.edge.aws.service import Members
-
-_INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_ATTRIBUTE_NAME = re.compile(r"(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
-_DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
-
-
-class MessageAttributeValue(Members, kw_only=True):
-    """A message attribute as SQS and SNS write it."""
-
-    data_type: str
-    string_value: str | None = None
-    binary_value: bytes | None = None
+from broker.core.errors import InvalidParameter, MessageTooLong, MissingParameter
+from broker.core.limits import DELAY_S_MAX
+from broker.edge.aws.message_attributes import check_characters
 
 
 def check_body(body: str) -> None:
@@ -32,15 +11,6 @@ def check_body(body: str) -> None:
         raise MissingParameter("The request must contain the parameter MessageBody.")
     if not body.isascii() or not body.isprintable():
         check_characters(body)
-
-
-def check_characters(text: str) -> None:
-    """Raises: InvalidMessageContents, for what XML 1.0 doesn't allow."""
-    if _INVALID_CHARACTERS.search(text):
-        raise InvalidMessageContents(
-            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | "
-            "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
-        )
 
 
 def check_delay(delay_s: int) -> None:
@@ -52,65 +22,12 @@ def check_delay(delay_s: int) -> None:
         )
 
 
-def to_attributes(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
-    """The attributes, checked. Raises: InvalidParameter, InvalidMessageContents."""
-    if not given:
-        return {}
-    if len(given) > MESSAGE_ATTRIBUTES_MAX:
-        raise InvalidParameter(
-            f"Number of message attributes [{len(given)}] exceeds the allowed maximum "
-            f"[{MESSAGE_ATTRIBUTES_MAX}]."
-        )
-    return {name: _to_attribute(name, value) for name, value in given.items()}
-
-
-def _to_attribute(name: str, value: MessageAttributeValue) -> MessageAttribute:
-    if not _ATTRIBUTE_NAME.fullmatch(name) or name.lower().startswith(("aws.", "amazon.")):
-        raise InvalidParameter(f"Message (user) attribute name '{name}' is invalid.")
-    kind = _DATA_TYPE.fullmatch(value.data_type)
-    if kind is None or len(value.data_type) > 256:
-        raise InvalidParameter(
-            f"The message attribute '{name}' has an invalid message attribute type, the set of "
-            "supported type prefixes is Binary, Number, and String."
-        )
-    content = value.binary_value if kind[1] == "Binary" else value.string_value
-    if not content:
-        raise InvalidParameter(
-            f"Message (user) attribute '{name}' must contain a non-empty value of type "
-            f"'{'Binary' if kind[1] == 'Binary' else 'String'}'."
-        )
-    if isinstance(content, bytes):
-        return MessageAttribute(value.data_type, binary_value=content)
-    check_characters(content)
-    if kind[1] == "Number":
-        _check_number(name, content)
-    return MessageAttribute(value.data_type, string_value=content)
-
-
-def _check_number(name: str, text: str) -> None:
-    try:
-        float(text)
-    except ValueError:
-        raise InvalidParameter(
-            f"Can't cast the value of message (user) attribute '{name}' to a number."
-        ) from None
-
-
 def check_size(size_bytes: int, maximum_bytes: int, *, in_batch: bool = False) -> None:
     """Raises: MessageTooLong."""
     if size_bytes > maximum_bytes:
         verb = "cannot be validated" if in_batch else "are invalid"
         raise MessageTooLong(
             f"One or more parameters {verb}. "
-            f"Reason: Message must be shorter than {maximum_bytes} bytes."
+            f"Reason: Message must be shorter than {maximum_bytes} bytes.",
+            size_bytes=size_bytes,
         )
-
-
-def attributes_bytes(attributes: Attributes) -> int:
-    """What the attributes add to a message's size."""
-    return sum(
-        len(name.encode())
-        + len(a.data_type.encode())
-        + len(a.binary_value if a.binary_value is not None else (a.string_value or "").encode())
-        for name, a in attributes.items()
-    )

@@ -1,0 +1,63 @@
+# Everything sets itself up: a virtual environment in .venv, made once and again when pyproject.toml
+# changes. From the second run on nothing is downloaded.
+
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v))) python3)
+VENV := .venv
+BIN := $(VENV)/bin
+BROKER_CONFIG ?= config/broker.toml
+BROKER_DATA_DIR ?= data
+TESTS ?=
+JAVASCRIPT := tests/wire/javascript
+
+export BROKER_CONFIG BROKER_DATA_DIR
+
+.PHONY: help run test check lint format map bench clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+
+run: $(VENV)/run.stamp ## start the broker (BROKER_CONFIG, BROKER_DATA_DIR, BROKER_LISTEN)
+	@exec $(BIN)/broker start
+
+test: $(VENV)/dev.stamp $(JAVASCRIPT)/node_modules/stamp ## all tests (TESTS=path to choose)
+	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/dev.stamp ## format, lint, types, import contracts
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## what CI runs
+
+format: $(VENV)/dev.stamp ## put the code in shape
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+map: $(VENV)/dev.stamp ## draw the map of modules in README.md and docs/modules.md
+	$(BIN)/python -m tests.module_map
+
+bench: $(VENV)/dev.stamp ## measure this machine: a table, and JSON in bench/results
+	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m bench
+
+clean: ## remove what was made; data stays
+	rm -rf $(VENV) $(JAVASCRIPT)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/run.stamp
+
+# The tests that need the AWS SDK for JavaScript say that they skip where there is no Node.js.
+$(JAVASCRIPT)/node_modules/stamp: $(JAVASCRIPT)/package.json
+	@if command -v npm >/dev/null; then \
+	    cd $(JAVASCRIPT) && npm install --silent --no-audit --no-fund --no-package-lock && touch node_modules/stamp; \
+	else echo "npm is not installed: the JavaScript tests will be skipped"; fi

@@ -1,0 +1,1 @@
+"""benchmarks: each module answers one written question with rates, latencies and a ceiling"""

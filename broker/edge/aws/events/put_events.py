@@ -1,0 +1,134 @@
+"""EventBridge actions on events: put them on a bus, test a pattern"""
+
+from typing import Any
+
+import msgspec
+
+from broker.core import pattern
+from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
+from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
+from broker.core.pattern import InvalidEvent
+from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.service import Call, Members, Refused
+from broker.runtime.events import Event
+
+TIME_BYTES = 14  # what a given time counts
+_ENVELOPE = ("id", "account", "source", "time", "region", "resources", "detail-type")
+
+
+class PutEventsRequestEntry(Members, kw_only=True):
+    source: str | None = None
+    detail_type: str | None = None
+    detail: str | None = None
+    time: float | None = None  # seconds since the epoch
+    resources: list[str] | None = None
+    event_bus_name: str | None = None
+    trace_header: str | None = None  # accepted as AWS accepts it: it reaches no target's event
+
+
+class PutEventsRequest(Members, kw_only=True):
+    entries: list[PutEventsRequestEntry]
+    endpoint_id: Refused = None
+
+
+class PutEventsResultEntry(Members, kw_only=True):
+    event_id: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class PutEventsResponse(Members, kw_only=True, omit_defaults=True):
+    failed_entry_count: int
+    entries: list[PutEventsResultEntry]
+
+
+@events.action("PutEvents", PutEventsRequest)
+async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse:
+    """Put up to ten events on buses; each is refused or delivered for itself, in order."""
+    count = len(request.entries)
+    if not 1 <= count <= EVENT_ENTRIES_MAX:
+        bound = (
+            "greater than or equal to 1"
+            if count == 0
+            else f"less than or equal to {EVENT_ENTRIES_MAX}"
+        )
+        raise InvalidParameter(
+            f"1 validation error detected: Value '[{count} entries]' at 'entries' failed to "
+            f"satisfy constraint: Member must have length {bound}"
+        )
+    if sum(_size(entry) for entry in request.entries) > EVENT_BYTES_MAX:
+        raise MessageTooLong("Total size of the entries in the request is over the limit.")
+    results = [await _put(call, entry) for entry in request.entries]
+    return PutEventsResponse(
+        failed_entry_count=sum(1 for result in results if result.error_code), entries=results
+    )
+
+
+async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry:
+    refusal = _refusal(entry)
+    if refusal is not None:
+        return refusal
+    assert entry.source
+    assert entry.detail_type
+    assert entry.detail
+    try:
+        detail = msgspec.json.decode(entry.detail)
+    except msgspec.DecodeError:
+        detail = None
+    if not isinstance(detail, dict):
+        return _failed("MalformedDetail", "Detail is malformed.")
+    event = Event(
+        source=entry.source,
+        detail_type=entry.detail_type,
+        detail=detail,
+        resources=entry.resources or [],
+        time_ms=None if entry.time is None else int(entry.time * 1000),
+    )
+    namespace, bus = locate_bus(call, entry.event_bus_name)
+    try:
+        return PutEventsResultEntry(event_id=await call.broker.events.put(namespace, event, bus))
+    except BrokerError as error:
+        return _failed(events.wire(error).shape, error.message)
+
+
+def _refusal(entry: PutEventsRequestEntry) -> PutEventsResultEntry | None:
+    for name, value in (
+        ("Source", entry.source),
+        ("DetailType", entry.detail_type),
+        ("Detail", entry.detail),
+    ):
+        if not value:
+            reason = f"{name} is a required argument."
+            return _failed("InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}")
+    if entry.source is not None and entry.source.startswith("aws."):
+        return _failed("NotAuthorizedForSourceException", "Not authorized for the source.")
+    return None
+
+
+def _failed(code: str, message: str) -> PutEventsResultEntry:
+    return PutEventsResultEntry(error_code=code, error_message=message)
+
+
+def _size(entry: PutEventsRequestEntry) -> int:
+    texts = (entry.source, entry.detail_type, entry.detail, *(entry.resources or ()))
+    fixed = TIME_BYTES if entry.time is not None else 0
+    return fixed + sum(len(text.encode()) for text in texts if text)
+
+
+class EventPatternRequest(Members, kw_only=True):
+    event_pattern: str
+    event: str
+
+
+class EventPatternResponse(Members, kw_only=True):
+    result: bool
+
+
+@events.action("TestEventPattern", EventPatternRequest)
+async def test_event_pattern(call: Call, request: EventPatternRequest) -> EventPatternResponse:
+    """Whether a pattern matches an event."""
+    parsed = pattern.parse(request.event_pattern)
+    event: Any = pattern.parse_event(request.event)
+    if isinstance(event, dict) and any(name not in event for name in _ENVELOPE):
+        raise InvalidEvent
+    return EventPatternResponse(result=pattern.matches(parsed, event))

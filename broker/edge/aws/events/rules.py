@@ -1,0 +1,156 @@
+"""EventBridge actions on rules: put, describe, list, enable, disable, delete"""
+
+import msgspec
+
+from broker.core.errors import InvalidParameter, RuleDoesNotExist
+from broker.core.limits import EVENT_PATTERN_CHARS_MAX, LIST_PAGE
+from broker.core.names import RULE_NAME, Namespace
+from broker.core.pattern import InvalidEventPattern
+from broker.core.resources import Rule
+from broker.core.routing import rule_arn
+from broker.edge.aws.events.buses import Tag, page_of
+from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.service import Call, Members, Refused
+from broker.runtime.events import rule_key, rule_name
+
+
+class PutRuleRequest(Members, kw_only=True):
+    name: str
+    event_pattern: str | None = None
+    event_bus_name: str | None = None
+    state: str = "ENABLED"
+    description: str = ""
+    role_arn: str | None = None
+    tags: list[Tag] | None = None
+    schedule_expression: Refused = None
+
+
+class PutRuleResponse(Members, kw_only=True):
+    rule_arn: str
+
+
+@events.action("PutRule", PutRuleRequest)
+async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
+    """Make a rule or change one; its targets stay."""
+    namespace, bus = locate_bus(call, request.event_bus_name)
+    if not RULE_NAME.fullmatch(request.name):
+        raise InvalidParameter(
+            f"1 validation error detected: Value '{request.name}' at 'name' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
+        )
+    if request.state not in ("ENABLED", "DISABLED"):
+        raise InvalidParameter(f"The state {request.state} is not supported by this broker.")
+    if not request.event_pattern:
+        raise InvalidParameter("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+    if len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
+        raise InvalidEventPattern("Event pattern is too long")
+    try:
+        existing: Rule | None = call.broker.events.rule(namespace, bus, request.name)
+    except RuleDoesNotExist:
+        existing = None
+    now_ms = call.broker.now_ms()
+    rule = Rule(
+        name=rule_key(bus, request.name),
+        event_bus=bus,
+        event_pattern=request.event_pattern,
+        enabled=request.state == "ENABLED",
+        description=request.description,
+        role_arn=request.role_arn,
+        targets=existing.targets if existing else (),
+        tags={tag.key: tag.value for tag in request.tags or ()},
+        created_at_ms=existing.created_at_ms if existing else now_ms,
+        modified_at_ms=now_ms,
+        declared=existing.declared if existing else False,
+    )
+    await call.broker.events.put_rule(namespace, rule)
+    return PutRuleResponse(rule_arn=rule_arn(namespace, rule))
+
+
+class RuleRequest(Members, kw_only=True):
+    name: str
+    event_bus_name: str | None = None
+
+
+class RuleMember(Members, kw_only=True):
+    name: str
+    arn: str
+    event_pattern: str
+    state: str
+    event_bus_name: str
+    description: str | None = None
+    role_arn: str | None = None
+
+
+@events.action("DescribeRule", RuleRequest)
+async def describe_rule(call: Call, request: RuleRequest) -> RuleMember:
+    """One rule."""
+    namespace, bus = locate_bus(call, request.event_bus_name)
+    return _member(namespace, call.broker.events.rule(namespace, bus, request.name))
+
+
+class ListRulesRequest(Members, kw_only=True):
+    name_prefix: str = ""
+    event_bus_name: str | None = None
+    next_token: str | None = None
+    limit: int = LIST_PAGE
+
+
+class ListRulesResponse(Members, kw_only=True):
+    rules: list[RuleMember]
+    next_token: str | None = None
+
+
+@events.action("ListRules", ListRulesRequest)
+async def list_rules(call: Call, request: ListRulesRequest) -> ListRulesResponse:
+    """A bus's rules by name."""
+    namespace, bus = locate_bus(call, request.event_bus_name)
+    rules = call.broker.events.rules(namespace, bus, request.name_prefix)
+    found = {rule_name(rule): rule for rule in rules}
+    names, token = page_of(list(found), request.next_token, request.limit)
+    return ListRulesResponse(
+        rules=[_member(namespace, found[name]) for name in names], next_token=token
+    )
+
+
+@events.action("EnableRule", RuleRequest)
+async def enable_rule(call: Call, request: RuleRequest) -> None:
+    """Let a rule match again."""
+    await _set_enabled(call, request, enabled=True)
+
+
+@events.action("DisableRule", RuleRequest)
+async def disable_rule(call: Call, request: RuleRequest) -> None:
+    """Keep a rule and let it match nothing."""
+    await _set_enabled(call, request, enabled=False)
+
+
+async def _set_enabled(call: Call, request: RuleRequest, *, enabled: bool) -> None:
+    namespace, bus = locate_bus(call, request.event_bus_name)
+    rule = call.broker.events.rule(namespace, bus, request.name)
+    changed = msgspec.structs.replace(rule, enabled=enabled, modified_at_ms=call.broker.now_ms())
+    await call.broker.events.put_rule(namespace, changed)
+
+
+class DeleteRuleRequest(Members, kw_only=True):
+    name: str
+    event_bus_name: str | None = None
+    force: bool = False  # for rules that AWS itself manages, of which there are none here
+
+
+@events.action("DeleteRule", DeleteRuleRequest)
+async def delete_rule(call: Call, request: DeleteRuleRequest) -> None:
+    """Delete a rule without targets."""
+    namespace, bus = locate_bus(call, request.event_bus_name)
+    await call.broker.events.delete_rule(namespace, bus, request.name)
+
+
+def _member(namespace: Namespace, rule: Rule) -> RuleMember:
+    return RuleMember(
+        name=rule_name(rule),
+        arn=rule_arn(namespace, rule),
+        event_pattern=rule.event_pattern,
+        state="ENABLED" if rule.enabled else "DISABLED",
+        event_bus_name=rule.event_bus,
+        description=rule.description or None,
+        role_arn=rule.role_arn,
+    )

@@ -1,0 +1,58 @@
+"""EventBridge as a service: its names, its errors, and how a bus is named in a request"""
+
+from broker.core import errors
+from broker.core.names import Arn, Namespace
+from broker.core.pattern import InvalidEvent, InvalidEventPattern
+from broker.core.registry import DEFAULT_BUS
+from broker.edge.aws.protocol import MalformedRequest, MissingMember
+from broker.edge.aws.service import Call, Service, Wire
+
+_VALIDATION = Wire(400, "ValidationException")
+
+events = Service(
+    name="events",
+    xmlns="",
+    version="2015-10-07",
+    target_prefix="AWSEvents",
+    known_actions=frozenset(
+        """ActivateEventSource CancelReplay CreateApiDestination CreateArchive CreateConnection
+        CreateEndpoint CreatePartnerEventSource DeactivateEventSource DeauthorizeConnection
+        DeleteApiDestination DeleteArchive DeleteConnection DeleteEndpoint
+        DeletePartnerEventSource DescribeApiDestination DescribeArchive DescribeConnection
+        DescribeEndpoint DescribeEventSource DescribePartnerEventSource DescribeReplay
+        ListApiDestinations ListArchives ListConnections ListEndpoints ListEventSources
+        ListPartnerEventSourceAccounts ListPartnerEventSources ListReplays ListTagsForResource
+        PutPartnerEvents PutPermission RemovePermission StartReplay TagResource UntagResource
+        UpdateApiDestination UpdateArchive UpdateConnection UpdateEndpoint
+        UpdateEventBus""".split()
+    ),
+    errors={
+        errors.EventBusDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.RuleDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.EventBusExists: Wire(400, "ResourceAlreadyExistsException"),
+        InvalidEventPattern: Wire(400, "InvalidEventPatternException"),
+        InvalidEvent: _VALIDATION,
+        errors.InvalidParameter: _VALIDATION,
+        errors.MissingParameter: _VALIDATION,
+        errors.MessageTooLong: _VALIDATION,
+        errors.ResourceInUse: _VALIDATION,
+        errors.NotSupported: _VALIDATION,
+        MissingMember: _VALIDATION,
+        MalformedRequest: Wire(400, "SerializationException"),
+        errors.LimitExceeded: Wire(400, "LimitExceededException"),
+        errors.RecordChanged: Wire(400, "ConcurrentModificationException"),
+        errors.StoreFull: Wire(400, "ThrottlingException"),
+        errors.StoreUnavailable: Wire(503, "ServiceUnavailable"),
+        errors.StoreFailed: Wire(500, "InternalException"),
+    },
+)
+
+
+def locate_bus(call: Call, name_or_arn: str | None) -> tuple[Namespace, str]:
+    """The namespace and the bus that a name or an ARN names; the default one for neither."""
+    if name_or_arn is None:
+        return call.namespace, DEFAULT_BUS
+    arn = Arn.parse(name_or_arn)
+    if arn is None:
+        return call.namespace, name_or_arn
+    return arn.namespace, arn.resource.removeprefix("event-bus/")

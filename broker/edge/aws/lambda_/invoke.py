@@ -1,0 +1,74 @@
+"""Lambda's Invoke: RequestResponse, Event and DryRun"""
+
+import base64
+import binascii
+
+from broker.core.errors import FunctionDoesNotExist, InvalidParameter
+from broker.edge.aws.lambda_.rest import function_and_qualifier, route
+from broker.edge.aws.service import Call
+from broker.edge.http.message import Response
+from broker.runtime.functions import Invoked
+from broker.runtime.invokers import log_tail
+
+CLIENT_CONTEXT_BYTES_MAX = 3_583
+
+
+@route("POST", "/2015-03-31/functions/{}/invocations")
+async def invoke(call: Call, label: str) -> Response:
+    """Run a function and wait, or put the event into its queue, or only look."""
+    headers = call.request.headers
+    name, _ = function_and_qualifier(label, call.request.query.get("Qualifier"))
+    functions = call.broker.functions
+    try:
+        functions.get(call.namespace, name)
+    except FunctionDoesNotExist as missing:
+        raise FunctionDoesNotExist(f"{missing.message}:$LATEST") from None
+    kind = headers.get("x-amz-invocation-type", "RequestResponse")
+    log_type = headers.get("x-amz-log-type", "None")
+    if log_type not in ("None", "Tail"):
+        raise _not_one_of("logType", log_type, "Tail, None")
+    if kind == "DryRun":
+        return Response(204, headers=(("x-amzn-RequestId", call.request_id),))
+    if kind == "Event":
+        request_id = await functions.invoke_async(call.namespace, name, call.request.body)
+        return Response(202, headers=(("x-amzn-RequestId", request_id),))
+    if kind != "RequestResponse":
+        raise _not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
+    client_context = _client_context(headers.get("x-amz-client-context"))
+    invoked = await functions.invoke(call.namespace, name, call.request.body, client_context)
+    return _answer(invoked, with_log=log_type == "Tail")
+
+
+def _answer(invoked: Invoked, *, with_log: bool) -> Response:
+    result = invoked.attempt.result
+    headers = [
+        ("x-amzn-RequestId", invoked.request_id),
+        ("X-Amz-Executed-Version", result.executed_version or "$LATEST"),
+    ]
+    if result.function_error is not None:
+        headers.append(("X-Amz-Function-Error", result.function_error))
+    if with_log:
+        log = base64.b64encode(log_tail(invoked.attempt)).decode()
+        headers.append(("X-Amz-Log-Result", log))
+    return Response(200, result.payload, "application/json", headers)
+
+
+def _client_context(header: str | None) -> bytes | None:
+    if header is None:
+        return None
+    try:
+        context = base64.b64decode(header, validate=True)
+    except binascii.Error:
+        raise InvalidParameter("The client context is not base64.") from None
+    if len(context) > CLIENT_CONTEXT_BYTES_MAX:
+        raise InvalidParameter(
+            f"The client context may have at most {CLIENT_CONTEXT_BYTES_MAX} bytes."
+        )
+    return context
+
+
+def _not_one_of(member: str, value: str, allowed: str) -> InvalidParameter:
+    return InvalidParameter(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+        f"constraint: Member must satisfy enum value set: [{allowed}]"
+    )
