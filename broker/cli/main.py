@@ -1,15 +1,54 @@
-"""the command's root: options that all commands share, and the list of commands"""
+"""the command's root: the list of commands, each loaded when it is called"""
+
+from importlib import import_module
 
 import click
 
 from broker import __version__
-from broker.cli.start import start
+
+# Loaded late, so that `broker start` doesn't wait for what only other commands need.
+COMMANDS = {
+    "start": "broker.cli.start:start",
+    "check": "broker.cli.check:check",
+    "status": "broker.cli.status:status",
+    "env": "broker.cli.env:env",
+    "send": "broker.cli.messages:send",
+    "receive": "broker.cli.messages:receive",
+    "peek": "broker.cli.messages:peek",
+    "publish": "broker.cli.publish:publish",
+    "put-event": "broker.cli.publish:put_event",
+    "invoke": "broker.cli.invoke:invoke",
+    "completion": "broker.cli.completion:completion",
+}
+
+EPILOG = """\b
+Exit codes:
+  0   done
+  1   the broker refused, or the function failed
+  2   the command line was wrong
+  3   no broker answers at the address
+  4   the broker did not answer in time; the request may have been done
+  69  start: can't listen    74  start: the store failed
+  78  start, check: the configuration was wrong
+\b
+The address is --url, else BROKER_URL, else http://127.0.0.1:4566.
+"""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(__version__, prog_name="broker")
 def main() -> None:
     """A durable event broker: queues, topics, rules and functions on this machine."""
-
-
-main.add_command(start)

@@ -16,6 +16,7 @@ from broker.edge.aws.sts import sts
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.message import Request, Response
+from broker.edge.native import NativeApi
 from broker.runtime.broker import Broker
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
@@ -33,6 +34,7 @@ class App:
         self._guard = guard
         self._health = health
         self._default = default
+        self._native = NativeApi(broker)
         self._namespaces: dict[tuple[str, str], Namespace] = {}
 
     async def handle(self, request: Request) -> Response:
@@ -47,6 +49,8 @@ class App:
 
     async def _route(self, request: Request) -> Response:
         namespace, signed_for = self._scope(request)
+        if _is_native(request.raw_path) and signed_for != "pipes":
+            return await self._native.handle(request, namespace)
         call = Call(self._broker, namespace, request, uuid_text(self._broker.ids.new()))
         target = request.headers.get("x-amz-target")
         if target is not None:
@@ -111,6 +115,13 @@ def _service_of(parameters: dict[str, str], *, on_queue: bool) -> Service | None
         if version == service.version or (version is None and action in service.actions):
             return service
     return None
+
+
+def _is_native(raw_path: bytes) -> bool:
+    """/v1/pipes and what lies under it belong to EventBridge Pipes."""
+    return raw_path.startswith(b"/v1/") and not (
+        raw_path == b"/v1/pipes" or raw_path.startswith(b"/v1/pipes/")
+    )
 
 
 def body_limit(method: str, target: bytes, headers: dict[str, str]) -> int:

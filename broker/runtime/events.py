@@ -1,5 +1,6 @@
 """events as the edge uses them: buses, rules, targets, and putting an event on a bus"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from broker.core import pattern
 from broker.core.errors import (
+    BrokerError,
     EventBusDoesNotExist,
     EventBusExists,
     InvalidParameter,
@@ -20,7 +22,7 @@ from broker.core.message import iso_time
 from broker.core.names import Arn, Namespace, uuid_text
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Rule, Target
-from broker.core.routing import route_event
+from broker.core.routing import Routed, route_event
 from broker.runtime.ids import Ids
 from broker.runtime.metrics import EVENTS, EVENTS_UNMATCHED
 from broker.runtime.publisher import Publisher
@@ -56,6 +58,22 @@ class Events:
         isn't there, or that no rule matches, goes nowhere, as on AWS; it is counted.
         Raises: StoreFull.
         """
+        event_id, routed = self._route(namespace, event, bus)
+        await self._publisher.publish(namespace, routed)
+        return event_id
+
+    async def put_each(
+        self, namespace: Namespace, events: Sequence[Event], bus: str = DEFAULT_BUS
+    ) -> list[str | BrokerError]:
+        """Put many events on a bus, each for itself; the id of each, or why it was refused."""
+        routed = [self._route(namespace, event, bus) for event in events]
+        refusals = await self._publisher.publish_each(namespace, [each for _, each in routed])
+        return [
+            refusal or event_id for (event_id, _), refusal in zip(routed, refusals, strict=True)
+        ]
+
+    def _route(self, namespace: Namespace, event: Event, bus: str) -> tuple[str, Routed]:
+        """An event's id and its deliveries."""
         EVENTS.inc()
         now_ms = self._publisher.now_ms()
         event_id = event.id or uuid_text(self._ids.new())
@@ -75,8 +93,7 @@ class Events:
         routed = route_event(resources, namespace, bus, envelope, text, self._ids.new, now_ms)
         if not routed.matched:
             EVENTS_UNMATCHED.inc()
-        await self._publisher.publish(namespace, routed)
-        return event_id
+        return event_id, routed
 
     # Buses
 

@@ -66,8 +66,17 @@ class Queues:
         new = [
             NewMessage(new_id(), encode(message), delay_s * 1000) for message, delay_s in messages
         ]
-        await submit_one(self._store, str(namespace), commands.SendMessages(name, new))
+        await self.send_encoded(namespace, name, new)
         return [message.message_id for message in new]
+
+    async def send_encoded(
+        self, namespace: Namespace, name: str, messages: list[NewMessage]
+    ) -> None:
+        """Send messages that are encoded and have their ids, all or none; bulk sends do so.
+
+        Returns when they are on disk. Raises: StoreFull.
+        """
+        await submit_one(self._store, str(namespace), commands.SendMessages(name, messages))
 
     async def receive(
         self,

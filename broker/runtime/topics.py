@@ -1,15 +1,24 @@
 """topics as the edge uses them: create, subscribe, publish with one fan-out"""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from broker.core.errors import InvalidParameter, SubscriptionDoesNotExist, TopicDoesNotExist
+from broker.core.errors import (
+    BrokerError,
+    InvalidParameter,
+    SubscriptionDoesNotExist,
+    TopicDoesNotExist,
+)
 from broker.core.message import Attributes, Notification
 from broker.core.names import Arn, Namespace, uuid_text
 from broker.core.resources import Subscription, Topic
-from broker.core.routing import route_notification
+from broker.core.routing import Routed, route_notification
 from broker.runtime.ids import Ids
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Change, Registrar
+
+Draft = tuple[str, str | None, Attributes | None]  # message, subject, attributes
 
 
 class Topics:
@@ -116,6 +125,34 @@ class Topics:
         Returns when all of it is on disk. Raises: StoreFull.
         """
         self.get(namespace, name)
+        message_id, routed = self._route(namespace, name, message, subject, attributes, by_protocol)
+        await self._publisher.publish(namespace, routed)
+        return message_id
+
+    async def publish_each(
+        self, namespace: Namespace, name: str, drafts: Sequence[Draft]
+    ) -> list[str | BrokerError]:
+        """Publish many messages, each all or none; the id of each, or why it was refused.
+
+        Returns when those that were not refused are on disk.
+        """
+        self.get(namespace, name)
+        routed = [self._route(namespace, name, *draft) for draft in drafts]
+        refusals = await self._publisher.publish_each(namespace, [each for _, each in routed])
+        return [
+            refusal or message_id for (message_id, _), refusal in zip(routed, refusals, strict=True)
+        ]
+
+    def _route(
+        self,
+        namespace: Namespace,
+        name: str,
+        message: str,
+        subject: str | None,
+        attributes: Attributes | None,
+        by_protocol: dict[str, str] | None = None,
+    ) -> tuple[str, Routed]:
+        """A publish's id and its deliveries."""
         message_id = uuid_text(self._ids.new())
         notification = Notification(
             namespace.arn("sns", name),
@@ -127,9 +164,7 @@ class Topics:
             by_protocol,
         )
         resources = self._registrar.registry.resources(namespace)
-        routed = route_notification(resources, name, notification, self._ids.new)
-        await self._publisher.publish(namespace, routed)
-        return message_id
+        return message_id, route_notification(resources, name, notification, self._ids.new)
 
 
 def check_endpoint(namespace: Namespace, protocol: str, endpoint: str) -> None:

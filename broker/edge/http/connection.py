@@ -7,12 +7,14 @@ all goes well.
 """
 
 import contextlib
+import json
 import logging
 import math
 import re
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from time import time
 
@@ -20,7 +22,7 @@ import httptools
 import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
-from broker.edge.http.message import MalformedTarget, Request, Response
+from broker.edge.http.message import REASONS, MalformedTarget, Request, Response
 from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,16 @@ class _Refused(Exception):
     """What was read can't become a request; the connection ends with this answer."""
 
     def __init__(self, status: int, text: str) -> None:
-        self.response = Response(status, text.encode() + b"\n", "text/plain", close=True)
+        title = REASONS[status]
+        problem = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": text,
+            "code": title.replace(" ", ""),
+        }
+        body = json.dumps(problem).encode()
+        self.response = Response(status, body, "application/problem+json", close=True)
 
 
 class Connection:
@@ -314,6 +325,7 @@ class Connection:
         """Handle one request; whether the connection goes on."""
         self.deadline = math.inf
         self._busy = True
+        request.long_poll = self._long_poll
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
@@ -327,6 +339,17 @@ class Connection:
         self._line.send(data)
         self._busy = False
         return keep_alive
+
+    @contextmanager
+    def _long_poll(self) -> Iterator[None]:
+        """While the handler waits, end the connection, and it, if the client hangs up."""
+        if self._line.hung_up:
+            self._scope.cancel()
+        self._line.on_hang_up = self._scope.cancel
+        try:
+            yield
+        finally:
+            self._line.on_hang_up = None
 
     def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
         """The bytes of the response, and whether the connection goes on after them."""

@@ -1,6 +1,7 @@
 """requests as they were parsed, responses as they will be written"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -64,6 +65,8 @@ class Request:
         self.body = body
         self.keep_alive = keep_alive
         self.peer = peer
+        # Within it, the handler is cancelled if the client hangs up.
+        self.long_poll: Callable[[], AbstractContextManager[None]] = nullcontext
         raw_path, _, self.raw_query = target.partition(b"?")
         self.raw_path = raw_path
 

@@ -11,6 +11,7 @@ connection alone could have them:
 
 import select
 import socket
+from collections.abc import Callable
 
 import trio
 
@@ -21,14 +22,13 @@ EVENTS = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 class Line:
     """One connection's socket, as the turns see it."""
 
-    __slots__ = ("_socket", "_task", "_turns", "failed", "hung_up", "readable", "unsent")
-
     def __init__(self, client: socket.socket, turns: "Turns") -> None:
         self._socket = client
         self._turns = turns
         self._task: trio.lowlevel.Task | None = None
         self.readable = False
         self.hung_up = False  # the client sends no more: reading says so, at once and always
+        self.on_hang_up: Callable[[], None] | None = None  # called when it does
         self.unsent = b""  # what the client wasn't ready for
         self.failed = False  # it can't be sent to any more
 
@@ -51,6 +51,12 @@ class Line:
         if self._task is not None:
             trio.lowlevel.reschedule(self._task)
             self._task = None
+
+    def hang_up(self) -> None:
+        """Take note that the client sends no more. Not told again, and bytes may come before it."""
+        self.hung_up = True
+        if self.on_hang_up is not None:
+            self.on_hang_up()
 
     def send(self, data: bytes) -> None:
         """Have the data sent at the end of this turn, after what was given before."""
@@ -117,8 +123,8 @@ class Turns:
                     await trio.lowlevel.wait_readable(self._epoll.fileno())
                     for descriptor, events in self._epoll.poll(0):
                         line = self._lines[descriptor]
-                        # Not told again: what came with the end may still have to be read.
-                        line.hung_up = line.hung_up or bool(events & HUNG_UP)
+                        if events & HUNG_UP:
+                            line.hang_up()
                         line.wake()
         finally:
             self.flush()

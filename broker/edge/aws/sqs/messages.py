@@ -272,7 +272,11 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
     _check_visibility_timeout(timeout_s)
-    received = await call.broker.queues.receive(namespace, name, count, timeout_s, wait_s)
+    if wait_s:
+        with call.request.long_poll():
+            received = await call.broker.queues.receive(namespace, name, count, timeout_s, wait_s)
+    else:
+        received = await call.broker.queues.receive(namespace, name, count, timeout_s)
     system_names = {*request.attribute_names, *request.message_system_attribute_names}
     return ReceiveMessageResponse(
         messages=[

@@ -1,0 +1,141 @@
+"""`broker send`, `receive` and `peek`: messages of a queue"""
+
+import sys
+
+import click
+
+from broker.cli.connection import EXIT_REFUSED, connected, json_option, url_option
+from broker.cli.output import ago, print_json, print_table, read_text, shortened
+from broker.core.limits import DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
+
+COUNT_MAX = 1_000
+PEEK_MAX = 100
+
+
+def parse_attributes(given: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` options as a mapping."""
+    attributes = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--attribute {text!r}: write it as NAME=VALUE.")
+        attributes[name] = value
+    return attributes
+
+
+@click.command()
+@click.argument("queue")
+@click.argument("body", required=False)
+@click.option("--delay", type=click.IntRange(0, DELAY_S_MAX), help="Seconds until it is visible.")
+@click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@url_option
+@json_option
+def send(
+    queue: str,
+    body: str | None,
+    delay: int | None,
+    attribute: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Send one message to QUEUE and print its id, once it is on disk.
+
+    BODY is the text, @FILE, or - for standard input, which is also read if BODY is left out.
+    One line break at the end of standard input is not part of the message.
+    """
+    text = read_text(body, "BODY")
+    if body in (None, "-"):
+        text = text.removesuffix("\n")
+    attributes = parse_attributes(attribute)
+    with connected(url) as client:
+        message_id = client.send(queue, text, delay_s=delay, attributes=attributes)
+    if as_json:
+        print_json({"message_id": message_id})
+    else:
+        click.echo(message_id)
+
+
+@click.command()
+@click.argument("queue")
+@click.option("--count", type=click.IntRange(1, COUNT_MAX), default=1, show_default=True)
+@click.option(
+    "--wait",
+    type=click.IntRange(0, WAIT_TIME_S_MAX),
+    help="Seconds to wait for a message; the queue's setting by default.",
+)
+@click.option(
+    "--visibility-timeout",
+    type=click.IntRange(0, VISIBILITY_TIMEOUT_S_MAX),
+    help="Seconds to hide what was received; the queue's setting by default.",
+)
+@click.option(
+    "--ack/--no-ack",
+    default=False,
+    help="Delete the messages once they are printed. By default they are kept and come back "
+    "after the visibility timeout, so nothing is lost by looking.",
+)
+@url_option
+@json_option
+def receive(
+    queue: str,
+    count: int,
+    wait: int | None,
+    visibility_timeout: int | None,
+    ack: bool,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Receive messages of QUEUE and print their bodies, one after the other.
+
+    Prints nothing if there are none. Without --ack the messages are received again later, and
+    count towards the queue's maximum receive count.
+    """
+    with connected(url) as client:
+        received = client.receive(
+            queue, count=count, visibility_timeout_s=visibility_timeout, wait_time_s=wait
+        )
+        if as_json:
+            print_json({"messages": received})
+        else:
+            for message in received:
+                click.echo(message.body)
+        # What can't be printed must not be deleted.
+        sys.stdout.flush()
+        if not received:
+            return
+        if not ack:
+            click.echo(
+                f"{len(received)} received, not deleted; --ack deletes what is printed.", err=True
+            )
+            return
+        done = client.acknowledge(queue, [message.receipt_handle for message in received])
+    for error in done.errors:
+        message_id = received[error.index].message_id
+        click.echo(f"broker: {message_id} was not deleted: {error.detail}", err=True)
+    if done.errors:
+        sys.exit(EXIT_REFUSED)
+
+
+@click.command()
+@click.argument("queue")
+@click.option("--count", type=click.IntRange(1, PEEK_MAX), default=10, show_default=True)
+@click.option("--after", default="", metavar="CURSOR", help="The `next` of an earlier peek.")
+@url_option
+@json_option
+def peek(queue: str, count: int, after: str, url: str | None, as_json: bool) -> None:
+    """Look at messages of QUEUE without receiving them, in the order they become visible."""
+    with connected(url) as client:
+        page = client.peek(queue, count=count, after=after)
+        now_ms = client.status().now_ms
+    if as_json:
+        print_json({"messages": page.items, "next": page.next})
+        return
+    print_table(
+        ("message id", "state", "age", "receives", "body"),
+        [
+            (m.message_id, m.state, ago(m.sent_at_ms, now_ms), m.receive_count, shortened(m.body))
+            for m in page.items
+        ],
+    )
+    if page.next is not None:
+        click.echo(f"There may be more: --after {page.next}", err=True)

@@ -1,0 +1,82 @@
+"""what commands print: tables for people, JSON for programs; and texts they read"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    click.echo(text.decode())
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; numbers stand right."""
+    # Imported late: only tables need it.
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and isinstance(rows[0][index], int)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else _safe(str(cell)) for cell in row))
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """The first line, cut."""
+    line = text.replace("\n", "⏎")
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def ago(at_ms: int | None, now_ms: int) -> str:
+    """How long since then: `12 s`, `3 min`, `5 h`, `2 d`."""
+    if at_ms is None:
+        return ""
+    seconds = max(0, now_ms - at_ms) // 1000
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def size_text(count: int) -> str:
+    """Bytes for people: `12.3 MiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def read_text(given: str | None, what: str) -> str:
+    """The argument itself; of `@FILE` the file, of `-` or nothing standard input."""
+    if given is not None and given != "-":
+        if given.startswith("@"):
+            return _file(Path(given[1:]))
+        return given
+    if given is None and sys.stdin.isatty():
+        raise click.UsageError(f"{what}: give it as an argument, or pipe it in.")
+    return sys.stdin.read()
+
+
+def _file(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path}: {error}") from None
+
+
+def _safe(text: str) -> str:
+    """Without what could drive the terminal: a body is somebody else's text."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

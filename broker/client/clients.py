@@ -1,0 +1,173 @@
+"""the two clients: the same methods, blocking and awaited"""
+
+import os
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+
+import httpx
+
+from broker.client import calls
+from broker.client.calls import Ask, refusal
+from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:4566"
+PATIENCE_S = 30.0  # for an answer, beyond what the request itself may wait
+
+
+class _Method(Generic[P, T]):
+    """A described call as a method: blocking on `Client`, a coroutine on `AsyncClient`."""
+
+    def __init__(self, describe: Callable[P, Ask[T]]) -> None:
+        self._describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, client: "Client", owner: Any) -> Callable[P, T]: ...
+
+    @overload
+    def __get__(self, client: "AsyncClient", owner: Any) -> Callable[P, Coroutine[Any, Any, T]]: ...
+
+    @overload
+    def __get__(self, client: None, owner: Any) -> Self: ...
+
+    def __get__(self, client: Any, owner: Any) -> Any:
+        if client is None:
+            return self
+
+        @wraps(self._describe)
+        def method(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.perform(self._describe(*args, **kwargs))
+
+        return method
+
+
+class _Api:
+    """What can be asked of a broker; `url` is BROKER_URL's, or the default, if not given."""
+
+    send = _Method(calls.send)
+    send_many = _Method(calls.send_many)
+    receive = _Method(calls.receive)
+    acknowledge = _Method(calls.acknowledge)
+    extend = _Method(calls.extend)
+    peek = _Method(calls.peek)
+    queues = _Method(calls.queues)
+    queue = _Method(calls.queue)
+    put_queue = _Method(calls.put_queue)
+    delete_queue = _Method(calls.delete_queue)
+    purge = _Method(calls.purge)
+    topics = _Method(calls.topics)
+    publish = _Method(calls.publish)
+    publish_many = _Method(calls.publish_many)
+    put_event = _Method(calls.put_event)
+    put_events = _Method(calls.put_events)
+    functions = _Method(calls.functions)
+    invoke = _Method(calls.invoke)
+    invoke_async = _Method(calls.invoke_async)
+    status = _Method(calls.status)
+
+    def __init__(
+        self, url: str | None = None, *, account: str | None = None, region: str | None = None
+    ) -> None:
+        self.url = (url or os.environ.get("BROKER_URL") or DEFAULT_URL).rstrip("/")
+        given = {"account": account, "region": region}
+        self._namespace = {name: value for name, value in given.items() if value is not None}
+
+    def _arguments(self, ask: Ask[Any]) -> dict[str, Any]:
+        """What httpx is called with."""
+        return {
+            "method": ask.method,
+            "url": self.url + ask.path,
+            "params": {**ask.query, **self._namespace},
+            "headers": ask.headers,
+            "content": ask.content,
+            "timeout": PATIENCE_S + ask.wait_s,
+        }
+
+    def _read(self, ask: Ask[T], response: httpx.Response) -> T:
+        if response.status_code >= 400:
+            raise refusal(response.status_code, response.headers, response.content)
+        return ask.read(response.content)
+
+    def _translated(self, error: httpx.TransportError) -> BrokerClientError:
+        cause = str(error) or type(error).__name__
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return BrokerNotRunning(self.url, cause)
+        return BrokerUnanswered(f"no answer from {self.url}: {cause}")
+
+
+class Client(_Api):
+    """A broker for blocking programs. Use it as a context manager, or close it.
+
+    Raises throughout: BrokerRefused, BrokerNotRunning, BrokerUnanswered.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, account: str | None = None, region: str | None = None
+    ) -> None:
+        super().__init__(url, account=account, region=region)
+        self._http = httpx.Client(trust_env=False)
+
+    def perform(self, ask: Ask[T]) -> T:
+        """Send one request and read its answer."""
+        try:
+            response = self._http.request(**self._arguments(ask))
+        except httpx.TransportError as error:
+            raise self._translated(error) from error
+        return self._read(ask, response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Api):
+    """A broker for programs on trio or asyncio. Use it as an async context manager.
+
+    Cancelled while it receives with a wait: no message is taken.
+    Raises throughout: BrokerRefused, BrokerNotRunning, BrokerUnanswered.
+    """
+
+    def __init__(
+        self, url: str | None = None, *, account: str | None = None, region: str | None = None
+    ) -> None:
+        super().__init__(url, account=account, region=region)
+        self._http = httpx.AsyncClient(trust_env=False)
+
+    async def perform(self, ask: Ask[T]) -> T:
+        """Send one request and read its answer."""
+        try:
+            response = await self._http.request(**self._arguments(ask))
+        except httpx.TransportError as error:
+            raise self._translated(error) from error
+        return self._read(ask, response)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

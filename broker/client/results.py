@@ -1,0 +1,161 @@
+"""what the broker answers, typed"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Attribute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message attribute."""
+
+    data_type: str = "String"
+    string_value: str | None = None
+    binary_value: bytes | None = None
+
+
+class EntryError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one entry of several was refused."""
+
+    index: int
+    status: int
+    code: str
+    detail: str
+
+
+class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Ids in the order of the request; None where `errors` says why there is none."""
+
+    ids: list[str | None]
+    errors: list[EntryError]
+
+
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message, and the handle to acknowledge it by."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: dict[str, Attribute] = {}
+    system_attributes: dict[str, str] = {}
+    sent_at_ms: int
+    first_received_at_ms: int
+    receive_count: int
+    dead_letter_source_arn: str | None = None
+
+
+class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it lies in its queue."""
+
+    message_id: str
+    body: str
+    attributes: dict[str, Attribute] = {}
+    system_attributes: dict[str, str] = {}
+    state: str
+    sent_at_ms: int
+    visible_at_ms: int
+    receive_count: int
+    dead_letter_source_arn: str | None = None
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """How many entries went well, and why the others did not."""
+
+    successful: int
+    errors: list[EntryError]
+
+
+class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's settings and, asked for one queue, its counts."""
+
+    name: str
+    arn: str
+    delay_s: int
+    maximum_message_size: int
+    retention_s: int
+    receive_wait_time_s: int
+    visibility_timeout_s: int
+    dead_letter_queue: str | None = None
+    max_receive_count: int | None = None
+    declared: bool = False
+    created_at_ms: int = 0
+    modified_at_ms: int = 0
+    visible: int | None = None
+    in_flight: int | None = None
+    delayed: int | None = None
+    oldest_sent_at_ms: int | None = None
+
+
+class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic."""
+
+    name: str
+    arn: str
+    display_name: str = ""
+    subscriptions: int = 0
+    declared: bool = False
+
+
+class FunctionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A function."""
+
+    name: str
+    arn: str
+    invoker: str
+    description: str = ""
+    handler: str = ""
+    timeout_s: float
+    memory_mb: int
+    reserved_concurrency: int | None = None
+    declared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list; ask for what comes after `next`, until it is None."""
+
+    items: list[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What an invocation came to; of an asynchronous one only the request id is known."""
+
+    request_id: str
+    payload: Any = None
+    function_error: str | None = None
+    log_tail: str = ""
+    duration_ms: float | None = None
+
+
+class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How full a queue is. The broker's own queues have a slash in their names."""
+
+    name: str
+    visible: int
+    in_flight: int
+    delayed: int
+    oldest_sent_at_ms: int | None = None
+
+
+class StoreFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How full the store is."""
+
+    used_bytes: int
+    quota_bytes: int
+    full: bool
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon at a glance."""
+
+    version: str
+    account: str
+    region: str
+    now_ms: int
+    store: StoreFigures
+    resources: dict[str, int]
+    queues: list[QueueStatus]

@@ -1,0 +1,26 @@
+"""the native API: /v1 in plain JSON, with CloudEvents, bulk bodies in msgpack, and OpenAPI"""
+
+# Imported for what they add to the operations.
+from broker.edge.native import (
+    bulk,
+    events,
+    functions,
+    messages,
+    openapi,
+    queues,
+    status,
+    topics,
+)
+from broker.edge.native.api import NativeApi
+
+__all__ = [
+    "NativeApi",
+    "bulk",
+    "events",
+    "functions",
+    "messages",
+    "openapi",
+    "queues",
+    "status",
+    "topics",
+]

@@ -1,0 +1,129 @@
+"""every refusal as an RFC 9457 problem: the one table from errors to statuses and titles"""
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+
+from broker.core import errors
+from broker.core.errors import BrokerError
+from broker.core.limits import PURGE_INTERVAL_MS
+from broker.core.pattern import InvalidEvent, InvalidEventPattern
+from broker.edge.http.message import Response
+from broker.edge.native import errors as native
+from broker.runtime.invokers import InvokerNotFound
+
+PROBLEM_TYPE = "application/problem+json"
+STORE_FULL_RETRY_S = 10  # room comes back with consumers and with expiry, not at once
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Why a request was refused (RFC 9457). Programs decide by `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    reason: str | None = None  # of TooManyRequests: which limit
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one error looks."""
+
+    status: int
+    title: str
+    retry_after_s: float | None = None
+
+
+PROBLEMS: dict[type[BrokerError], Row] = {
+    native.PathNotFound: Row(404, "Not found"),
+    native.MethodNotAllowed: Row(405, "Method not allowed"),
+    native.MalformedRequest: Row(400, "Malformed request"),
+    native.UnsupportedMediaType: Row(415, "Unsupported media type"),
+    errors.QueueDoesNotExist: Row(404, "Queue does not exist"),
+    errors.QueueNameExists: Row(409, "Queue exists with other settings"),
+    errors.TopicDoesNotExist: Row(404, "Topic does not exist"),
+    errors.SubscriptionDoesNotExist: Row(404, "Subscription does not exist"),
+    errors.EventBusDoesNotExist: Row(404, "Event bus does not exist"),
+    errors.EventBusExists: Row(409, "Event bus exists"),
+    errors.RuleDoesNotExist: Row(404, "Rule does not exist"),
+    errors.FunctionDoesNotExist: Row(404, "Function does not exist"),
+    errors.RecordChanged: Row(409, "Changed in the meantime"),
+    errors.InvalidParameter: Row(400, "Invalid parameter"),
+    errors.MissingParameter: Row(400, "Missing parameter"),
+    errors.InvalidAttributeName: Row(400, "Invalid attribute name"),
+    errors.InvalidAttributeValue: Row(400, "Invalid attribute value"),
+    errors.InvalidMessageContents: Row(400, "Invalid message contents"),
+    errors.MessageTooLong: Row(413, "Message too long"),
+    errors.EmptyBatch: Row(400, "Empty batch"),
+    errors.TooManyEntriesInBatch: Row(413, "Too many entries"),
+    errors.InvalidBatchEntryId: Row(400, "Invalid batch entry id"),
+    errors.BatchEntryIdsNotDistinct: Row(400, "Batch entry ids not distinct"),
+    errors.BatchTooLong: Row(413, "Batch too long"),
+    errors.ReceiptHandleIsInvalid: Row(400, "Invalid receipt handle"),
+    errors.MessageNotInFlight: Row(409, "Message not in flight"),
+    errors.OverLimit: Row(409, "Too many messages in flight"),
+    errors.PurgeQueueInProgress: Row(409, "Purged already", PURGE_INTERVAL_MS / 1000),
+    errors.LimitExceeded: Row(409, "Limit exceeded"),
+    errors.ResourceInUse: Row(409, "Resource in use"),
+    errors.NotSupported: Row(501, "Not supported"),
+    InvalidEvent: Row(400, "Invalid event"),
+    InvalidEventPattern: Row(400, "Invalid event pattern"),
+    InvokerNotFound: Row(409, "No such invoker"),
+    errors.TooManyRequests: Row(429, "Too many requests"),
+    errors.PayloadTooLarge: Row(413, "Payload too large"),
+    errors.InvalidPayload: Row(400, "Invalid payload"),
+    errors.InvokerFailed: Row(502, "Invoker failed"),
+    errors.StoreFull: Row(507, "Store full", STORE_FULL_RETRY_S),
+    errors.StoreFailed: Row(500, "Store failed"),
+    errors.StoreUnavailable: Row(503, "Store unavailable", 1),
+}
+INTERNAL = Row(500, "Internal error")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def row_of(kind: type[BrokerError]) -> Row:
+    """The row of an error's class, or of its nearest ancestor that has one."""
+    for ancestor in kind.__mro__:
+        if ancestor in PROBLEMS:
+            return PROBLEMS[ancestor]
+    return INTERNAL
+
+
+def to_problem(error: BrokerError) -> Problem:
+    """The problem that an error is."""
+    row = row_of(type(error))
+    return _problem(row, type(error).__name__, error.message, error.details.get("reason"))
+
+
+def problem_response(error: BrokerError) -> Response:
+    """The answer to a request that was refused."""
+    headers = []
+    retry_after_s = error.details.get("retry_after_s", row_of(type(error)).retry_after_s)
+    if retry_after_s is not None:
+        headers.append(("Retry-After", str(max(1, math.ceil(retry_after_s)))))
+    if "allow" in error.details:
+        headers.append(("Allow", error.details["allow"]))
+    problem = to_problem(error)
+    return Response(problem.status, _encode(problem), PROBLEM_TYPE, headers)
+
+
+def internal_error() -> Response:
+    """The answer when it was our own bug; the log has the rest."""
+    detail = "The request failed because of a bug; the daemon's log says more."
+    problem = _problem(INTERNAL, "InternalError", detail)
+    return Response(problem.status, _encode(problem), PROBLEM_TYPE)
+
+
+def _problem(row: Row, code: str, detail: str, reason: str | None = None) -> Problem:
+    return Problem(
+        type=f"urn:event-broker:problem:{code}",
+        title=row.title,
+        status=row.status,
+        detail=detail,
+        code=code,
+        reason=reason,
+    )
