@@ -43,6 +43,10 @@ _MaxReceiveCount = Annotated[int, _between(1, MAX_RECEIVE_COUNT_MAX)]
 _Timeout = Annotated[float, _between(0.001, FUNCTION_TIMEOUT_S_MAX)]
 _Memory = Annotated[int, _between(MEMORY_MB_MIN, MEMORY_MB_MAX)]
 _Retries = Annotated[int, _between(0, RETRY_ATTEMPTS_MAX)]
+_RetryDelay = Annotated[float, _between(0, EVENT_AGE_S_MAX)]
+_NotNegative = Annotated[int, msgspec.Meta(ge=0)]
+_Grace = Annotated[float, msgspec.Meta(ge=0)]
+_Positive = Annotated[int, msgspec.Meta(ge=1)]
 _EventAge = Annotated[int, _between(EVENT_AGE_S_MIN, EVENT_AGE_S_MAX)]
 
 
@@ -52,7 +56,7 @@ class BrokerSettings(_Table, frozen=True, kw_only=True):
     data_dir: str | None = None  # relative to the file; else BROKER_DATA_DIR, else per user
     account: str = "000000000000"
     region: str = "us-east-1"
-    shutdown_grace_s: float = 10.0  # for requests and invocations that are under way
+    shutdown_grace_s: _Grace = 10.0  # for requests and invocations that are under way
 
 
 class HttpSettings(_Table, frozen=True, kw_only=True):
@@ -61,19 +65,19 @@ class HttpSettings(_Table, frozen=True, kw_only=True):
     listen: str = DEFAULT_LISTEN
     allowed_origins: list[str] = []
     allowed_hosts: list[str] = []
-    connections_max: int = CONNECTIONS_MAX
+    connections_max: _Positive = CONNECTIONS_MAX
 
 
 class StoreSettings(_Table, frozen=True, kw_only=True):
     """[store]"""
 
-    quota_mb: int | None = None  # MiB; None: what the disk has
+    quota_mb: _Positive | None = None  # MiB; None: what the disk has
 
 
 class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
-    concurrency: int = ACCOUNT_CONCURRENCY
+    concurrency: _Positive = ACCOUNT_CONCURRENCY
     allow_upload: bool = False
 
 
@@ -152,9 +156,9 @@ class FunctionTable(_Table, frozen=True, kw_only=True):
     memory_mb: _Memory = 128
     environment: dict[str, str] = {}
     description: str = ""
-    reserved_concurrency: int | None = None
+    reserved_concurrency: _NotNegative | None = None  # 0: nothing runs, everything waits
     retry_attempts: _Retries = 2
-    retry_delays_s: tuple[float, ...] = (60.0, 120.0)
+    retry_delays_s: tuple[_RetryDelay, ...] = (60.0, 120.0)
     maximum_event_age_s: _EventAge = 21_600
     dead_letter_queue: str | None = None
 
