@@ -95,8 +95,9 @@ class Shell:
         raise AssertionError(f"the shell ended in {name}: {''.join(lines)}\n{self.errors()}")
 
     def errors(self) -> str:
-        """What was written to stderr so far."""
-        return (self.folder / "stderr").read_text(errors="replace")
+        """What was written to stderr so far, and the end of the daemon's log."""
+        logs = [path.read_text()[-2_000:] for path in self.folder.glob("tmp.*/log")]
+        return "\n".join([(self.folder / "stderr").read_text(errors="replace"), *logs])
 
     def close(self) -> None:
         """End the shell and everything that it has started."""
