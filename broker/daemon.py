@@ -30,6 +30,8 @@ from broker.store.lock import DirectoryInUse
 
 log = logging.getLogger(__name__)
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
 
 
@@ -80,7 +82,11 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     try:
         # Nested by lifetime: the store outlives the broker, which outlives requests, which
         # outlive the listener.
-        async with open_store(directory, quota_bytes) as store, trio.open_nursery() as runtime:
+        async with (
+            open_store(directory, quota_bytes) as store,
+            _signals() as signals,  # to the end, lest a second one kills what is stopping
+            trio.open_nursery() as runtime,
+        ):
             broker = Broker(
                 store, invokers, account_concurrency=config.functions.concurrency, origin=url
             )
@@ -100,12 +106,11 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:
                     listeners.start_soon(server.accept, requests)
-                    async with _signals() as signals:
-                        _spare_garbage_collector()
-                        health.ready = True
-                        notifier.ready()
-                        started(Started(url, directory, options.config))
-                        await _obey(signals, broker, namespace, options.config, notifier)
+                    _spare_garbage_collector()
+                    health.ready = True
+                    notifier.ready()
+                    started(Started(url, directory, options.config))
+                    await _obey(signals, broker, namespace, options.config, notifier)
                     listeners.cancel_scope.cancel()
                 listener.close()
                 log.info("stopping: finishing what is under way")
@@ -171,8 +176,18 @@ def _refuse_exposure(address: tuple[str, int]) -> None:
 
 @asynccontextmanager
 async def _signals() -> AsyncIterator[AsyncIterator[int]]:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        yield signals
+    """Those that tell the daemon something.
+
+    What nobody has taken when the block is left is ignored: trio raises it again, and a second
+    SIGTERM, which `make` passes on to its child, must not kill what is stopping.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        with trio.open_signal_receiver(*_SIGNALS) as signals:
+            yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _obey(
