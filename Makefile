@@ -1,7 +1,8 @@
 # Everything sets itself up: a virtual environment in .venv, made once and again when pyproject.toml
 # changes. From the second run on nothing is downloaded.
 
-PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell command -v python$(v))) python3)
+# The newest that runs: a version manager's shim may be there without its Python.
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c '' 2>/dev/null && echo python$(v))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 BROKER_CONFIG ?= config/broker.toml

@@ -35,6 +35,7 @@ from broker.store.lock import DirectoryInUse
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
 
@@ -90,6 +91,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         async with (
             _loading(load_invokers) as loaded,
             open_store(directory, quota_bytes) as store,
+            _signals() as signals,  # to the end, lest a second one kills what is stopping
             trio.open_nursery() as runtime,
         ):
             invokers = await loaded()
@@ -113,12 +115,11 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:
                     listeners.start_soon(server.accept, requests)
-                    async with _signals() as signals:
-                        _spare_garbage_collector()
-                        health.ready = True
-                        notifier.ready()
-                        started(Started(url, directory, options.config))
-                        await _obey(signals, broker, namespace, options.config, notifier)
+                    _spare_garbage_collector()
+                    health.ready = True
+                    notifier.ready()
+                    started(Started(url, directory, options.config))
+                    await _obey(signals, broker, namespace, options.config, notifier)
                     listeners.cancel_scope.cancel()
                 listener.close()
                 log.info("stopping: finishing what is under way")
@@ -221,8 +222,18 @@ def _room_for(connections: int) -> int:
 
 @asynccontextmanager
 async def _signals() -> AsyncIterator[AsyncIterator[int]]:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-        yield signals
+    """Those that tell the daemon something.
+
+    What nobody has taken when the block is left is ignored: trio raises it again, and a second
+    SIGTERM, which `make` passes on to its child, must not kill what is stopping.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        with trio.open_signal_receiver(*_SIGNALS) as signals:
+            yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _obey(
