@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOUR = ROOT / "docs" / "tour.md"
+TOUR = ROOT / "README.md"
 BEGIN, END = "<!-- tour -->", "<!-- /tour -->"  # around the tour, in a file that has more
 
 DOCUMENTED_ADDRESS = "127.0.0.1:4566"
