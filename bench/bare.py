@@ -94,6 +94,7 @@ async def _edge() -> None:
     print(listener.getsockname()[1], flush=True)
     server = Server(listener, _handle, lambda method, target, headers: 1 << 20)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.run)
         nursery.start_soon(server.accept, nursery)
 
 

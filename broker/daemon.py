@@ -4,18 +4,22 @@ import gc
 import ipaddress
 import logging
 import os
+import resource
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+import outcome
 import trio
 
 from broker.config import Config, ConfigError, data_directory, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.core.errors import BrokerError, StoreUnavailable
 from broker.core.names import Namespace
+from broker.core.resources import AnyResource
 from broker.edge.app import App, body_limit
 from broker.edge.guard import Guard
 from broker.edge.health import Health
@@ -30,7 +34,11 @@ from broker.store.lock import DirectoryInUse
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
+
+FILES_RESERVED = 256  # open files kept for the store, functions and outgoing connections
 
 
 class CannotStart(Exception):
@@ -68,7 +76,6 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     except ConfigError as error:
         raise CannotStart(str(error), EXIT_CONFIG) from None
     _refuse_exposure(address)
-    invokers = load_invokers()
     try:
         listener = listen(*address)
     except OSError as error:
@@ -80,7 +87,12 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     try:
         # Nested by lifetime: the store outlives the broker, which outlives requests, which
         # outlive the listener.
-        async with open_store(directory, quota_bytes) as store, trio.open_nursery() as runtime:
+        async with (
+            _loading(load_invokers) as loaded,
+            open_store(directory, quota_bytes) as store,
+            trio.open_nursery() as runtime,
+        ):
+            invokers = await loaded()
             broker = Broker(
                 store, invokers, account_concurrency=config.functions.concurrency, origin=url
             )
@@ -93,9 +105,10 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             health = Health(broker)
             guard = Guard(config.http.allowed_origins, config.http.allowed_hosts)
             app = App(broker, guard, health, namespace)
-            server = Server(listener, app.handle, body_limit, config.http.connections_max)
+            connections_max = _room_for(config.http.connections_max)
+            server = Server(listener, app.handle, body_limit, connections_max)
             notifier = Notifier(os.environ)
-            runtime.start_soon(server.reap)
+            runtime.start_soon(server.run)
             runtime.start_soon(notifier.keep_alive, health.store_answers)
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:
@@ -129,6 +142,28 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         listener.close()
 
 
+@asynccontextmanager
+async def _loading(load: Callable[[], T]) -> AsyncIterator[Callable[[], Awaitable[T]]]:
+    """Load while the store process starts, which takes as long; call what it yields for the result.
+
+    In a thread: the event loop is idle then anyway.
+    """
+    done = trio.Event()
+    results: list[outcome.Outcome[T]] = []
+
+    async def run() -> None:
+        results.append(await trio.to_thread.run_sync(outcome.capture, load))
+        done.set()
+
+    async def wait() -> T:
+        await done.wait()
+        return results[0].unwrap()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        yield wait
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
@@ -147,7 +182,7 @@ def _spare_garbage_collector() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _read(path: Path | None) -> tuple[Config, list]:  # type: ignore[type-arg]
+def _read(path: Path | None) -> tuple[Config, list[AnyResource]]:
     config = load_config(path)
     namespace = Namespace(config.broker.account, config.broker.region)
     return config, declared_resources(config, namespace, path)
@@ -167,6 +202,21 @@ def _refuse_exposure(address: tuple[str, int]) -> None:
             "authenticates in front of it.",
             EXIT_CONFIG,
         )
+
+
+def _room_for(connections: int) -> int:
+    """Raise the limit of open files as far as it goes; how many connections fit below it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + FILES_RESERVED
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    room = max(soft - FILES_RESERVED, soft // 2)
+    if room < connections:
+        log.warning("only %d connections fit below the limit of %d open files", room, soft)
+    return min(connections, room)
 
 
 @asynccontextmanager

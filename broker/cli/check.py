@@ -10,7 +10,7 @@ from broker.cli.connection import json_option
 from broker.cli.output import print_json
 from broker.config import Config, ConfigError, load_config
 from broker.config.declared import declared_resources
-from broker.config.errors import line_of
+from broker.config.errors import line_of, spelled
 from broker.core.errors import InvalidParameter
 from broker.core.names import Namespace
 from broker.core.resources import KINDS, AnyResource, Function
@@ -64,6 +64,6 @@ def _check_functions(path: Path, config: Config, resources: list[AnyResource]) -
             host.check(functions[table.name])
         except InvalidParameter as error:
             member = "invoker" if isinstance(error, InvokerNotFound) else "settings"
-            key = f"function[{index}].{member}"
-            line = line_of(path.read_text(), key)
-            raise ConfigError(f"{path}:{line}: {key}: {error.message}") from None
+            place = ("function", index, member)
+            line = line_of(path.read_text(), place)
+            raise ConfigError(f"{path}:{line}: {spelled(place)}: {error.message}") from None

@@ -4,11 +4,14 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from broker.config.tables import LogSettings
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+_PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
 
 
 class _Human(logging.Formatter):
@@ -19,11 +22,10 @@ class _Human(logging.Formatter):
 class _Journald(logging.Formatter):
     """Levels as journald's prefixes; it adds the time itself. Source: sd-daemon(3)."""
 
-    _PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}
-
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record).replace("\n", "\n  ")
-        return f"<{self._PRIORITIES.get(record.levelname, 6)}>{text}"
+        # Each line is an entry of its own to journald, with a priority of its own.
+        prefix = f"<{_PRIORITIES.get(record.levelname, 6)}>"
+        return prefix + super().format(record).replace("\n", f"\n{prefix}  ")
 
 
 class _Json(logging.Formatter):
@@ -49,13 +51,19 @@ def configure_logging(settings: LogSettings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
+def _is_journal(fd: int) -> bool:
+    """Whether journald reads it. The variable alone may be inherited. Source: systemd.exec(5)."""
+    status = os.fstat(fd)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 def _formatter(chosen: str) -> logging.Formatter:
     if chosen == "auto":
-        if os.environ.get("JOURNAL_STREAM"):
+        if _is_journal(sys.stderr.fileno()):
             chosen = "journald"
         else:
             chosen = "human" if sys.stderr.isatty() else "json"
-    formatters: dict[str, type[logging.Formatter]] = {
+    formatters: dict[str, Callable[[], logging.Formatter]] = {
         "human": _Human,
         "journald": _Journald,
         "json": _Json,

@@ -25,18 +25,24 @@ def load_config(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        text = path.read_text()
+        raw = path.read_bytes()
+        text = raw.decode()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: file: this is not UTF-8") from None
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise ConfigError(f"{path}:{line[1] if line else 1}: {error}") from None
+        # A file that breaks off has no line in its message: it is the last.
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        raise ConfigError(f"{path}:{line}: file: {error}") from None
     try:
         return msgspec.convert(document, Config)
     except msgspec.ValidationError as error:
-        raise config_error(path, text, str(error)) from None
+        raise config_error(path, text, document, str(error)) from None
 
 
 def data_directory(config: Config, path: Path | None, option: str | None) -> Path:
@@ -57,6 +63,12 @@ def listen_address(config: Config, option: str | None) -> tuple[str, int]:
     """Host and port: option, BROKER_LISTEN, file. Raises: ConfigError."""
     text = option or os.environ.get("BROKER_LISTEN") or config.http.listen
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65_535:
+    bracketed = host.startswith("[") and host.endswith("]")
+    if (
+        not colon
+        or (":" in host and not bracketed)
+        or not re.fullmatch(r"[0-9]{1,5}", port)
+        or int(port) > 65_535
+    ):
         raise ConfigError(f"{text!r} is no address to listen on: write it as 127.0.0.1:4566")
     return host.strip("[]") or "127.0.0.1", int(port)

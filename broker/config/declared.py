@@ -1,10 +1,12 @@
 """declared resources: the file's tables as the resources they describe"""
 
 import json
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from broker.config.errors import ConfigError, line_of
+from broker.config.errors import ConfigError, line_of, spelled
+from broker.config.lines import Path as Place
 from broker.config.tables import (
     Config,
     FunctionTable,
@@ -14,6 +16,11 @@ from broker.config.tables import (
     TargetTable,
 )
 from broker.core import pattern
+from broker.core.limits import (
+    EVENT_PATTERN_CHARS_MAX,
+    INPUT_CHARS_MAX,
+    TARGETS_PER_RULE_MAX,
+)
 from broker.core.names import (
     EVENT_BUS_NAME,
     FUNCTION_NAME,
@@ -24,7 +31,6 @@ from broker.core.names import (
 )
 from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import (
-    KINDS,
     AnyResource,
     EventBus,
     Function,
@@ -40,7 +46,7 @@ from broker.core.resources import (
 class _Refused(Exception):
     """A table's value can't be used; `key` is where it stands."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: Place, reason: str) -> None:
         super().__init__(reason)
         self.key = key
 
@@ -54,43 +60,43 @@ def declared_resources(
     except _Refused as refused:
         text = path.read_text() if path else ""
         line = line_of(text, refused.key)
-        raise ConfigError(f"{path}:{line}: {refused.key}: {refused}") from None
+        raise ConfigError(f"{path}:{line}: {spelled(refused.key)}: {refused}") from None
 
 
 def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource]:
     found: list[AnyResource] = []
     for index, queue in enumerate(config.queue):
-        _check_name(QUEUE_NAME, queue.name, f"queue[{index}].name")
-        found.append(_queue(queue, namespace, f"queue[{index}]"))
+        _check_name(QUEUE_NAME, queue.name, ("queue", index, "name"))
+        found.append(_queue(queue, namespace, ("queue", index)))
     for index, topic in enumerate(config.topic):
-        _check_name(TOPIC_NAME, topic.name, f"topic[{index}].name")
+        _check_name(TOPIC_NAME, topic.name, ("topic", index, "name"))
         found.append(Topic(name=topic.name, declared=True))
     for index, bus in enumerate(config.event_bus):
-        _check_name(EVENT_BUS_NAME, bus.name, f"event_bus[{index}].name")
+        _check_name(EVENT_BUS_NAME, bus.name, ("event_bus", index, "name"))
         found.append(EventBus(name=bus.name, description=bus.description, declared=True))
     for index, function in enumerate(config.function):
-        _check_name(FUNCTION_NAME, function.name, f"function[{index}].name")
-        found.append(_function(function, namespace, folder))
+        _check_name(FUNCTION_NAME, function.name, ("function", index, "name"))
+        found.append(_function(function, namespace, ("function", index), folder))
     for index, subscription in enumerate(config.subscription):
-        found.append(_subscription(subscription, namespace, f"subscription[{index}]"))
+        found.append(_subscription(subscription, namespace, ("subscription", index)))
     for index, rule in enumerate(config.rule):
-        _check_name(RULE_NAME, rule.name, f"rule[{index}].name")
-        found.append(_rule(rule, namespace, f"rule[{index}]"))
-    _check_unique(found)
-    _check_references(config, found)
+        _check_name(RULE_NAME, rule.name, ("rule", index, "name"))
+        found.append(_rule(rule, namespace, ("rule", index)))
+    _check_unique(config)
+    _check_references(config)
     return found
 
 
-def _queue(table: QueueTable, namespace: Namespace, key: str) -> Queue:
+def _queue(table: QueueTable, namespace: Namespace, key: Place) -> Queue:
     redrive_policy = None
     if table.dead_letter_queue is not None:
         if table.max_receive_count is None:
-            raise _Refused(f"{key}.dead_letter_queue", "max_receive_count must be given with it")
+            raise _Refused((*key, "dead_letter_queue"), "max_receive_count must be given with it")
         redrive_policy = RedrivePolicy(
             namespace.arn("sqs", table.dead_letter_queue), table.max_receive_count
         )
     elif table.max_receive_count is not None:
-        raise _Refused(f"{key}.max_receive_count", "dead_letter_queue must be given with it")
+        raise _Refused((*key, "max_receive_count"), "dead_letter_queue must be given with it")
     return Queue(
         name=table.name,
         delay_s=table.delay_s,
@@ -103,8 +109,9 @@ def _queue(table: QueueTable, namespace: Namespace, key: str) -> Queue:
     )
 
 
-def _function(table: FunctionTable, namespace: Namespace, folder: Path) -> Function:
+def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Path) -> Function:
     settings = dict(table.settings)
+    _json(settings, (*key, "settings"))  # the store keeps what JSON can say
     if isinstance(settings.get("cwd"), str):
         settings["cwd"] = str((folder / Path(settings["cwd"]).expanduser()).absolute())
     dead_letter = table.dead_letter_queue
@@ -126,7 +133,7 @@ def _function(table: FunctionTable, namespace: Namespace, folder: Path) -> Funct
     )
 
 
-def _subscription(table: SubscriptionTable, namespace: Namespace, key: str) -> Subscription:
+def _subscription(table: SubscriptionTable, namespace: Namespace, key: Place) -> Subscription:
     if (table.queue is None) == (table.function is None):
         raise _Refused(key, "a subscription has either a queue or a function")
     if table.queue is not None:
@@ -146,15 +153,24 @@ def _subscription(table: SubscriptionTable, namespace: Namespace, key: str) -> S
     )
 
 
-def _rule(table: RuleTable, namespace: Namespace, key: str) -> Rule:
-    text = table.pattern if isinstance(table.pattern, str) else json.dumps(table.pattern)
+def _rule(table: RuleTable, namespace: Namespace, key: Place) -> Rule:
+    if isinstance(table.pattern, str):
+        text = table.pattern
+    else:
+        text = _json(table.pattern, (*key, "pattern"))
+    if len(text) > EVENT_PATTERN_CHARS_MAX:
+        reason = f"a pattern may have at most {EVENT_PATTERN_CHARS_MAX} characters"
+        raise _Refused((*key, "pattern"), reason)
+    if len(table.targets) > TARGETS_PER_RULE_MAX:
+        reason = f"a rule may have at most {TARGETS_PER_RULE_MAX} targets"
+        raise _Refused((*key, "targets", TARGETS_PER_RULE_MAX), reason)
     try:
         pattern.parse(text)
     except InvalidEventPattern as error:
-        raise _Refused(f"{key}.pattern", error.message) from None
+        raise _Refused((*key, "pattern"), error.message) from None
     targets = [
-        _target(target, namespace, f"{key}.targets", number)
-        for number, target in enumerate(table.targets, start=1)
+        _target(target, namespace, (*key, "targets", index), index + 1)
+        for index, target in enumerate(table.targets)
     ]
     return Rule(
         name=f"{table.event_bus}|{table.name}",
@@ -167,7 +183,7 @@ def _rule(table: RuleTable, namespace: Namespace, key: str) -> Rule:
     )
 
 
-def _target(table: TargetTable, namespace: Namespace, key: str, number: int) -> Target:
+def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -> Target:
     arns = [
         namespace.arn(service, resource)
         for service, resource in (
@@ -178,47 +194,68 @@ def _target(table: TargetTable, namespace: Namespace, key: str, number: int) -> 
         if resource is not None
     ]
     if len(arns) != 1:
-        raise _Refused(key, f"target {number} has exactly one of queue, topic and function")
-    constant = json.dumps(table.input) if table.input is not None else None
+        raise _Refused(key, "a target has exactly one of queue, topic and function")
+    constant = _json(table.input, (*key, "input")) if table.input is not None else None
+    if constant is not None and len(constant) > INPUT_CHARS_MAX:
+        raise _Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")
     return Target(id=str(number), arn=arns[0], input=constant)
 
 
-def _check_name(allowed: Any, name: str, key: str) -> None:
+def _json(value: Any, key: Place) -> str:
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise _Refused(key, f"this can't be said in JSON: {error}") from None
+
+
+def _check_name(allowed: Any, name: str, key: Place) -> None:
     if not allowed.fullmatch(name):
         raise _Refused(key, f"{name!r} doesn't match {allowed.pattern}")
 
 
-def _check_unique(resources: list[AnyResource]) -> None:
-    seen: set[tuple[str, str]] = set()
-    for resource in resources:
-        place = KINDS[type(resource)], resource.name
-        if place in seen:
-            raise _Refused(place[0], f"{resource.name} is declared twice")
-        seen.add(place)
+def _check_unique(config: Config) -> None:
+    tables: dict[str, list[Hashable]] = {
+        "queue": [table.name for table in config.queue],
+        "topic": [table.name for table in config.topic],
+        "event_bus": [table.name for table in config.event_bus],
+        "function": [table.name for table in config.function],
+        "subscription": [
+            (table.topic, table.queue, table.function) for table in config.subscription
+        ],
+        "rule": [(table.event_bus, table.name) for table in config.rule],
+    }
+    for kind, names in tables.items():
+        first: dict[Hashable, int] = {}
+        for index, name in enumerate(names):
+            if name in first:
+                key = (kind, index) if kind == "subscription" else (kind, index, "name")
+                raise _Refused(key, f"the same is declared in {kind}[{first[name]}]")
+            first[name] = index
 
 
-def _check_references(config: Config, resources: list[AnyResource]) -> None:
+def _check_references(config: Config) -> None:
     """What a table names must be declared too, so that a typo is found before it loses events."""
     topics = {topic.name for topic in config.topic}
     queues = {queue.name for queue in config.queue}
     functions = {function.name for function in config.function}
     buses = {bus.name for bus in config.event_bus} | {"default"}
 
-    def check(key: str, name: str | None, known: set[str]) -> None:
+    def check(key: Place, name: str | None, known: set[str]) -> None:
         if name is not None and name not in known:
             raise _Refused(key, f"{name} is not declared in this file")
 
     for index, queue in enumerate(config.queue):
-        check(f"queue[{index}].dead_letter_queue", queue.dead_letter_queue, queues)
+        check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
     for index, function in enumerate(config.function):
-        check(f"function[{index}].dead_letter_queue", function.dead_letter_queue, queues)
+        check(("function", index, "dead_letter_queue"), function.dead_letter_queue, queues)
     for index, subscription in enumerate(config.subscription):
-        check(f"subscription[{index}].topic", subscription.topic, topics)
-        check(f"subscription[{index}].queue", subscription.queue, queues)
-        check(f"subscription[{index}].function", subscription.function, functions)
+        check(("subscription", index, "topic"), subscription.topic, topics)
+        check(("subscription", index, "queue"), subscription.queue, queues)
+        check(("subscription", index, "function"), subscription.function, functions)
     for index, rule in enumerate(config.rule):
-        check(f"rule[{index}].event_bus", rule.event_bus, buses)
-        for target in rule.targets:
-            check(f"rule[{index}].targets", target.queue, queues)
-            check(f"rule[{index}].targets", target.topic, topics)
-            check(f"rule[{index}].targets", target.function, functions)
+        check(("rule", index, "event_bus"), rule.event_bus, buses)
+        for number, target in enumerate(rule.targets):
+            place = ("rule", index, "targets", number)
+            check((*place, "queue"), target.queue, queues)
+            check((*place, "topic"), target.topic, topics)
+            check((*place, "function"), target.function, functions)

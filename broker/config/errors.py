@@ -2,44 +2,63 @@
 
 import re
 from pathlib import Path
+from typing import Any
+
+from broker.config import lines
 
 
 class ConfigError(Exception):
     """The configuration can't be used; the message names file, line and key."""
 
 
-def config_error(path: Path, text: str, problem: str) -> ConfigError:
+def config_error(path: Path, text: str, document: Any, problem: str) -> ConfigError:
     """The error with the line of the key that msgspec's ``… - at `$.queue[0].name` `` names."""
     where = re.search(r" - at `\$\.?([^`]*)`$", problem)
     unknown = re.search(r"unknown field `([^`]*)`", problem)
     key = where[1] if where else ""
+    place = _place(key, document)
     if unknown:
-        key = f"{key}.{unknown[1]}".lstrip(".")
+        place = (*place, unknown[1])
     message = problem[: where.start()] if where else problem
-    return ConfigError(f"{path}:{line_of(text, key)}: {key or 'file'}: {message}")
+    return ConfigError(f"{path}:{line_of(text, place)}: {spelled(place) or 'file'}: {message}")
 
 
-def line_of(text: str, key: str) -> int:
-    """The line on which a key such as `queue[1].name` stands; of its table, if not on its own."""
-    parts = re.findall(r"([^.\[\]]+)(?:\[(\d+)\])?", key)
-    if not parts:
-        return 1
-    table, index = parts[0][0], int(parts[0][1] or 0)
-    header = re.compile(rf"^[ \t]*\[\[?[ \t]*{re.escape(table)}\s*\]\]?", re.MULTILINE)
-    headers = list(header.finditer(text))
-    start = headers[index].start() if index < len(headers) else 0
-    for name, _ in reversed(parts[1:]):
-        end_match = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, _line_end(text, start))
-        end = end_match.start() if end_match else len(text)
-        found = re.compile(rf"^[ \t]*\"?{re.escape(name)}\"?\s*[=.]", re.MULTILINE).search(
-            text, start, end
-        )
-        if found:
-            start = found.start() + len(found[0]) - len(found[0].lstrip())
-            break
-    return text.count("\n", 0, start) + 1
+def line_of(text: str, place: lines.Path) -> int:
+    """The line on which a key stands; of what it should stand in, if it isn't there."""
+    found = lines.lines_of(text)
+    for depth in range(len(place), 0, -1):
+        if place[:depth] in found:
+            return found[place[:depth]]
+    return 1
 
 
-def _line_end(text: str, start: int) -> int:
-    end = text.find("\n", start)
-    return len(text) if end < 0 else end
+def spelled(place: lines.Path) -> str:
+    """The key as people write it: `queue[1].name`."""
+    text = ""
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part}]"
+            continue
+        name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"'
+        text += f".{name}" if text else name
+    return text
+
+
+def _place(key: str, document: Any) -> lines.Path:
+    place: list[str | int] = []
+    node = document
+    for name, index in re.findall(r"([^.\[\]]+)|\[([^\]]*)\]", key):
+        part: str | int = name or (int(index) if index.isdigit() else _culprit(node))
+        place.append(part)
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return tuple(place)
+
+
+def _culprit(table: Any) -> str:
+    """msgspec doesn't say which value of a table of texts isn't one: the first that isn't."""
+    if not isinstance(table, dict):
+        return "..."
+    return next((name for name, value in table.items() if not isinstance(value, str)), "...")

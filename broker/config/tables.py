@@ -6,6 +6,7 @@ import msgspec
 
 from broker.core.limits import (
     ACCOUNT_CONCURRENCY,
+    ACCOUNT_CONCURRENCY_MAX,
     CONNECTIONS_MAX,
     DELAY_S_MAX,
     EVENT_AGE_S_MAX,
@@ -16,12 +17,16 @@ from broker.core.limits import (
     MEMORY_MB_MIN,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MIN_SETTING,
+    QUOTA_MB_MAX,
+    QUOTA_MB_MIN,
     RETENTION_S_MAX,
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
+    SHUTDOWN_GRACE_S_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
+from broker.core.names import REGION
 
 DEFAULT_LISTEN = "127.0.0.1:4566"
 
@@ -34,6 +39,16 @@ def _between(low: float, high: float) -> Any:
     return msgspec.Meta(ge=low, le=high)
 
 
+_Account = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
+_Region = Annotated[str, msgspec.Meta(pattern=rf"^(?:{REGION.pattern})\Z")]
+_Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#@\s*]+/?\Z")]
+_Host = Annotated[str, msgspec.Meta(pattern=r"^[^/?#@\s*]+\Z")]
+_Grace = Annotated[float, _between(0, SHUTDOWN_GRACE_S_MAX)]
+_Connections = Annotated[int, _between(1, CONNECTIONS_MAX)]
+_Quota = Annotated[int, _between(QUOTA_MB_MIN, QUOTA_MB_MAX)]
+_Concurrency = Annotated[int, _between(1, ACCOUNT_CONCURRENCY_MAX)]
+_Reserved = Annotated[int, _between(0, ACCOUNT_CONCURRENCY_MAX)]
+_RetryDelay = Annotated[float, _between(0, EVENT_AGE_S_MAX)]
 _Delay = Annotated[int, _between(0, DELAY_S_MAX)]
 _MessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, MESSAGE_BYTES_MAX)]
 _Retention = Annotated[int, _between(RETENTION_S_MIN, RETENTION_S_MAX)]
@@ -50,40 +65,38 @@ class BrokerSettings(_Table, frozen=True, kw_only=True):
     """[broker]"""
 
     data_dir: str | None = None  # relative to the file; else BROKER_DATA_DIR, else per user
-    account: str = "000000000000"
-    region: str = "us-east-1"
-    shutdown_grace_s: float = 10.0  # for requests and invocations that are under way
+    account: _Account = "000000000000"
+    region: _Region = "us-east-1"
+    shutdown_grace_s: _Grace = 10.0  # for requests and invocations that are under way
 
 
 class HttpSettings(_Table, frozen=True, kw_only=True):
     """[http]"""
 
     listen: str = DEFAULT_LISTEN
-    allowed_origins: list[str] = []
-    allowed_hosts: list[str] = []
-    connections_max: int = CONNECTIONS_MAX
+    allowed_origins: list[_Origin] = []
+    allowed_hosts: list[_Host] = []
+    connections_max: _Connections = CONNECTIONS_MAX
 
 
 class StoreSettings(_Table, frozen=True, kw_only=True):
     """[store]"""
 
-    quota_mb: int | None = None  # MiB; None: what the disk has
+    quota_mb: _Quota | None = None  # MiB; None: what the disk has
 
 
 class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
-    concurrency: int = ACCOUNT_CONCURRENCY
+    concurrency: _Concurrency = ACCOUNT_CONCURRENCY
     allow_upload: bool = False
 
 
 class LogSettings(_Table, frozen=True, kw_only=True):
-    """[log]"""
+    """[log]; `auto` is human on a terminal, else journald under systemd, else json"""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "human", "journald", "json"] = (
-        "auto"  # human on a terminal, else journald under systemd, else json
-    )
+    format: Literal["auto", "human", "journald", "json"] = "auto"
 
 
 class QueueTable(_Table, frozen=True, kw_only=True):
@@ -152,9 +165,9 @@ class FunctionTable(_Table, frozen=True, kw_only=True):
     memory_mb: _Memory = 128
     environment: dict[str, str] = {}
     description: str = ""
-    reserved_concurrency: int | None = None
+    reserved_concurrency: _Reserved | None = None
     retry_attempts: _Retries = 2
-    retry_delays_s: tuple[float, ...] = (60.0, 120.0)
+    retry_delays_s: tuple[_RetryDelay, ...] = (60.0, 120.0)
     maximum_event_age_s: _EventAge = 21_600
     dead_letter_queue: str | None = None
 

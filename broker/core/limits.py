@@ -38,6 +38,7 @@ PAYLOAD_ASYNC_BYTES_MAX = MIB
 FUNCTION_TIMEOUT_S_MAX = 900
 MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
 ACCOUNT_CONCURRENCY = 1_000
+ACCOUNT_CONCURRENCY_MAX = 100_000  # our own: what one machine could ever run
 UNRESERVED_CONCURRENCY_MIN = 100
 RETRY_ATTEMPTS_MAX = 2  # of an asynchronous invocation, after the first
 EVENT_AGE_S_MIN, EVENT_AGE_S_MAX = 60, 21_600
@@ -51,6 +52,10 @@ FAN_OUT_TARGETS_MAX = 1_000  # a wider publish is expanded in slices of this
 RECLAIM_SLICE = 1_000  # entries a housekeeping step may drop in one commit
 RESERVE_FRACTION = 0.05  # of the quota, kept for receives, deletes and expiry
 ALLOCATION_STEP_BYTES = 16 * MIB
+QUOTA_MB_MIN, QUOTA_MB_MAX = 16, 1 << 20  # the map is 1 TiB
+# Claimed ahead of need: the largest commit, which pages may double, and then one step more for the
+# receives and deletes that follow it.
+ALLOCATION_AHEAD_BYTES = 2 * COMMIT_BYTES_MAX + ALLOCATION_STEP_BYTES
 OUTSTANDING_BYTES_MAX = 64 * MIB  # sent to the store and not yet answered
 
 # The edge (DESIGN, bounds; header limits are those of common servers)
@@ -59,4 +64,6 @@ NATIVE_BODY_BYTES_MAX = 16 * MIB
 BULK_MESSAGES_MAX = 10_000
 HEADER_BYTES_MAX = 64 * KIB
 HEADERS_MAX = 200
+QUERY_PARAMETERS_MAX = 1_000
 CONNECTIONS_MAX = 20_000
+SHUTDOWN_GRACE_S_MAX = 3_600

@@ -1,7 +1,7 @@
 """namespaces, ARNs and ids"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType
 
 QueueName = NewType("QueueName", str)
@@ -24,9 +24,13 @@ class Namespace:
 
     account: str = "000000000000"
     region: str = "us-east-1"
+    text: str = field(init=False, repr=False, compare=False)  # as in the store's keys
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"{self.account}/{self.region}")
 
     def __str__(self) -> str:
-        return f"{self.account}/{self.region}"
+        return self.text
 
     @classmethod
     def parse(cls, text: str) -> "Namespace":

@@ -1,7 +1,9 @@
 """one port for everything: decides whose request it is and hands it over"""
 
+import json
 import re
 
+from broker.core.errors import InvalidParameter
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
 from broker.edge.aws import lambda_, query
@@ -22,7 +24,6 @@ _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
-_UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
 
 
 class App:
@@ -41,6 +42,12 @@ class App:
         refusal = self._guard.refusal(request)
         if refusal is not None:
             return refusal
+        if "origin" not in request.headers:
+            return await self._route(request)
+        answer = self._guard.preflight(request) or await self._route(request)
+        return self._guard.let_read(request, answer)
+
+    async def _route(self, request: Request) -> Response:
         namespace, signed_for = self._scope(request)
         if _is_native(request.raw_path) and signed_for != "pipes":
             return await self._native.handle(request, namespace)
@@ -50,7 +57,7 @@ class App:
             prefix, _, action = target.rpartition(".")
             service = JSON_SERVICES.get(prefix)
             if service is None:
-                return Response(400, _UNKNOWN % target.encode(), "application/x-amz-json-1.1")
+                return _unknown_target(target)
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
@@ -61,7 +68,11 @@ class App:
     async def _query(self, call: Call, signed_for: str) -> Response:
         request = call.request
         form = request.body if request.content_type == "application/x-www-form-urlencoded" else b""
-        parameters = query.parse_form(form, request.raw_query)
+        try:
+            parameters = query.parse_form(form, request.raw_query)
+        except InvalidParameter as unreadable:
+            text = f"{unreadable.message}\n".encode()
+            return Response(400, text, "text/plain", (("x-amzn-RequestId", call.request_id),))
         on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
         service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
         if service is None or (request.raw_path != b"/" and not on_queue):
@@ -87,6 +98,12 @@ class App:
             if len(self._namespaces) < 10_000:
                 self._namespaces[key, region] = namespace
         return namespace, service
+
+
+def _unknown_target(target: str) -> Response:
+    text = f"The operation {target} is not known to this broker."
+    body = json.dumps({"__type": "UnknownOperationException", "message": text}).encode()
+    return Response(400, body, "application/x-amz-json-1.1")
 
 
 def _service_of(parameters: dict[str, str], *, on_queue: bool) -> Service | None:

@@ -1,6 +1,7 @@
 """systemd's notification protocol: ready, reloading, stopping, and the watchdog"""
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,9 @@ class Notifier:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
-        self._watchdog_us = int(environment.get("WATCHDOG_USEC", "0"))
+        self._watchdog_us = int(environment.get("WATCHDOG_USEC") or 0)
+        if environment.get("WATCHDOG_PID") not in (None, str(os.getpid())):
+            self._watchdog_us = 0  # inherited: it is another process that is watched
 
     def ready(self) -> None:
         """Start-up or reload is complete."""

@@ -5,8 +5,10 @@ other exception is a bug: the transaction is thrown away and the batch is applie
 at a time, so that only the culprit fails.
 """
 
+import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +88,7 @@ class Engine:
             return self._commit(batch, now_ms)
         except _Unapplied as unapplied:
             self._state = self._load()
-            self._state.now_ms = now_ms
+            self._state.now_ms = now_ms  # what others were told the time was, none is told again
             if len(batch) == 1:
                 return self._answer([unapplied.answer], [], now_ms)
             log.warning("applying a batch of %d one by one: %r", len(batch), unapplied.answer)
@@ -196,6 +198,8 @@ def _used_bytes(txn: lmdb.Transaction) -> int:
 def open_environment(directory: Path) -> lmdb.Environment:
     """The directory's map, made if it isn't there, its files' names synced too."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (directory / DATA_FILE).exists():
+        _create_file(directory)
     environment = lmdb.open(
         str(directory),
         map_size=MAP_BYTES,
@@ -205,9 +209,23 @@ def open_environment(directory: Path) -> lmdb.Environment:
         max_readers=16,
         mode=0o600,
     )
-    for path in (directory, directory.parent):
-        _sync_directory(path)
+    _sync_directory(directory)
+    for parent in directory.absolute().parents:  # any of them may be as new as the directory
+        with contextlib.suppress(OSError):  # one that we may not open wasn't made by us
+            _sync_directory(parent)
     return environment
+
+
+def _create_file(directory: Path) -> None:
+    """An empty map, there whole or not at all: one torn by a power cut could never be opened."""
+    place = directory / "new"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o700)
+    environment = lmdb.open(str(place), map_size=MAP_BYTES, max_dbs=0, mode=0o600)
+    environment.sync(True)
+    environment.close()
+    (place / DATA_FILE).rename(directory / DATA_FILE)
+    shutil.rmtree(place)
 
 
 def _sync_directory(path: Path) -> None:

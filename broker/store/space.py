@@ -9,7 +9,7 @@ import errno
 import os
 from dataclasses import dataclass
 
-from broker.core.limits import ALLOCATION_STEP_BYTES, RESERVE_FRACTION
+from broker.core.limits import ALLOCATION_AHEAD_BYTES, ALLOCATION_STEP_BYTES, RESERVE_FRACTION
 
 RETRY_MS = 1_000  # how often a full disk is asked again
 
@@ -24,6 +24,7 @@ class Space:
     claimed_bytes: int = 0
     disk_full: bool = False
     _asked_ms: int = 0
+    _refused: bool = False
 
     @property
     def full(self) -> bool:
@@ -37,23 +38,29 @@ class Space:
     def update(self, used_bytes: int, end_bytes: int, now_ms: int) -> None:
         """After a commit: what is used, where the file's last page ends. Claims more if it must."""
         self.used_bytes = used_bytes
-        wanted_bytes = end_bytes + ALLOCATION_STEP_BYTES
+        wanted_bytes = end_bytes + ALLOCATION_AHEAD_BYTES
+        if self.claimed_bytes < wanted_bytes and not self._refused_lately(now_ms):
+            self._asked_ms = now_ms
+            self._refused = not self._claim(wanted_bytes + ALLOCATION_STEP_BYTES)
         if self.claimed_bytes >= wanted_bytes:
             self.disk_full = False
-            return
-        if self.disk_full and 0 <= now_ms - self._asked_ms < RETRY_MS:
-            return
-        self._asked_ms = now_ms
-        goal_bytes = wanted_bytes + ALLOCATION_STEP_BYTES
+        else:
+            # The file never shrinks: what was deleted makes room inside it.
+            ours_bytes = max(self.claimed_bytes, end_bytes)
+            self.disk_full = ours_bytes - used_bytes < ALLOCATION_AHEAD_BYTES
+
+    def _refused_lately(self, now_ms: int) -> bool:
+        return self._refused and 0 <= now_ms - self._asked_ms < RETRY_MS
+
+    def _claim(self, goal_bytes: int) -> bool:
         try:
             allocate(self.file, goal_bytes)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
-            self.disk_full = True
-            return
+            return False
         self.claimed_bytes = goal_bytes
-        self.disk_full = False
+        return True
 
 
 def allocate(file: int, length_bytes: int) -> None:

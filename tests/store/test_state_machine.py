@@ -379,7 +379,7 @@ def _crash() -> None:
 
 TestStore = StoreMachine.TestCase
 TestStore.settings = settings(
-    max_examples=100,
+    max_examples=150,
     stateful_step_count=60,
     deadline=None,
     print_blob=True,

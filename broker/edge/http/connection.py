@@ -22,7 +22,8 @@ import httptools
 import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
-from broker.edge.http.message import REASONS, Request, Response
+from broker.edge.http.message import REASONS, MalformedTarget, Request, Response
+from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +65,11 @@ class Connection:
         peer: str,
         handler: Handler,
         body_limit: BodyLimit,
-        tasks: trio.Nursery,
+        turns: Turns,
     ) -> None:
         self._socket = client
-        self._tasks = tasks  # where a long poll's watch runs, which never outlives the poll
+        self._turns = turns
+        self._line = turns.open_line(client)
         self._peer = peer
         self._handler = handler
         self._body_limit = body_limit
@@ -200,15 +202,20 @@ class Connection:
         """Answer requests until the client leaves, asks to close, or breaks the protocol."""
         with self._scope:
             try:
-                while await self._read_requests():
-                    while self._requests:
-                        if not await self._answer(self._requests.popleft()):
-                            return
-                    if self._refusal is not None:
-                        await self._refuse(self._refusal)
-                        return
+                await self._serve()
+                self._turns.flush()
+                await self._send_rest()
             except OSError:
                 return  # the client is gone, or the way to it
+
+    async def _serve(self) -> None:
+        while await self._read_requests():
+            while self._requests:
+                if not await self._answer(self._requests.popleft()):
+                    return
+            if self._refusal is not None:
+                await self._refuse(self._refusal)
+                return
 
     def expire(self) -> None:
         """The deadline has passed: end, with 408 if that's the answer to half a request."""
@@ -221,7 +228,8 @@ class Connection:
     def drain(self) -> None:
         """End with the answer to the request that is under way; if none is, now."""
         self._draining = True
-        if not (self._busy or self._in_request or self._has_input()):
+        self._turns.flush()
+        if not (self._busy or self._in_request or self._line.unsent or self._has_input()):
             self._scope.cancel()
 
     def _has_input(self) -> bool:
@@ -237,15 +245,19 @@ class Connection:
                 return False
             if self._continue:
                 self._continue = False
-                await self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._line.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._set_deadline()
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._line.wait_readable()
+            if self._line.unsent:
+                await self._send_rest()
             try:
                 data = self._socket.recv(READ_BYTES)
             except BlockingIOError:
                 continue
             if not data:
                 return False
+            if len(data) == READ_BYTES:
+                self._line.readable = True  # a shorter read has emptied the socket
             self._feed(data)
         return True
 
@@ -317,42 +329,27 @@ class Connection:
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
+        except MalformedTarget as malformed:
+            refusal = Response(400, f"{malformed}\n".encode(), "text/plain")
+            data, keep_alive = self._encode(request, refusal)
         except Exception:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
             failure = Response(500, b"internal error\n", "text/plain")
             data, keep_alive = self._encode(request, failure)
-        await self._send(data)
+        self._line.send(data)
         self._busy = False
         return keep_alive
 
     @contextmanager
     def _long_poll(self) -> Iterator[None]:
-        """While the handler waits, end the connection, and it, if the client hangs up.
-
-        A client that has pipelined more behind its poll can't be watched that way: its bytes hide
-        the end that may follow.
-        """
-        watch = trio.CancelScope()
-        self._tasks.start_soon(self._watch_hang_up, watch)
+        """While the handler waits, end the connection, and it, if the client hangs up."""
+        if self._line.hung_up:
+            self._scope.cancel()
+        self._line.on_hang_up = self._scope.cancel
         try:
             yield
         finally:
-            # Takes effect at once, so the socket can be waited for again.
-            watch.cancel()
-
-    async def _watch_hang_up(self, watch: trio.CancelScope) -> None:
-        if watch.cancel_called:
-            return  # the poll has ended already, and the socket is being waited for again
-        with watch:
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                ended = not self._socket.recv(1, socket.MSG_PEEK)
-            except BlockingIOError:
-                ended = False
-            except ConnectionError:
-                ended = True
-            if ended:
-                self._scope.cancel()
+            self._line.on_hang_up = None
 
     def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
         """The bytes of the response, and whether the connection goes on after them."""
@@ -366,28 +363,28 @@ class Connection:
         A client that is still sending would see only the reset.
         """
         self._in_request = False
-        await self._send(refusal.response.encode(date_line(), keep_alive=False))
+        self._line.send(refusal.response.encode(date_line(), keep_alive=False))
+        self._turns.flush()
+        await self._send_rest()
         self._socket.shutdown(socket.SHUT_WR)
         self.deadline = trio.current_time() + LINGER_S
         data = b"unread"
         while data:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._line.wait_readable()
             with contextlib.suppress(BlockingIOError):
                 data = self._socket.recv(READ_BYTES)
+                self._line.readable = True
 
-    async def _send(self, data: bytes) -> None:
-        try:
-            sent = self._socket.send(data)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(data):
-            return
-        rest = memoryview(data)[sent:]
-        while rest:
+    async def _send_rest(self) -> None:
+        """Send what the client was not ready for, at its own pace."""
+        line = self._line
+        while line.unsent:
+            if line.failed:
+                raise BrokenPipeError
             self.deadline = trio.current_time() + PROGRESS_S
             await trio.lowlevel.wait_writable(self._socket)
-            with contextlib.suppress(BlockingIOError):
-                rest = rest[self._socket.send(rest) :]
+            data, line.unsent = line.unsent, b""
+            line.transmit(data)
 
 
 # Names of header fields in lower case, by how clients write them: each has its one way.

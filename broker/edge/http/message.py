@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from broker.core.limits import QUERY_PARAMETERS_MAX
+
 REASONS = {
     100: "Continue",
     200: "OK",
@@ -40,6 +42,10 @@ REASONS = {
 _BODILESS = (204, 304)
 
 
+class MalformedTarget(Exception):
+    """The target's path or query is not percent-encoded UTF-8; the message says which."""
+
+
 class Request:
     """One request with its whole body. Header names are lower case; repeated ones are joined."""
 
@@ -66,15 +72,36 @@ class Request:
 
     @cached_property
     def path(self) -> str:
-        """The path, percent-decoded. For splitting into labels use `raw_path`."""
-        return unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
+        """The path, percent-decoded. For splitting into labels use `raw_path`.
+
+        Raises: MalformedTarget, which the connection answers with 400.
+        """
+        try:
+            return unquote_to_bytes(self.raw_path).decode()
+        except UnicodeDecodeError:
+            raise MalformedTarget("the path is not percent-encoded UTF-8") from None
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of a repeated one the last."""
+        """The query's parameters; of a repeated one the last.
+
+        Raises: MalformedTarget, which the connection answers with 400.
+        """
         if not self.raw_query:
             return {}
-        return dict(parse_qsl(self.raw_query.decode("latin-1"), keep_blank_values=True))
+        try:
+            pairs = parse_qsl(
+                self.raw_query.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=QUERY_PARAMETERS_MAX,
+            )
+        except UnicodeDecodeError:
+            raise MalformedTarget("the query is not percent-encoded UTF-8") from None
+        except ValueError:
+            text = f"the query may have at most {QUERY_PARAMETERS_MAX} parameters"
+            raise MalformedTarget(text) from None
+        return dict(pairs)
 
     @property
     def content_type(self) -> str:

@@ -8,6 +8,7 @@ import trio
 from broker.core.limits import CONNECTIONS_MAX
 from broker.edge.http.connection import BodyLimit, Connection, Handler, date_line
 from broker.edge.http.message import Response
+from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Server:
         self._handler = handler
         self._body_limit = body_limit
         self._connections_max = connections_max
+        self._turns = Turns()
         self.connections: set[Connection] = set()
 
     async def accept(self, connections: trio.Nursery) -> None:
@@ -49,7 +51,7 @@ class Server:
                 _turn_away(client)
                 continue
             peer = str(address[0]) if address else ""
-            connection = Connection(client, peer, self._handler, self._body_limit, connections)
+            connection = Connection(client, peer, self._handler, self._body_limit, self._turns)
             self.connections.add(connection)
             connections.start_soon(self._serve, client, connection)
 
@@ -63,11 +65,17 @@ class Server:
             log.exception("a connection failed")
         finally:
             self.connections.discard(connection)
+            self._turns.close_line(client)
             trio.lowlevel.notify_closing(client)
             client.close()
 
-    async def reap(self) -> None:
-        """End connections that are past their deadline, until cancelled."""
+    async def run(self) -> None:
+        """What the connections live on, until cancelled: reading, sending, and their deadlines."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._turns.run)
+            nursery.start_soon(self._reap)
+
+    async def _reap(self) -> None:
         while True:
             await trio.sleep(REAP_EVERY_S)
             now = trio.current_time()

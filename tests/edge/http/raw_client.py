@@ -130,7 +130,7 @@ async def serving(
             await server.accept(nursery)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.reap)
+        nursery.start_soon(server.run)
         nursery.start_soon(accept)
         yield Running(server, listener.getsockname()[1], listening, requests)
         nursery.cancel_scope.cancel()

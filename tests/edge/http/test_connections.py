@@ -285,11 +285,11 @@ async def test_no_failure_of_one_connection_ends_another(
         other = await running.connect()
         await other.request(get())
 
-        async def fail(self: Connection, data: bytes) -> None:
+        async def fail(self: Connection, request: Request) -> bool:
             raise error
 
         with monkeypatch.context() as patched:
-            patched.setattr(Connection, "_send", fail)
+            patched.setattr(Connection, "_answer", fail)
             client = await running.connect()
             await client.send(get())
             assert await client.rest() == b""

@@ -275,3 +275,16 @@ async def test_no_answer_can_be_split_by_what_it_echoes() -> None:
             answer = await client.request(get(f"/?{bad}"))
             assert answer.status == 500
             assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/?a=%ff"])
+async def test_a_target_that_cannot_be_decoded_is_answered_400(target: str) -> None:
+    async def look(request: Request) -> Response:
+        return Response(200, f"{request.path} {request.query}".encode())
+
+    async with serving(look) as running:
+        client = await running.connect()
+        answer = await client.request(get(target))
+        assert answer.status == 400
+        assert b"UTF-8" in answer.body
+        assert (await client.request(get("/fine"))).status == 200

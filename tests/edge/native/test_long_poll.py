@@ -10,6 +10,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from broker.edge.http.connection import Connection
 from broker.edge.http.message import Request, Response
+from broker.edge.http.turns import Turns
 from tests.edge.native.conftest import HERE, Api, bodies
 
 BODY = json.dumps({"wait_time_s": 20}).encode()
@@ -33,7 +34,9 @@ async def connected(api: Api) -> AsyncIterator[socket.socket]:
     theirs.setblocking(False)
     with ours, theirs:
         async with trio.open_nursery() as tasks:
-            tasks.start_soon(Connection(theirs, "", handle, lambda *_: 1_000, tasks).serve)
+            turns = Turns()
+            tasks.start_soon(turns.run)
+            tasks.start_soon(Connection(theirs, "", handle, lambda *_: 1_000, turns).serve)
             yield ours
             tasks.cancel_scope.cancel()
 

@@ -1,0 +1,323 @@
+"""What the file may say, and how a mistake in it is pointed at."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from broker.config import Config, ConfigError, data_directory, listen_address, load_config
+from broker.config.declared import declared_resources
+from broker.core.names import Namespace
+from broker.core.resources import AnyResource, Function, Queue, Rule, Subscription, Target
+
+NAMESPACE = Namespace("000000000000", "us-east-1")
+
+
+def read(folder: Path, text: str) -> tuple[Config, list[AnyResource]]:
+    file = folder / "broker.toml"
+    file.write_text(text)
+    config = load_config(file)
+    return config, declared_resources(config, NAMESPACE, file)
+
+
+def mistake(folder: Path, text: str) -> str:
+    """What is said of a mistake, from the line on."""
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    start = f"{folder / 'broker.toml'}:"
+    assert str(caught.value).startswith(start)
+    return str(caught.value).removeprefix(start)
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert read(tmp_path, "") == (load_config(None), []) == (Config(), [])
+
+
+EVERYTHING = """
+[broker]
+data_dir = "data"
+account = "123456789012"
+region = "eu-central-1"
+shutdown_grace_s = 1.5
+[http]
+listen = "127.0.0.1:1"
+allowed_origins = ["https://app.example", "http://localhost:3000"]
+allowed_hosts = ["broker.lan"]
+connections_max = 10
+[store]
+quota_mb = 100
+[functions]
+concurrency = 5
+allow_upload = true
+[log]
+level = "debug"
+format = "json"
+[[queue]]
+name = "dead"
+[[queue]]
+name = "orders"
+delay_s = 1
+maximum_message_size = 2048
+retention_s = 60
+receive_wait_time_s = 2
+visibility_timeout_s = 3
+dead_letter_queue = "dead"
+max_receive_count = 4
+[[topic]]
+name = "news"
+[[event_bus]]
+name = "shop"
+description = "what the shop tells"
+[[function]]
+name = "f"
+invoker = "subprocess"
+settings = { command = ["cat"], cwd = "code" }
+handler = "h"
+timeout_s = 0.5
+memory_mb = 256
+environment = { A = "b" }
+description = "d"
+reserved_concurrency = 0
+retry_attempts = 1
+retry_delays_s = [1, 2.5]
+maximum_event_age_s = 60
+dead_letter_queue = "dead"
+[[subscription]]
+topic = "news"
+queue = "orders"
+raw_message_delivery = true
+[[subscription]]
+topic = "news"
+function = "f"
+[[rule]]
+name = "r"
+event_bus = "shop"
+enabled = false
+description = "d"
+pattern = { source = ["shop"] }
+targets = [{ queue = "orders", input = { a = 1 } }, { topic = "news" }, { function = "f" }]
+[[rule]]
+name = "r"
+pattern = '{"source": ["as text"]}'
+"""
+
+
+def test_every_key_is_taken_in(tmp_path: Path) -> None:
+    config, resources = read(tmp_path, EVERYTHING)
+    told = msgspec.to_builtins(config)
+    plain = msgspec.to_builtins(Config())
+    for table in ("broker", "http", "store", "functions", "log"):
+        assert told[table].keys() == plain[table].keys()
+        for key in plain[table]:
+            assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
+    assert len(resources) == 9
+    assert all(resource.declared for resource in resources)
+    by_kind = {(type(resource), resource.name): resource for resource in resources}
+    orders = by_kind[Queue, "orders"]
+    assert isinstance(orders, Queue)
+    assert orders.redrive_policy is not None
+    assert orders.redrive_policy.dead_letter_target_arn == NAMESPACE.arn("sqs", "dead")
+    function = by_kind[Function, "f"]
+    assert isinstance(function, Function)
+    assert function.settings == {"command": ["cat"], "cwd": str(tmp_path / "code")}
+    assert function.retry_delays_s == (1.0, 2.5)
+    rule = by_kind[Rule, "shop|r"]
+    assert isinstance(rule, Rule)
+    assert rule.targets == (
+        Target(id="1", arn=NAMESPACE.arn("sqs", "orders"), input='{"a": 1}'),
+        Target(id="2", arn=NAMESPACE.arn("sns", "news")),
+        Target(id="3", arn=NAMESPACE.arn("lambda", "function:f")),
+    )
+    endpoints = {each.endpoint for each in resources if isinstance(each, Subscription)}
+    assert endpoints == {NAMESPACE.arn("sqs", "orders"), NAMESPACE.arn("lambda", "function:f")}
+
+
+def test_the_same_subscription_has_the_same_name_at_every_start(tmp_path: Path) -> None:
+    assert read(tmp_path, EVERYTHING) == read(tmp_path, EVERYTHING)
+
+
+QUEUE = '[[queue]]\nname = "q"\n'
+RULE = QUEUE + '[[rule]]\nname = "r"\n'  # its keys begin on line 5
+
+MISTAKES = {
+    # Syntax
+    "a broken line": ("[broker]\nregion =\n", "2: file: Invalid value"),
+    "a file that breaks off": ('[broker]\nregion = "x', "2: file: "),
+    "a key twice": ('[log]\nlevel = "info"\nlevel = "info"\n', "3: file: Cannot overwrite"),
+    # Unknown keys and tables
+    "an unknown table": ("# c\n[brokr]\n", "2: brokr: "),
+    "an unknown key": ('[http]\nlisten = "a"\n\nlisen = "b"\n', "4: http.lisen: "),
+    "an unknown dotted key": ('log.level = "info"\nlog.colour = 1\n', "2: log.colour: "),
+    "an unknown quoted key": ('[log]\n"a key" = 1\n', '2: log."a key": '),
+    "an unknown key of the second queue": (
+        QUEUE + QUEUE.replace('"q"', '"p"') + "fifo = true\n",
+        "5: queue[1].fifo: ",
+    ),
+    "an unknown key in an inline table": (
+        RULE + "pattern = {}\ntargets = [\n  { queue = 'q' },\n  { que = 'q' },\n]\n",
+        "8: rule[0].targets[1].que: ",
+    ),
+    "an unknown key in a sub-table": (
+        RULE + "pattern.source = ['a']\n[[rule.targets]]\nqueue = 'q'\n[[rule.targets]]\nx = 1\n",
+        "9: rule[0].targets[1].x: ",
+    ),
+    # Types and ranges
+    "a number for a text": ("[broker]\nregion = 1\n", "2: broker.region: Expected `str`"),
+    "a text for a number": (QUEUE + 'delay_s = "1"\n', "3: queue[0].delay_s: Expected `int`"),
+    "a number for a truth": ("[functions]\nallow_upload = 1\n", "2: functions.allow_upload: "),
+    "a fraction for a number": (QUEUE + "delay_s = 0.5\n", "3: queue[0].delay_s: "),
+    "a table for a list": ("[queue]\nname = 'q'\n", "1: queue: Expected `array`"),
+    "a list for a table": ("[[broker]]\n", "1: broker: Expected `object`"),
+    "a number in a list of texts": (
+        "[http]\nallowed_hosts = [\n 'a',\n 1,\n]\n",
+        "4: http.allowed_hosts[1]: Expected `str`",
+    ),
+    "a number in an environment": (
+        "[[function]]\nname = 'f'\ninvoker = 'http'\n[function.environment]\nA = 'a'\nB = 1\n",
+        "6: function[0].environment.B: Expected `str`",
+    ),
+    "too small": (QUEUE + "retention_s = 59\n", "3: queue[0].retention_s: Expected `int` >= 60"),
+    "too large": (QUEUE + "delay_s = 901\n", "3: queue[0].delay_s: Expected `int` <= 900"),
+    "no choice": ('[log]\nlevel = "loud"\n', "2: log.level: Invalid enum value 'loud'"),
+    "a negative grace": ("[broker]\nshutdown_grace_s = -1\n", "2: broker.shutdown_grace_s: "),
+    "no connections": ("[http]\nconnections_max = 0\n", "2: http.connections_max: "),
+    "a quota of nothing": ("[store]\nquota_mb = 0\n", "2: store.quota_mb: "),
+    "no concurrency": ("[functions]\nconcurrency = 0\n", "2: functions.concurrency: "),
+    "a short account": ('[broker]\naccount = "1"\n', "2: broker.account: "),
+    "no region": ('[broker]\nregion = "not here"\n', "2: broker.region: "),
+    "an origin with a path": (
+        '[http]\nallowed_origins = ["https://a.example/b"]\n',
+        "2: http.allowed_origins[0]: ",
+    ),
+    "any origin": ('[http]\nallowed_origins = ["*"]\n', "2: http.allowed_origins[0]: "),
+    "the null origin": ('[http]\nallowed_origins = ["null"]\n', "2: http.allowed_origins[0]: "),
+    "a host that is a URL": (
+        '[http]\nallowed_hosts = ["http://a"]\n',
+        "2: http.allowed_hosts[0]: ",
+    ),
+    # What is missing
+    "a queue without name": (QUEUE + "[[queue]]\ndelay_s = 1\n", "3: queue[1]: "),
+    "a rule without pattern": (RULE, "3: rule[0]: "),
+    "a function without invoker": ("[[function]]\nname = 'f'\n", "1: function[0]: "),
+    # Names
+    "a bad name": ('[[queue]]\nname = "a b"\n', "2: queue[0].name: 'a b' doesn't match"),
+    "an empty name": ('[[topic]]\nname = ""\n', "2: topic[0].name: "),
+    "a name with a line break": ('[[queue]]\nname = "a\\n"\n', "2: queue[0].name: "),
+    "a queue twice": (QUEUE + QUEUE, "4: queue[1].name: the same is declared in queue[0]"),
+    "a rule twice on a bus": (
+        QUEUE + 2 * '[[rule]]\nname = "r"\npattern = {source=["a"]}\n',
+        "7: rule[1].name: ",
+    ),
+    "a subscription twice": (
+        QUEUE + '[[topic]]\nname = "t"\n' + 2 * '[[subscription]]\ntopic = "t"\nqueue = "q"\n',
+        "8: subscription[1]: ",
+    ),
+    # References
+    "an undeclared dead-letter queue": (
+        QUEUE + 'max_receive_count = 1\ndead_letter_queue = "x"\n',
+        "4: queue[0].dead_letter_queue: x is not declared in this file",
+    ),
+    "an undeclared topic": (
+        QUEUE + '[[subscription]]\ntopic = "x"\nqueue = "q"\n',
+        "4: subscription[0].topic: x is not",
+    ),
+    "an undeclared bus": (
+        RULE + 'event_bus = "x"\npattern = {source = ["a"]}\n',
+        "5: rule[0].event_bus: x is not",
+    ),
+    "an undeclared target": (
+        RULE + 'pattern = {source = ["a"]}\ntargets = [\n{queue = "q"},\n{topic = "x"}]\n',
+        "8: rule[0].targets[1].topic: x is not",
+    ),
+    # Tables that make no sense
+    "a count without queue": (QUEUE + "max_receive_count = 1\n", "3: queue[0].max_receive_count: "),
+    "a queue without count": (
+        QUEUE + 'dead_letter_queue = "q"\n',
+        "3: queue[0].dead_letter_queue: max_receive_count must be given",
+    ),
+    "a subscription to nothing": (
+        '[[topic]]\nname = "t"\n[[subscription]]\ntopic = "t"\n',
+        "3: subscription[0]: ",
+    ),
+    "a target of two": (
+        RULE + 'pattern = {source=["a"]}\n[[rule.targets]]\nqueue = "q"\ntopic = "t"\n',
+        "6: rule[0].targets[0]: a target has exactly one",
+    ),
+    "too many targets": (
+        RULE + 'pattern = {source=["a"]}\n' + 6 * '[[rule.targets]]\nqueue = "q"\n',
+        "16: rule[0].targets[5]: a rule may have at most 5 targets",
+    ),
+    "a bad pattern": (RULE + 'pattern = {source = "a"}\n', "5: rule[0].pattern: "),
+    "a bad pattern as text": (RULE + 'pattern = "{"\n', "5: rule[0].pattern: "),
+    "a bad pattern in sub-tables": (
+        RULE + '[rule.pattern]\nsource = ["a"]\n[rule.pattern.detail]\nx = [{ prefx = "a" }]\n',
+        "5: rule[0].pattern: ",
+    ),
+    "a date in a pattern": (RULE + "pattern = {time = [1979-05-27]}\n", "5: rule[0].pattern: "),
+    "no number as input": (
+        RULE + 'pattern = {source=["a"]}\ntargets = [{queue = "q", input = nan}]\n',
+        "6: rule[0].targets[0].input: ",
+    ),
+    "a date in settings": (
+        '[[function]]\nname = "f"\ninvoker = "http"\nsettings.at = 1979-05-27\n',
+        "4: function[0].settings: this can't be said in JSON",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_named_with_line_and_key(kind: str, tmp_path: Path) -> None:
+    text, expected = MISTAKES[kind]
+    assert mistake(tmp_path, text).startswith(expected)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "broker.toml"
+    file.write_bytes(b'[broker]\nregion = "\xff"\n')
+    with pytest.raises(ConfigError, match="toml:2: file: this is not UTF-8"):
+        load_config(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(ConfigError, match=str(path)):
+            load_config(path)
+
+
+# Where the data lies, and where to listen
+
+
+def test_the_data_directory_is_the_most_specific_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "broker.toml"
+    config, _ = read(tmp_path, '[broker]\ndata_dir = "in-file"\n')
+    monkeypatch.setenv("XDG_DATA_HOME", "/xdg")
+    monkeypatch.delenv("BROKER_DATA_DIR", raising=False)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    assert data_directory(Config(), None, None) == Path("/xdg/event-broker")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
+    assert data_directory(Config(), file, None) == Path("/var/lib/a")
+    assert data_directory(config, file, None) == tmp_path / "in-file"
+    monkeypatch.setenv("BROKER_DATA_DIR", "/environment")
+    assert data_directory(config, file, None) == Path("/environment")
+    assert data_directory(config, file, "/option") == Path("/option")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:4566", ("127.0.0.1", 4566)),
+        ("[::1]:0", ("::1", 0)),
+        ("localhost:80", ("localhost", 80)),
+        (":80", ("127.0.0.1", 80)),
+    ],
+)
+def test_an_address_has_host_and_port(text: str, address: tuple[str, int]) -> None:
+    assert listen_address(Config(), text) == address
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "a:b", "a:65536", "a:-1", "a:²", "a:", "::1"])
+def test_anything_else_is_no_address(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"write it as 127\.0\.0\.1:4566"):
+        listen_address(Config(), text)

@@ -1,0 +1,87 @@
+"""a store's map as text, and back: one record a line, key and value in hexadecimal
+
+`python -m tests.store.format_fixture > tests/store/data/format-N.txt` writes the fixture of a new
+format. Fixtures of earlier formats are never written again.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import lmdb
+
+from broker.core import commands, resources
+from broker.core.commands import NewEntry, NewMessage, RecordChange, VisibilityChange
+from broker.core.message import Via
+from broker.store.clock import Clock
+from broker.store.engine import MAP_BYTES, Engine
+
+NAMESPACE = "000000000000/us-east-1"
+EPOCH_MS = 1_700_000_000_000
+
+
+def load(fixture: Path, directory: Path) -> None:
+    """Make a data directory of the fixture."""
+    directory.mkdir()
+    env = lmdb.open(str(directory), map_size=MAP_BYTES, max_dbs=0)
+    with env.begin(write=True) as txn:
+        for line in fixture.read_text().splitlines():
+            key, _, value = line.partition(" ")
+            txn.put(bytes.fromhex(key), bytes.fromhex(value))
+    env.close()
+
+
+def dump(directory: Path) -> Iterator[str]:
+    """The directory's fixture."""
+    env = lmdb.open(str(directory), map_size=MAP_BYTES, max_dbs=0, readonly=True, lock=False)
+    with env.begin() as txn:
+        for key, value in txn.cursor():
+            yield f"{bytes(key).hex()} {bytes(value).hex()}"
+    env.close()
+
+
+def write(directory: Path) -> None:
+    """A little of everything that a store can hold."""
+    engine = Engine(directory, Clock(lambda: EPOCH_MS, lambda: 0))
+
+    def run(command: commands.AnyCommand) -> object:
+        (outcome,) = engine.apply([(NAMESPACE, command)]).outcomes
+        assert not isinstance(outcome, Exception), outcome
+        return outcome
+
+    arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+    policy = resources.RedrivePolicy(arn, 1)
+    made = [
+        resources.Queue(name="orders", created_at_ms=EPOCH_MS, tags={"team": "a"}),
+        resources.Queue(name="audit", redrive_policy=policy, delay_s=5, retention_s=600),
+        resources.Queue(name="dead"),
+        resources.Queue(name="old"),
+    ]
+    for queue in made:
+        run(commands.Configure([RecordChange("queue", queue.name, resources.encode(queue))]))
+    topic = resources.encode(resources.Topic(name="news", display_name="News"))
+    run(commands.Configure([RecordChange("topic", "news", topic)]))
+    messages = [NewMessage(bytes([n]) * 16, b"body %d" % n, n * 1_000) for n in (0, 1)]
+    run(commands.SendMessages("orders", messages))
+    via = Via("arn:aws:sns:us-east-1:000000000000:news:1", "envelope")
+    places = ((2, "orders"), (3, "audit"))
+    entries = [NewEntry(queue, bytes([n]) * 16, 0, 0, via) for n, queue in places]
+    run(commands.FanOut([b"shared"], entries))
+    (received,) = run(commands.ReceiveMessages("orders", 1, 30_000, bytes(8)))  # type: ignore[misc]
+    run(commands.ChangeVisibility("orders", [VisibilityChange(received.receipt_handle, 60_000)]))
+    run(commands.ReceiveMessages("audit", 1, 0, bytes(8)))
+    run(commands.ReceiveMessages("audit", 1, 0, bytes(8)))  # one too many: to the dead letters
+    run(commands.SendMessages("old", [NewMessage(bytes([9]) * 16, b"to be reclaimed")]))
+    run(commands.PurgeQueue("old"))
+    wide = [NewEntry("dead", bytes([n]) * 16, 0) for n in (11, 12, 13)]
+    with mock.patch("broker.core.queue.send.FAN_OUT_TARGETS_MAX", 2):
+        run(commands.FanOut([b"wide"], wide))
+    engine.close()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "data")
+        sys.stdout.writelines(line + "\n" for line in dump(Path(folder) / "data"))
