@@ -9,7 +9,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 import httpx
 
 from broker.client import calls
-from broker.client.calls import Ask, refusal
+from broker.client.asking import Ask, refusal
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 
 P = ParamSpec("P")

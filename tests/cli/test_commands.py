@@ -1,0 +1,265 @@
+"""The command line against a running daemon: what it prints, and how it exits."""
+
+import json
+import shlex
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli import main
+from broker.client import Client
+from tests.daemon import Daemon, running_daemon
+
+CONFIG = """
+[[topic]]
+name = "news"
+
+[[queue]]
+name = "heard"
+
+[[subscription]]
+topic = "news"
+queue = "heard"
+raw_message_delivery = true
+
+[[rule]]
+name = "shop"
+pattern = {source = ["shop"]}
+targets = [{queue = "heard"}]
+
+[[function]]
+name = "echo"
+invoker = "subprocess"
+settings = {command = ["cat"]}
+
+[[function]]
+name = "broken"
+invoker = "subprocess"
+settings = {command = ["false"]}
+"""
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder: Path = tmp_path_factory.mktemp("cli")
+    with running_daemon(folder, CONFIG) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def client(running: Daemon) -> Iterator[Client]:
+    with Client(running.url) as client:
+        client.put_queue("orders")
+        yield client
+        client.delete_queue("orders")
+        messages = client.receive("heard", count=1_000, wait_time_s=0)
+        if messages:
+            client.acknowledge("heard", [message.receipt_handle for message in messages])
+
+
+@pytest.fixture
+def run(client: Client, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command with these arguments, and perhaps standard input."""
+    monkeypatch.setenv("BROKER_URL", client.url)
+
+    def call(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(main, arguments, input=stdin)
+
+    return call
+
+
+def peeked(client: Client, queue: str) -> list[str]:
+    return [message.body for message in client.peek(queue).items]
+
+
+def test_send_prints_the_id_of_a_message_that_is_there(run: Run, client: Client) -> None:
+    result = run("send", "orders", "ten ducks", "--attribute", "shop=Berlin")
+
+    (message,) = client.peek("orders").items
+    assert result.exit_code == 0
+    assert result.stdout.strip() == message.message_id
+    assert message.body == "ten ducks"
+    assert message.attributes["shop"].string_value == "Berlin"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_send_reads_standard_input_without_its_last_line_break(
+    run: Run, client: Client, arguments: tuple[str, ...]
+) -> None:
+    run("send", "orders", *arguments, stdin="two\nlines\n")
+
+    assert peeked(client, "orders") == ["two\nlines"]
+
+
+def test_send_reads_a_file(run: Run, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "body").write_text("from a file")
+
+    run("send", "orders", f"@{tmp_path / 'body'}")
+
+    assert peeked(client, "orders") == ["from a file"]
+
+
+def test_receive_keeps_what_it_prints_and_says_so(run: Run, client: Client) -> None:
+    client.send("orders", "a")
+
+    result = run("receive", "orders")
+
+    assert (result.exit_code, result.stdout) == (0, "a\n")
+    assert "not deleted" in result.stderr
+    assert peeked(client, "orders") == ["a"]
+
+
+def test_receive_deletes_what_it_prints_if_told_to(run: Run, client: Client) -> None:
+    client.send_many("orders", ["a", "b"])
+
+    result = run("receive", "orders", "--count", "10", "--ack")
+
+    assert (result.exit_code, result.stdout) == (0, "a\nb\n")
+    assert peeked(client, "orders") == []
+
+
+def test_receive_prints_nothing_if_there_is_nothing(run: Run) -> None:
+    result = run("receive", "orders", "--wait", "0")
+
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_peek_shows_messages_and_takes_none(run: Run, client: Client) -> None:
+    client.send("orders", "ducks\x85and\ngeese")
+
+    result = run("peek", "orders")
+
+    assert "visible" in result.stdout
+    assert "ducks" in result.stdout
+    assert "\x85" not in result.stdout
+    assert len(peeked(client, "orders")) == 1
+
+
+def test_publish_and_put_event_reach_their_queue(run: Run, client: Client) -> None:
+    run("publish", "news", "hear")
+    event = run(
+        "put-event", "--source", "shop", "--detail-type", "sold", "--detail", '{"ducks": 10}'
+    )
+
+    first, second = peeked(client, "heard")
+    assert first == "hear"
+    assert json.loads(second)["id"] == event.stdout.strip()
+    assert json.loads(second)["detail"] == {"ducks": 10}
+
+
+def test_invoke_prints_what_the_function_answers(run: Run) -> None:
+    result = run("invoke", "echo", "--payload", '{"ducks": 10}')
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"ducks": 10})
+
+
+def test_a_function_that_fails_ends_invoke_with_1(run: Run) -> None:
+    result = run("invoke", "broken")
+
+    assert result.exit_code == 1
+    assert "errorType" in result.stdout
+    assert "the function failed" in result.stderr
+
+
+def test_an_asynchronous_invocation_prints_its_request_id(run: Run) -> None:
+    result = run("invoke", "echo", "--async", "--json")
+
+    assert list(json.loads(result.stdout)) == ["request_id"]
+
+
+def test_status_shows_how_full_queues_are(run: Run, client: Client) -> None:
+    client.send("orders", "a")
+
+    table, document = run("status"), run("status", "--json")
+
+    assert "orders" in table.stdout
+    depths = {each["name"]: each["visible"] for each in json.loads(document.stdout)["queues"]}
+    assert depths["orders"] == 1
+    assert "function/echo" in depths
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status",),
+        ("env",),
+        ("peek", "orders"),
+        ("receive", "orders", "--wait", "0"),
+        ("send", "orders", "a"),
+        ("publish", "news", "a"),
+        ("invoke", "echo"),
+    ],
+)
+def test_json_is_one_document(run: Run, arguments: tuple[str, ...]) -> None:
+    assert isinstance(json.loads(run(*arguments, "--json").stdout), dict)
+
+
+def test_env_prints_what_a_shell_can_evaluate(
+    run: Run, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    script = run("env").stdout + '\necho "$AWS_ENDPOINT_URL $AWS_REGION $AWS_ACCESS_KEY_ID"'
+
+    printed = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == [client.url, "us-east-1", "000000000000"]
+
+
+def test_env_leaves_what_is_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+
+    names = [shlex.split(line)[1].partition("=")[0] for line in run("env").stdout.splitlines()]
+
+    assert names == ["AWS_ENDPOINT_URL"]
+
+
+def test_a_refusal_ends_with_1_and_says_why(run: Run) -> None:
+    result = run("send", "nowhere", "a")
+
+    assert result.exit_code == 1
+    assert "QueueDoesNotExist" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("receive", "orders", "--wait", "21"),
+        ("send", "orders", "a", "--attribute", "nonsense"),
+        ("put-event", "--source", "s", "--detail-type", "t", "--detail", "[]"),
+        ("invoke", "echo", "--payload", "{"),
+        ("send", "orders", "@/nowhere/to/be/found"),
+        ("nonsense",),
+    ],
+)
+def test_a_wrong_command_line_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_no_broker_ends_with_3_and_says_how_to_start_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+
+    result = CliRunner().invoke(main, ["status", "--url", f"http://127.0.0.1:{port}"])
+
+    assert result.exit_code == 3
+    assert "broker start" in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+
+    assert result.exit_code == 0
+    assert "_BROKER_COMPLETE" in result.stdout
+
+
+def test_the_help_tells_the_exit_codes() -> None:
+    assert "Exit codes" in CliRunner().invoke(main, ["--help"]).stdout
