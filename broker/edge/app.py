@@ -1,14 +1,16 @@
 """one port for everything: decides whose request it is and hands it over"""
 
+import json
 import re
 
+from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.message import uuid_text
 from broker.core.names import ACCOUNT, Namespace
 from broker.edge.aws import lambda_, query
 from broker.edge.aws.events import events
-from broker.edge.aws.protocol import answer_json, answer_query
-from broker.edge.aws.service import Call, Service
+from broker.edge.aws.protocol import answer_json, answer_query, query_error
+from broker.edge.aws.service import Call, Service, Wire
 from broker.edge.aws.sns import sns
 from broker.edge.aws.sqs import sqs
 from broker.edge.aws.sts import sts
@@ -18,11 +20,12 @@ from broker.edge.http.message import Request, Response
 from broker.runtime.broker import Broker
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
+_ON_NO_QUEUE = ("CreateQueue", "ListQueues", "GetQueueUrl")
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
-_UNKNOWN = b'{"__type":"UnknownOperationException","message":"%s"}'
+
 
 class App:
     """The handler of every request."""
@@ -48,7 +51,7 @@ class App:
             prefix, _, action = target.rpartition(".")
             service = JSON_SERVICES.get(prefix)
             if service is None:
-                return Response(400, _UNKNOWN % target.encode(), "application/x-amz-json-1.1")
+                return _unknown_target(call, target)
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
@@ -59,12 +62,25 @@ class App:
     async def _query(self, call: Call, signed_for: str) -> Response:
         request = call.request
         form = request.body if request.content_type == "application/x-www-form-urlencoded" else b""
-        parameters = query.parse_form(form, request.raw_query)
         on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
+        try:
+            parameters = query.parse_form(form, request.raw_query)
+        except BrokerError as error:
+            service = QUERY_SERVICES.get(signed_for, sqs)
+            return query_error(service, call, Wire(400, "MalformedQueryString"), error.message)
         service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
-        if service is None or (request.raw_path != b"/" and not on_queue):
-            return Response(404, b"<UnknownOperationException/>\n", "application/xml")
+        action = parameters.get("Action")
+        if (
+            service is None
+            or (request.raw_path != b"/" and not on_queue)
+            or (on_queue and action is None)
+        ):
+            headers = (("x-amzn-RequestId", call.request_id),)
+            return Response(404, b"<UnknownOperationException/>\n", "application/xml", headers)
         if on_queue:
+            if action in _ON_NO_QUEUE:
+                text = f"The action {action} is not valid for this endpoint."
+                return query_error(service, call, Wire(400, "InvalidAction"), text)
             parameters.setdefault("QueueUrl", request.path)
         return await answer_query(service, call, parameters)
 
@@ -72,7 +88,11 @@ class App:
         """The namespace, and the service that the request is signed for ("" if it isn't)."""
         authorization = request.headers.get("authorization")
         if authorization is None:
-            return self._default, ""
+            if b"X-Amz-Credential=" not in request.raw_query:
+                return self._default, ""
+            authorization = (
+                f"Credential={request.query.get('X-Amz-Credential')}"  # a presigned URL
+            )
         match = _CREDENTIAL.search(authorization)
         if match is None:
             return self._default, ""
@@ -84,6 +104,12 @@ class App:
             if len(self._namespaces) < 10_000:
                 self._namespaces[key, region] = namespace
         return namespace, service
+
+
+def _unknown_target(call: Call, target: str) -> Response:
+    body = json.dumps({"__type": "UnknownOperationException", "message": target}).encode()
+    headers = (("x-amzn-RequestId", call.request_id),)
+    return Response(400, body, "application/x-amz-json-1.1", headers)
 
 
 def _service_of(parameters: dict[str, str], *, on_queue: bool) -> Service | None:

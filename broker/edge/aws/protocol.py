@@ -57,7 +57,7 @@ async def answer_query(
     action = service.actions.get(action_name)
     if action is None:
         wire, text = _unknown_query(service, action_name)
-        return _query_error(service, call, wire, text)
+        return query_error(service, call, wire, text)
     try:
         try:
             members = query.decode(service, action.request, parameters)
@@ -67,11 +67,11 @@ async def answer_query(
             check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
-        return _query_error(service, call, service.wire(error), error.message)
+        return query_error(service, call, service.wire(error), error.message)
     except Exception:
         log.exception("%s %s failed", service.name, action_name)
         text = "The request processing has failed because of an unknown error."
-        return _query_error(service, call, _INTERNAL, text)
+        return query_error(service, call, _INTERNAL, text)
     body = query.encode(service, action_name, response, call.request_id)
     return Response(200, body, "text/xml", (("x-amzn-RequestId", call.request_id),))
 
@@ -141,7 +141,8 @@ def _json_error(
     return Response(wire.status, body, content_type, headers)
 
 
-def _query_error(service: Service, call: Call, wire: Wire, message: str) -> Response:
+def query_error(service: Service, call: Call, wire: Wire, message: str) -> Response:
+    """An error as the Query protocol has it."""
     body = query.encode_error(
         service, wire.query_code, message, call.request_id, sender=wire.status < 500
     )

@@ -71,11 +71,13 @@ def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str,
                 kept.pop(name, None)
         else:
             raise _not_settable(name, value)
-    if "KmsMasterKeyId" in kept and kept.get("SqsManagedSseEnabled") == "true":
-        raise InvalidAttributeName(
-            "You can use one type of server-side encryption (SSE) at one time. "
-            "You can either enable KMS SSE or SQS SSE."
-        )
+    if attributes.get("KmsMasterKeyId"):
+        if attributes.get("SqsManagedSseEnabled") == "true":
+            raise InvalidAttributeName(
+                "You can use one type of server-side encryption (SSE) at one time. "
+                "You can either enable KMS SSE or SQS SSE."
+            )
+        kept.pop("SqsManagedSseEnabled", None)
     return msgspec.structs.replace(queue, other_attributes=kept, **changes)
 
 
