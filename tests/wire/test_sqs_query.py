@@ -256,6 +256,14 @@ def test_batches(client: QueryClient, queue: str) -> None:
     assert text(deleted, "BatchResultErrorEntry/Code") == "ReceiptHandleIsInvalid"
 
 
+@pytest.mark.parametrize("number", ["²", "٣", "-1", "x", "9" * 5_000])
+def test_numbers_that_are_none_are_no_entries(client: QueryClient, number: str) -> None:
+    if client.method == "GET" and len(number) > 1_000:
+        pytest.skip("a request line is not that long")
+    answer = client.error("GetQueueAttributes", "nowhere", **{f"AttributeName.{number}": "All"})
+    assert answer[1] == "AWS.SimpleQueueService.NonExistentQueue"
+
+
 def test_actions_that_are_not_of_a_queue(broker: Daemon, name: str) -> None:
     url = f"{broker.url}/000000000000/{name}"
     for action in ("CreateQueue", "ListQueues"):

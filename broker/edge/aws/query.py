@@ -5,6 +5,7 @@ wire name to Query's (`Attributes` is `Attribute.N…` in SQS).
 """
 
 import base64
+import re
 import types
 from functools import cache
 from typing import Any, Union, get_args, get_origin
@@ -19,6 +20,7 @@ from broker.edge.aws.service import Members, Service
 
 Tree = dict[str, Any]
 PARAMETERS_MAX = 10_000
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def parse_form(body: bytes, query: bytes) -> dict[str, str]:
@@ -83,7 +85,7 @@ def _numbered(service: Service, node: Any, wrapper: str) -> list[Any]:
         node = node.get(wrapper, {})
         if not isinstance(node, dict):
             return []
-    return [node[n] for n in sorted((n for n in node if n.isdigit()), key=int)]
+    return [node[n] for n in sorted((n for n in node if _NUMBER.fullmatch(n)), key=int)]
 
 
 def _key(pair: Any) -> str:
