@@ -140,6 +140,11 @@ def test_pages_of_queues(client: QueryClient, name: str) -> None:
     assert find(rest, "NextToken") == []
 
 
+def test_one_attribute_name_without_a_number(client: QueryClient, queue: str) -> None:
+    found = client.result("GetQueueAttributes", queue, AttributeName="VisibilityTimeout")
+    assert pairs(found, "Attribute") == {"VisibilityTimeout": "30"}
+
+
 def test_send_receive_change_and_delete(client: QueryClient, queue: str) -> None:
     body = "a & b < c > \"d\" 'e' ä\r\n\t🦉"
     sent = client.result(

@@ -80,7 +80,8 @@ def _plain(service: Service, kind: Any, node: Any) -> Any:
 
 def _numbered(service: Service, node: Any, wrapper: str) -> list[Any]:
     if not isinstance(node, dict):
-        return []
+        # SQS takes `AttributeName=All` for a list of one; an empty list is written as `Tags=`.
+        return [node] if node and service.flattened else []
     if not service.flattened:
         node = node.get(wrapper, {})
         if not isinstance(node, dict):
