@@ -20,7 +20,7 @@ from broker.edge.http.message import Request, Response
 from broker.runtime.broker import Broker
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
-_ON_NO_QUEUE = ("CreateQueue", "ListQueues", "GetQueueUrl")
+_ON_NO_QUEUE = ("CreateQueue", "ListQueues")  # and so not valid on a queue's URL
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
@@ -79,7 +79,7 @@ class App:
             return Response(404, b"<UnknownOperationException/>\n", "application/xml", headers)
         if on_queue:
             if action in _ON_NO_QUEUE:
-                text = f"The action {action} is not valid for this endpoint."
+                text = service.invalid_action.format(action)
                 return query_error(service, call, Wire(400, "InvalidAction"), text)
             parameters.setdefault("QueueUrl", request.path)
         return await answer_query(service, call, parameters)

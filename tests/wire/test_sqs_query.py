@@ -140,6 +140,20 @@ def test_pages_of_queues(client: QueryClient, name: str) -> None:
     assert find(rest, "NextToken") == []
 
 
+def test_set_attributes_purge_and_delete_have_no_result(client: QueryClient, queue: str) -> None:
+    given = {"Attribute.1.Name": "DelaySeconds", "Attribute.1.Value": "3"}
+    assert client.call("SetQueueAttributes", queue, **given) is None
+    found = client.result("GetQueueAttributes", queue, **{"AttributeName.1": "All"})
+    assert pairs(found, "Attribute")["DelaySeconds"] == "3"
+    assert client.call("PurgeQueue", queue) is None
+    assert client.call("DeleteQueue", queue) is None
+    assert client.error("PurgeQueue", queue) == (
+        400,
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "The specified queue does not exist for this wsdl version.",
+    )
+
+
 def test_one_attribute_name_without_a_number(client: QueryClient, queue: str) -> None:
     found = client.result("GetQueueAttributes", queue, AttributeName="VisibilityTimeout")
     assert pairs(found, "Attribute") == {"VisibilityTimeout": "30"}
@@ -259,6 +273,37 @@ def test_batches(client: QueryClient, queue: str) -> None:
     results = find(deleted, "DeleteMessageBatchResultEntry")
     assert [text(each, "Id") for each in results] == ["one", "two"]
     assert text(deleted, "BatchResultErrorEntry/Code") == "ReceiptHandleIsInvalid"
+
+
+def test_errors(client: QueryClient, queue: str) -> None:
+    assert client.error("SendMessage", queue) == (
+        400,
+        "MissingParameter",
+        "The request must contain the parameter MessageBody.",
+    )
+    assert client.error("ReceiveMessage", queue, MaxNumberOfMessages="11") == (
+        400,
+        "InvalidParameterValue",
+        "Value 11 for parameter MaxNumberOfMessages is invalid. "
+        "Reason: Must be between 1 and 10, if provided.",
+    )
+    status, code, _ = client.error("ReceiveMessage", queue, MaxNumberOfMessages="many")
+    assert (status, code) == (400, "SerializationException")
+    assert client.error("SendMessage", queue, MessageBody="a", MessageGroupId="g") == (
+        400,
+        "AWS.SimpleQueueService.UnsupportedOperation",
+        "MessageGroupId is not supported by this broker.",
+    )
+    assert client.error("Frobnicate", queue) == (
+        400,
+        "InvalidAction",
+        "The action Frobnicate is not valid for this endpoint.",
+    )
+    assert client.error("TagQueue", queue) == (
+        400,
+        "InvalidAction",
+        "The action TagQueue is not supported by this broker.",
+    )
 
 
 @pytest.mark.parametrize("number", ["²", "٣", "-1", "x", "9" * 5_000])

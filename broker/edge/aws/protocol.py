@@ -67,7 +67,8 @@ async def answer_query(
             check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
-        return query_error(service, call, service.wire(error), error.message)
+        wire = service.wire(error)
+        return query_error(service, call, wire, wire.query_message or error.message)
     except Exception:
         log.exception("%s %s failed", service.name, action_name)
         text = "The request processing has failed because of an unknown error."
@@ -126,7 +127,7 @@ def _unknown_query(service: Service, action: str) -> tuple[Wire, str]:
         return Wire(400, "MissingAction"), "The request must contain the parameter Action."
     if action in service.known_actions:
         return Wire(400, "InvalidAction"), f"The action {action} is not supported by this broker."
-    return Wire(400, "InvalidAction"), f"The action {action} is not valid for this web service."
+    return Wire(400, "InvalidAction"), service.invalid_action.format(action)
 
 
 def _json_error(

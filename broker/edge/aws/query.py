@@ -139,7 +139,7 @@ def encode_error(
     return (
         f'<?xml version="1.0"?><ErrorResponse xmlns="{service.xmlns}"><Error>'
         f"<Type>{fault}</Type><Code>{escape(code)}</Code><Message>{_text(message)}</Message>"
-        f"<Detail/></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f"{'<Detail/>' if service.error_detail else ''}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
 
 
