@@ -76,6 +76,20 @@ def test_bad_topic_names(sns: Any, bad: str) -> None:
         sns.create_topic(Name=bad)
 
 
+def test_a_topics_attributes(sns: Any, name: str, queue_arn: str) -> None:
+    arn = sns.create_topic(Name=name, Attributes={"DisplayName": "d", "FifoTopic": "false"})
+    sns.subscribe(TopicArn=arn["TopicArn"], Protocol="sqs", Endpoint=queue_arn)
+    found = sns.get_topic_attributes(TopicArn=arn["TopicArn"])["Attributes"]
+    assert found == {
+        "TopicArn": arn["TopicArn"],
+        "Owner": "000000000000",
+        "DisplayName": "d",
+        "SubscriptionsConfirmed": "1",
+        "SubscriptionsPending": "0",
+        "SubscriptionsDeleted": "0",
+    }
+
+
 def test_topics_a_hundred_a_page(broker: Daemon) -> None:
     sns = broker.client("sns", account="444444444444")
     assert sns.list_topics()["Topics"] == []

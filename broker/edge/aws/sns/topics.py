@@ -34,6 +34,8 @@ async def create_topic(call: Call, request: CreateTopicRequest) -> TopicArnRespo
         raise NotSupported("FIFO topics are not supported by this broker.")
     if not TOPIC_NAME.fullmatch(request.name):
         raise InvalidParameter("Invalid parameter: Topic Name")
+    if attributes.get("FifoTopic") == "false":
+        del attributes["FifoTopic"]
     display_name = attributes.pop("DisplayName", "")
     for name in attributes:
         raise NotSupported(f"Invalid parameter: Attributes Reason: {name} is not supported")
@@ -54,7 +56,7 @@ async def create_topic(call: Call, request: CreateTopicRequest) -> TopicArnRespo
             existing = wanted
         except RecordChanged:
             existing = topics.get(call.namespace, request.name)
-    if request.attributes and existing.display_name != display_name:
+    if "DisplayName" in (request.attributes or {}) and existing.display_name != display_name:
         raise InvalidParameter(
             "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
         )
