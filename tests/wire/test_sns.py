@@ -127,6 +127,20 @@ def test_a_deleted_topic_is_gone_and_deleting_it_again_is_as_good(
         sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])
 
 
+def test_arns_that_name_no_topic(sns: Any) -> None:
+    with refused(
+        "InvalidParameter",
+        "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
+    ):
+        sns.publish(TopicArn="nonsense", Message="a")
+    for arn in (
+        "arn:aws:sqs:us-east-1:000000000000:q",
+        "arn:aws:sns:eu-west-1:000000000000:topic",
+    ):
+        with refused("InvalidParameter", "Invalid parameter: TopicArn"):
+            sns.publish(TopicArn=arn, Message="a")
+
+
 # Subscriptions
 
 

@@ -58,7 +58,7 @@ async def publish(call: Call, request: PublishRequest) -> PublishResponse:
         raise InvalidParameter(
             "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
         )
-    namespace, name = locate_topic(topic_arn)
+    namespace, name = locate_topic(call, topic_arn)
     topic = call.broker.topics.get(namespace, name)
     return PublishResponse(message_id=await _publish(call, namespace, topic, request))
 
@@ -133,7 +133,7 @@ class PublishBatchResponse(Members, kw_only=True):
 @sns.action("PublishBatch", PublishBatchRequest)
 async def publish_batch(call: Call, request: PublishBatchRequest) -> PublishBatchResponse:
     """Publish up to ten messages; each is refused or delivered for itself."""
-    namespace, name = locate_topic(request.topic_arn)
+    namespace, name = locate_topic(call, request.topic_arn)
     topic = call.broker.topics.get(namespace, name)
     entries = request.publish_batch_request_entries
     _check_batch(topic, entries)

@@ -3,7 +3,7 @@
 from broker.core import errors
 from broker.core.names import Arn, Namespace
 from broker.edge.aws.protocol import MalformedRequest, MissingMember
-from broker.edge.aws.service import Service, Wire
+from broker.edge.aws.service import Call, Service, Wire
 
 _BATCH = {
     errors.EmptyBatch: "EmptyBatchRequest",
@@ -50,8 +50,11 @@ sns = Service(
 )
 
 
-def locate_topic(topic_arn: str) -> tuple[Namespace, str]:
-    """The namespace and the topic that an ARN names. Raises: InvalidParameter."""
+def locate_topic(call: Call, topic_arn: str) -> tuple[Namespace, str]:
+    """The namespace and the topic that an ARN names: of any account, in the request's region.
+
+    Raises: InvalidParameter.
+    """
     count = len(topic_arn.split(":"))
     if count < 6:
         raise errors.InvalidParameter(
@@ -59,6 +62,6 @@ def locate_topic(topic_arn: str) -> tuple[Namespace, str]:
             f"not {count}"
         )
     arn = Arn.parse(topic_arn)
-    if arn is None or arn.service != "sns":
+    if arn is None or arn.service != "sns" or arn.namespace.region != call.namespace.region:
         raise errors.InvalidParameter("Invalid parameter: TopicArn")
     return arn.namespace, arn.resource

@@ -27,7 +27,7 @@ class SubscribeResponse(Members, kw_only=True):
 @sns.action("Subscribe", SubscribeRequest)
 async def subscribe(call: Call, request: SubscribeRequest) -> SubscribeResponse:
     """Subscribe a queue or a function; the same again is the one that is there."""
-    namespace, topic = locate_topic(request.topic_arn)
+    namespace, topic = locate_topic(call, request.topic_arn)
     call.broker.topics.get(namespace, topic)
     if request.protocol in NOT_HERE:
         raise NotSupported(
@@ -147,7 +147,7 @@ async def list_subscriptions_by_topic(
     call: Call, request: ListSubscriptionsByTopicRequest
 ) -> ListSubscriptionsResponse:
     """A topic's subscriptions, a hundred a page."""
-    namespace, topic = locate_topic(request.topic_arn)
+    namespace, topic = locate_topic(call, request.topic_arn)
     found = call.broker.topics.subscriptions(namespace, topic)
     return _page(namespace, found, request.next_token)
 

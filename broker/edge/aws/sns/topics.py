@@ -74,7 +74,7 @@ class TopicArnRequest(Members, kw_only=True):
 @sns.action("DeleteTopic", TopicArnRequest)
 async def delete_topic(call: Call, request: TopicArnRequest) -> None:
     """Delete a topic with its subscriptions; one that isn't there is as good."""
-    await call.broker.topics.delete(*locate_topic(request.topic_arn))
+    await call.broker.topics.delete(*locate_topic(call, request.topic_arn))
 
 
 class TopicAttributesResponse(Members, kw_only=True):
@@ -84,7 +84,7 @@ class TopicAttributesResponse(Members, kw_only=True):
 @sns.action("GetTopicAttributes", TopicArnRequest)
 async def get_topic_attributes(call: Call, request: TopicArnRequest) -> TopicAttributesResponse:
     """A topic's attributes."""
-    namespace, name = locate_topic(request.topic_arn)
+    namespace, name = locate_topic(call, request.topic_arn)
     topic = call.broker.topics.get(namespace, name)
     count = len(call.broker.topics.subscriptions(namespace, name))
     return TopicAttributesResponse(
