@@ -54,18 +54,25 @@ class Topics:
         return [found[name] for name in sorted(found)]
 
     async def subscribe(
-        self, namespace: Namespace, topic: str, protocol: str, endpoint: str, *, raw: bool = False
+        self,
+        namespace: Namespace,
+        topic: str,
+        protocol: str,
+        endpoint: str,
+        *,
+        raw: bool | None = None,
     ) -> Subscription:
         """A subscription; the same again is the one that is there.
 
-        `protocol` is "sqs" or "lambda", `endpoint` an ARN in the topic's namespace.
+        `protocol` is "sqs" or "lambda", `endpoint` an ARN in the topic's namespace. `raw` None is
+        as the one that is there has it, and false for a new one.
         Raises: InvalidParameter.
         """
         self.get(namespace, topic)
         check_endpoint(namespace, protocol, endpoint)
         for each in self.subscriptions(namespace, topic):
             if (each.protocol, each.endpoint) == (protocol, endpoint):
-                if each.raw_message_delivery != raw:
+                if raw is not None and each.raw_message_delivery != raw:
                     raise InvalidParameter(
                         "Invalid parameter: Attributes Reason: Subscription already exists with "
                         "different attributes"
@@ -77,7 +84,7 @@ class Topics:
             topic=topic,
             protocol=protocol,
             endpoint=endpoint,
-            raw_message_delivery=raw,
+            raw_message_delivery=bool(raw),
             created_at_ms=now_ms,
             modified_at_ms=now_ms,
         )

@@ -176,6 +176,28 @@ def test_a_subscription_and_its_attributes(sns: Any, topic: str, queue_arn: str)
     assert member in sns.list_subscriptions()["Subscriptions"]
 
 
+def test_subscribing_again_is_as_good(sns: Any, topic: str, queue_arn: str) -> None:
+    def subscribe(**attributes: str) -> str:
+        made = sns.subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=queue_arn,
+            Attributes=attributes,
+            ReturnSubscriptionArn=True,
+        )
+        return str(made["SubscriptionArn"])
+
+    first = subscribe(RawMessageDelivery="true")
+    assert subscribe(RawMessageDelivery="true") == first
+    assert subscribe() == first
+    with refused(
+        "InvalidParameter",
+        "Invalid parameter: Attributes Reason: Subscription already exists with different "
+        "attributes",
+    ):
+        subscribe(RawMessageDelivery="false")
+
+
 def test_subscriptions_a_hundred_a_page(broker: Daemon) -> None:
     sns = broker.client("sns", account="555555555555")
     topic = sns.create_topic(Name="t")["TopicArn"]

@@ -34,7 +34,7 @@ async def subscribe(call: Call, request: SubscribeRequest) -> SubscribeResponse:
             f"Invalid parameter: Protocol Reason: the protocol {request.protocol} is not "
             "supported by this broker; sqs and lambda are"
         )
-    raw = False
+    raw = None
     for name, value in (request.attributes or {}).items():
         raw = _raw_message_delivery(name, value, "Attributes Reason: ")
     subscription = await call.broker.topics.subscribe(
