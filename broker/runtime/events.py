@@ -15,6 +15,7 @@ from broker.core.errors import (
     ResourceInUse,
     RuleDoesNotExist,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
 from broker.core.message import iso_time, uuid_text
 from broker.core.names import Arn, Namespace
@@ -209,6 +210,6 @@ def check_target(namespace: Namespace, target: Target) -> None:
         if len(target.input) > INPUT_CHARS_MAX:
             raise InvalidParameter(f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}.")
         try:
-            msgspec.json.decode(target.input)
-        except msgspec.DecodeError:
+            parse_json(target.input)
+        except InvalidJson:
             raise InvalidParameter(f"Input for target {target.id} is not valid JSON.") from None

@@ -330,6 +330,28 @@ def test_raw_delivery_hands_over_body_and_attributes(
     assert received["MD5OfMessageAttributes"] == "ae7155c6026991b6d54b11589678bf9c"
 
 
+def test_a_message_for_each_protocol(
+    sns: Any, sqs: Any, topic: str, queue: str, queue_arn: str
+) -> None:
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    for document, expected in (
+        ({"default": "d", "sqs": "s"}, "s"),
+        ({"default": "d", "lambda": "l", "x": 1}, "d"),
+    ):
+        sns.publish(TopicArn=topic, Message=json.dumps(document), MessageStructure="json")
+        assert json.loads(receive(sqs, queue)["Body"])["Message"] == expected
+    where = "Invalid parameter: Message Structure - "
+    with refused("InvalidParameter", where + "JSON message body failed to parse"):
+        sns.publish(TopicArn=topic, Message="{", MessageStructure="json")
+    with refused("InvalidParameter", where + "No default entry in JSON message body"):
+        sns.publish(TopicArn=topic, Message='{"sqs": "s"}', MessageStructure="json")
+    with refused("InvalidParameter"):
+        sns.publish(TopicArn=topic, Message="a", MessageStructure="xml")
+    deep = '{"default": ' + "[" * 50_000
+    with refused("InvalidParameter", where + "JSON message body failed to parse"):
+        sns.publish(TopicArn=topic, Message=deep, MessageStructure="json")
+
+
 def test_messages_of_256_kib_and_one_byte_more(sns: Any, topic: str) -> None:
     sns.publish(TopicArn=topic, Message="x" * KIB_256)
     attributes = {"ab": text("c")}  # 2 + 6 + 1 bytes

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import msgspec
-
 from broker.core import pattern
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
 from broker.core.pattern import InvalidEvent
 from broker.edge.aws.events.service import events, locate_bus
@@ -66,8 +65,8 @@ async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry
         return refusal
     assert entry.source and entry.detail_type and entry.detail
     try:
-        detail = msgspec.json.decode(entry.detail)
-    except msgspec.DecodeError:
+        detail = parse_json(entry.detail)
+    except InvalidJson:
         detail = None
     if not isinstance(detail, dict):
         return _failed("MalformedDetail", "Detail is malformed.")

@@ -2,8 +2,6 @@
 
 import re
 
-import msgspec
-
 from broker.core.errors import (
     BatchEntryIdsNotDistinct,
     BatchTooLong,
@@ -14,6 +12,7 @@ from broker.core.errors import (
     MessageTooLong,
     TooManyEntriesInBatch,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import BATCH_ENTRIES_MAX, SUBJECT_CHARS_MAX
 from broker.core.message import Attributes
 from broker.core.names import Namespace
@@ -93,8 +92,8 @@ def _by_protocol(new: _NewMessage) -> dict[str, str] | None:
         return None
     where = "Invalid parameter: Message Structure - "
     try:
-        document = msgspec.json.decode(new.message)
-    except msgspec.DecodeError:
+        document = parse_json(new.message)
+    except InvalidJson:
         document = None
     if not isinstance(document, dict):
         raise InvalidParameter(where + "JSON message body failed to parse")
