@@ -401,6 +401,39 @@ ATTRIBUTES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(("attribute_name", "value", "message"), ATTRIBUTES)
+def test_bad_message_attributes(
+    sns: Any, topic: str, attribute_name: str, value: dict[str, Any], message: str
+) -> None:
+    with refused("ParameterValueInvalid", message):
+        sns.publish(TopicArn=topic, Message="a", MessageAttributes={attribute_name: value})
+
+
+@pytest.mark.parametrize("bad", ["", ".a", "a.", "a b", "AWS.x", "Amazon.x"])
+def test_bad_message_attribute_names(sns: Any, topic: str, bad: str) -> None:
+    with refused("ParameterValueInvalid"):
+        sns.publish(TopicArn=topic, Message="a", MessageAttributes={bad: text("x")})
+
+
+def test_an_attribute_without_a_type(broker: Daemon, topic: str) -> None:
+    form = {
+        "Action": "Publish",
+        "Version": "2010-03-31",
+        "TopicArn": topic,
+        "Message": "a",
+        "MessageAttributes.entry.1.Name": "attr1",
+        "MessageAttributes.entry.1.Value.StringValue": "x",
+    }
+    answer = httpx.post(broker.url, data=form)
+    assert answer.status_code == 400
+    assert "<Code>ValidationError</Code>" in answer.text
+    assert (
+        "<Message>1 validation error detected: Value null at "
+        "'messageAttributes.attr1.member.dataType' failed to satisfy constraint: "
+        "Member must not be null</Message>"
+    ) in answer.text
+
+
 # Batches
 
 

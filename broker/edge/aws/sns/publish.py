@@ -17,12 +17,9 @@ from broker.core.limits import BATCH_ENTRIES_MAX, SUBJECT_CHARS_MAX
 from broker.core.message import Attributes
 from broker.core.names import Namespace
 from broker.core.resources import Topic
-from broker.edge.aws.message_attributes import (
-    MessageAttributeValue,
-    attributes_bytes,
-    to_attributes,
-)
+from broker.edge.aws.message_attributes import attributes_bytes, check_characters
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.sns.message_attributes import PublishAttributeValue, published_attributes
 from broker.edge.aws.sns.service import locate_topic, sns
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -34,7 +31,7 @@ class _NewMessage(Members, kw_only=True):
     message: str
     subject: str | None = None
     message_structure: str | None = None
-    message_attributes: dict[str, MessageAttributeValue] | None = None
+    message_attributes: dict[str, PublishAttributeValue] | None = None
     message_deduplication_id: Refused = None
     message_group_id: Refused = None
 
@@ -80,7 +77,7 @@ def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
         raise InvalidParameter("Invalid parameter: Subject")
     if new.message_structure not in (None, "json"):
         raise InvalidParameter("Invalid parameter: MessageStructure")
-    attributes = to_attributes(new.message_attributes)
+    attributes = published_attributes(new.message_attributes)
     size = len(new.message.encode()) + attributes_bytes(attributes)
     if size > topic.maximum_message_size:
         raise MessageTooLong("Invalid parameter: Message too long")

@@ -4,6 +4,7 @@ from broker.core import errors
 from broker.core.names import Arn, Namespace
 from broker.edge.aws.protocol import MalformedRequest, MissingMember
 from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.sns.message_attributes import UntypedAttribute
 
 _BATCH = {
     errors.EmptyBatch: "EmptyBatchRequest",
@@ -37,6 +38,7 @@ sns = Service(
         errors.MessageTooLong: Wire(400, "InvalidParameter"),
         errors.InvalidAttributeName: Wire(400, "InvalidParameter"),
         errors.InvalidAttributeValue: Wire(400, "ParameterValueInvalid"),
+        UntypedAttribute: Wire(400, "ValidationError"),
         MissingMember: Wire(400, "InvalidParameter"),
         MalformedRequest: Wire(400, "InvalidParameter"),
         errors.NotSupported: Wire(400, "InvalidParameter"),
