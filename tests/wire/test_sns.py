@@ -367,6 +367,11 @@ def test_an_empty_message(sns: Any, topic: str) -> None:
         sns.publish(TopicArn=topic, Message="")
 
 
+def test_a_message_that_no_queue_could_hold(sns: Any, topic: str) -> None:
+    with refused("InvalidParameter"):
+        sns.publish(TopicArn=topic, Message="\x0b")
+
+
 @pytest.mark.parametrize("bad", ["", "x" * 100, "a\nb", "ä"])
 def test_bad_subjects(sns: Any, topic: str, bad: str) -> None:
     sns.publish(TopicArn=topic, Message="a", Subject="x" * 99)

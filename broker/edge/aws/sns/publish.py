@@ -70,6 +70,7 @@ def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
     """The message's attributes, and its size in bytes."""
     if not new.message:
         raise InvalidParameter("Invalid parameter: Empty message")
+    check_characters(new.message)  # a raw delivery is an SQS message as it stands
     subject = new.subject
     if subject is not None and not (
         0 < len(subject) <= SUBJECT_CHARS_MAX and subject.isascii() and subject.isprintable()
