@@ -439,6 +439,23 @@ def test_an_attribute_without_a_type(broker: Daemon, topic: str) -> None:
     ) in answer.text
 
 
+def test_a_target_arn_may_be_a_topic_and_nothing_else(
+    sns: Any, sqs: Any, topic: str, queue: str, queue_arn: str
+) -> None:
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
+    sns.publish(TargetArn=topic, Message="a")
+    assert json.loads(receive(sqs, queue)["Body"])["Message"] == "a"
+    with refused(
+        "InvalidParameter",
+        "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
+    ):
+        sns.publish(TargetArn=topic + "x", Message="a")
+    with refused("InvalidParameter"):
+        sns.publish(TopicArn=topic, TargetArn=topic, Message="a")
+    with refused("InvalidParameter"):
+        sns.publish(Message="a")
+
+
 # Batches
 
 

@@ -11,6 +11,7 @@ from broker.core.errors import (
     InvalidParameter,
     MessageTooLong,
     TooManyEntriesInBatch,
+    TopicDoesNotExist,
 )
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import BATCH_ENTRIES_MAX, SUBJECT_CHARS_MAX
@@ -49,14 +50,25 @@ class PublishResponse(Members, kw_only=True):
 @sns.action("Publish", PublishRequest)
 async def publish(call: Call, request: PublishRequest) -> PublishResponse:
     """Publish one message; answered when every subscribed queue has it on disk."""
-    topic_arn = request.topic_arn or request.target_arn
-    if topic_arn is None:
-        raise InvalidParameter(
-            "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
-        )
-    namespace, name = locate_topic(call, topic_arn)
-    topic = call.broker.topics.get(namespace, name)
+    namespace, topic = _topic(call, request)
     return PublishResponse(message_id=await _publish(call, namespace, topic, request))
+
+
+def _topic(call: Call, request: PublishRequest) -> tuple[Namespace, Topic]:
+    """The topic that one of the two ARNs names."""
+    topic_arn = request.topic_arn or request.target_arn
+    if not topic_arn or (request.topic_arn and request.target_arn):
+        reason = "only one may be given" if topic_arn else "no value for required parameter"
+        raise InvalidParameter(f"Invalid parameter: TopicArn or TargetArn Reason: {reason}")
+    namespace, name = locate_topic(call, topic_arn)
+    try:
+        return namespace, call.broker.topics.get(namespace, name)
+    except TopicDoesNotExist:
+        if request.topic_arn:
+            raise
+        raise InvalidParameter(
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+        ) from None
 
 
 async def _publish(call: Call, namespace: Namespace, topic: Topic, new: _NewMessage) -> str:
