@@ -160,6 +160,15 @@ def test_bad_entries_fail_for_themselves_in_order(events: Any, bus: str) -> None
     assert answer["Entries"][7]["EventId"]
 
 
+@pytest.mark.parametrize("time", [1e300, -1e300, 1e18, -1e18])
+def test_a_time_that_no_calendar_has(broker: Daemon, bus: str, time: float) -> None:
+    answer = post(broker, "PutEvents", {"Entries": [entry(bus, Time=time), entry(bus)]})
+    assert answer.status_code == 200
+    bad, good = answer.json()["Entries"]
+    assert bad["ErrorCode"] == "InvalidArgument"
+    assert good["EventId"]
+
+
 def post(broker: Daemon, action: str, members: dict[str, Any]) -> httpx.Response:
     headers = {"X-Amz-Target": f"AWSEvents.{action}", "Content-Type": "application/x-amz-json-1.1"}
     return httpx.post(broker.url, headers=headers, json=members)

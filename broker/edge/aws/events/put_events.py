@@ -12,6 +12,7 @@ from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import Event
 
 TIME_BYTES = 14  # what a given time counts
+TIME_S_END = 253_402_300_800  # the first second of the year 10000
 _ENVELOPE = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
 
@@ -95,6 +96,9 @@ def _refusal(entry: PutEventsRequestEntry) -> PutEventsResultEntry | None:
             return _failed("InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}")
     if entry.source is not None and entry.source.startswith("aws."):
         return _failed("NotAuthorizedForSourceException", "Not authorized for the source.")
+    if entry.time is not None and not 0 <= entry.time < TIME_S_END:
+        reason = "Time must lie between the years 1970 and 9999."
+        return _failed("InvalidArgument", f"Parameter Time is not valid. Reason: {reason}")
     return None
 
 
