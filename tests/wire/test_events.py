@@ -487,6 +487,29 @@ def test_five_targets_and_one_more(events: Any, bus: str, queue_arn: str) -> Non
         )
 
 
+@pytest.mark.parametrize("bad", ["", "a b", "ä", "x" * 65])
+def test_bad_target_ids(broker: Daemon, events: Any, bus: str, queue_arn: str, bad: str) -> None:
+    put_rule(events, bus)
+    targets = [{"Id": "ok", "Arn": queue_arn}, {"Id": bad, "Arn": queue_arn}]
+    answer = post(broker, "PutTargets", {"Rule": "r", "EventBusName": bus, "Targets": targets})
+    assert answer.status_code == 400
+    assert answer.json()["__type"] == "ValidationException"
+    start = f"1 validation error detected: Value '{bad}' at 'targets.2.member.id' failed to satisfy"
+    assert answer.json()["message"].startswith(start)
+
+
+def test_no_targets_and_no_ids(broker: Daemon, events: Any, bus: str) -> None:
+    put_rule(events, bus)
+    for action, member in (("PutTargets", "Targets"), ("RemoveTargets", "Ids")):
+        answer = post(broker, action, {"Rule": "r", "EventBusName": bus, member: []})
+        assert answer.status_code == 400
+        assert answer.json() == {
+            "__type": "ValidationException",
+            "message": f"1 validation error detected: Value '[]' at '{member.lower()}' failed to "
+            "satisfy constraint: Member must have length greater than or equal to 1",
+        }
+
+
 def test_targets_that_could_never_be_delivered_to(events: Any, bus: str, queue_arn: str) -> None:
     put_rule(events, bus)
     for target in (
