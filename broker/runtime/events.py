@@ -131,10 +131,15 @@ class Events:
         return [rule for rule in rules if rule_name(rule).startswith(prefix)]
 
     async def put_rule(self, namespace: Namespace, rule: Rule) -> None:
-        """Make a rule or change one. Raises: InvalidEventPattern."""
+        """Make a rule or change one, as it is known now.
+
+        Raises: InvalidEventPattern, RecordChanged.
+        """
         self.bus(namespace, rule.event_bus)
         pattern.parse(rule.event_pattern)
-        await self._registrar.put(namespace, rule)
+        # Or a change of its targets that is under way would be written over.
+        version = self._registrar.version(namespace, "rule", rule.name)
+        await self._registrar.put(namespace, rule, expected_version=version)
 
     async def delete_rule(self, namespace: Namespace, bus: str, name: str) -> None:
         """Delete a rule without targets; one that isn't there is as good.
