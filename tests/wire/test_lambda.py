@@ -144,6 +144,21 @@ def test_the_client_context(functions: Any) -> None:
     assert json.loads(answer["environment"]["BROKER_CLIENT_CONTEXT"]) == {"custom": "ä"}
 
 
+@pytest.mark.parametrize("context", ["no base64!", base64.b64encode(b"\xff\0").decode()])
+def test_a_client_context_that_is_none(functions: Any, context: str) -> None:
+    with refused("InvalidRequestContentException"):
+        functions.invoke(FunctionName="echo", ClientContext=context)
+
+
+def test_a_client_context_of_3583_bytes_and_one_more(functions: Any) -> None:
+    def context_of(size: int) -> str:
+        return base64.b64encode(b'"' + b"x" * (size - 2) + b'"').decode()
+
+    functions.invoke(FunctionName="nothing", ClientContext=context_of(3_583))
+    with refused("InvalidRequestContentException"):
+        functions.invoke(FunctionName="nothing", ClientContext=context_of(3_584))
+
+
 def test_a_function_that_failed_says_so_with_status_200(functions: Any) -> None:
     answer = functions.invoke(FunctionName="fail")
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")

@@ -3,7 +3,8 @@
 import base64
 import binascii
 
-from broker.core.errors import FunctionDoesNotExist, InvalidParameter
+from broker.core.errors import FunctionDoesNotExist, InvalidParameter, InvalidPayload
+from broker.core.json_text import InvalidJson, parse_json
 from broker.edge.aws.lambda_.rest import function_and_qualifier, route
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
@@ -58,10 +59,11 @@ def _client_context(header: str | None) -> bytes | None:
         return None
     try:
         context = base64.b64decode(header, validate=True)
-    except binascii.Error:
-        raise InvalidParameter("The client context is not base64.") from None
+        parse_json(context)
+    except (binascii.Error, InvalidJson):
+        raise InvalidPayload("The client context must be base64-encoded JSON.") from None
     if len(context) > CLIENT_CONTEXT_BYTES_MAX:
-        raise InvalidParameter(
+        raise InvalidPayload(
             f"The client context may have at most {CLIENT_CONTEXT_BYTES_MAX} bytes."
         )
     return context
