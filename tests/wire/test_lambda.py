@@ -339,6 +339,18 @@ def test_a_failing_event_is_tried_three_times_and_then_a_dead_letter(
 # What is not here says so
 
 
+def test_members_that_are_not_supported_say_so_by_name(functions: Any) -> None:
+    for member, value in (("TenantId", "t"), ("DurableExecutionName", "d")):
+        with refused(
+            "InvalidParameterValueException", f"{member} is not supported by this broker."
+        ):
+            functions.invoke(FunctionName="nothing", **{member: value})
+    with refused(
+        "InvalidParameterValueException", "MasterRegion is not supported by this broker."
+    ):
+        functions.list_functions(MasterRegion="us-east-1", FunctionVersion="ALL")
+
+
 def test_actions_that_are_not_supported_say_so(functions: Any) -> None:
     for call in (
         lambda: functions.delete_function(FunctionName="echo"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from broker.core.errors import InvalidParameter
+from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.message import iso_time
 from broker.core.names import Namespace
 from broker.core.resources import Function
@@ -19,6 +19,8 @@ PAGE, PAGE_MAX = 50, 10_000
 async def list_functions(call: Call, _: str) -> Response:
     """Functions by name, fifty a page."""
     query = call.request.query
+    if "MasterRegion" in query:
+        raise NotSupported("MasterRegion is not supported by this broker.")
     limit_text = query.get("MaxItems", str(PAGE))
     limit = int(limit_text) if limit_text.isascii() and limit_text.isdigit() else 0
     if not 1 <= limit <= PAGE_MAX:

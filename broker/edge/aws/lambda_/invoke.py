@@ -3,7 +3,12 @@
 import base64
 import binascii
 
-from broker.core.errors import FunctionDoesNotExist, InvalidParameter, InvalidPayload
+from broker.core.errors import (
+    FunctionDoesNotExist,
+    InvalidParameter,
+    InvalidPayload,
+    NotSupported,
+)
 from broker.core.json_text import InvalidJson, parse_json
 from broker.edge.aws.lambda_.rest import function_and_qualifier, route
 from broker.edge.aws.service import Call
@@ -12,12 +17,16 @@ from broker.runtime.functions import Invoked
 from broker.runtime.invokers import log_tail
 
 CLIENT_CONTEXT_BYTES_MAX = 3_583
+_REFUSED = {"x-amz-tenant-id": "TenantId", "x-amz-durable-execution-name": "DurableExecutionName"}
 
 
 @route("POST", "/2015-03-31/functions/{}/invocations")
 async def invoke(call: Call, label: str) -> Response:
     """Run a function and wait, or put the event into its queue, or only look."""
     headers = call.request.headers
+    for header, member in _REFUSED.items():
+        if header in headers:
+            raise NotSupported(f"{member} is not supported by this broker.")
     name, _ = function_and_qualifier(label, call.request.query.get("Qualifier"))
     functions = call.broker.functions
     try:
