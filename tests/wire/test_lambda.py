@@ -252,6 +252,18 @@ def test_qualifiers(functions: Any) -> None:
             functions.invoke(FunctionName="nothing", Qualifier=qualifier)
 
 
+def test_another_region_or_account_in_the_arn(functions: Any) -> None:
+    for arn in (
+        "arn:aws:lambda:eu-west-1:000000000000:function:nothing",
+        "arn:aws:lambda:us-east-1:111111111111:function:nothing",
+        "arn:aws:sqs:us-east-1:000000000000:nothing",
+        "111111111111:function:nothing",
+    ):
+        with pytest.raises(functions.exceptions.ClientError) as caught:
+            functions.invoke(FunctionName=arn)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 404)
+
+
 def test_values_that_no_header_has(functions: Any) -> None:
     for members in ({"InvocationType": "Later"}, {"LogType": "Head"}):
         with refused("InvalidParameterValueException"):

@@ -10,7 +10,7 @@ from broker.core.errors import (
     NotSupported,
 )
 from broker.core.json_text import InvalidJson, parse_json
-from broker.edge.aws.lambda_.rest import function_and_qualifier, route
+from broker.edge.aws.lambda_.rest import locate_function, route
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
 from broker.runtime.functions import Invoked
@@ -27,10 +27,10 @@ async def invoke(call: Call, label: str) -> Response:
     for header, member in _REFUSED.items():
         if header in headers:
             raise NotSupported(f"{member} is not supported by this broker.")
-    name, _ = function_and_qualifier(label, call.request.query.get("Qualifier"))
+    namespace, name = locate_function(call, label)
     functions = call.broker.functions
     try:
-        functions.get(call.namespace, name)
+        functions.get(namespace, name)
     except FunctionDoesNotExist as missing:
         raise FunctionDoesNotExist(f"{missing.message}:$LATEST") from None
     kind = headers.get("x-amz-invocation-type", "RequestResponse")
@@ -40,12 +40,12 @@ async def invoke(call: Call, label: str) -> Response:
     if kind == "DryRun":
         return Response(204, headers=(("x-amzn-RequestId", call.request_id),))
     if kind == "Event":
-        request_id = await functions.invoke_async(call.namespace, name, call.request.body)
+        request_id = await functions.invoke_async(namespace, name, call.request.body)
         return Response(202, headers=(("x-amzn-RequestId", request_id),))
     if kind != "RequestResponse":
         raise _not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
     client_context = _client_context(headers.get("x-amz-client-context"))
-    invoked = await functions.invoke(call.namespace, name, call.request.body, client_context)
+    invoked = await functions.invoke(namespace, name, call.request.body, client_context)
     return _answer(invoked, with_log=log_type == "Tail")
 
 
