@@ -30,9 +30,7 @@ QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
 class App:
     """The handler of every request."""
 
-    def __init__(
-        self, broker: Broker, guard: Guard, health: Health, default: Namespace
-    ) -> None:
+    def __init__(self, broker: Broker, guard: Guard, health: Health, default: Namespace) -> None:
         self._broker = broker
         self._guard = guard
         self._health = health
@@ -66,8 +64,8 @@ class App:
         try:
             parameters = query.parse_form(form, request.raw_query)
         except BrokerError as error:
-            service = QUERY_SERVICES.get(signed_for, sqs)
-            return query_error(service, call, Wire(400, "MalformedQueryString"), error.message)
+            wire = Wire(400, "MalformedQueryString")
+            return query_error(QUERY_SERVICES.get(signed_for, sqs), call, wire, error.message)
         service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
         action = parameters.get("Action")
         if (
@@ -90,9 +88,8 @@ class App:
         if authorization is None:
             if b"X-Amz-Credential=" not in request.raw_query:
                 return self._default, ""
-            authorization = (
-                f"Credential={request.query.get('X-Amz-Credential')}"  # a presigned URL
-            )
+            # A presigned URL.
+            authorization = f"Credential={request.query.get('X-Amz-Credential')}"
         match = _CREDENTIAL.search(authorization)
         if match is None:
             return self._default, ""

@@ -1,4 +1,4 @@
-"""drains functions' queues: asynchronous invocations under the ledger, with retries and dead letters
+"""drains functions' queues: asynchronous invocations with retries and dead letters
 
 Each function has a dispatcher of its own, so none waits for another. A dispatcher first waits for
 a message, then for a permit of the ledger, and receives only then: an invocation that finds no room
@@ -161,7 +161,9 @@ class Dispatcher:
             THROTTLES.labels(self._name, "target").inc()
             delay_s = error.retry_after_s if error.retry_after_s is not None else delay_s
         else:
-            log.warning("function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error)
+            log.warning(
+                "function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error
+            )
         await self._hide(received, delay_s * random.uniform(1.0, 1.1), spend=False)
 
     async def _hide(self, received: Received, delay_s: float, *, spend: bool = True) -> None:

@@ -200,7 +200,9 @@ def check_target(namespace: Namespace, target: Target) -> None:
     """Raises: InvalidParameter, for a target that could never be delivered to."""
     arn = Arn.parse(target.arn)
     if arn is None:
-        raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: Provided Arn is not in correct format.")
+        raise InvalidParameter(
+            f"Parameter {target.arn} is not valid. Reason: Provided Arn is not in correct format."
+        )
     if arn.service not in TARGET_SERVICES:
         raise InvalidParameter(
             f"Parameter {target.arn} is not valid. Reason: targets of the service {arn.service!r} "
@@ -213,7 +215,9 @@ def check_target(namespace: Namespace, target: Target) -> None:
         )
     if target.input is not None:
         if len(target.input) > INPUT_CHARS_MAX:
-            raise InvalidParameter(f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}.")
+            raise InvalidParameter(
+                f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}."
+            )
         try:
             parse_json(target.input)
         except InvalidJson:

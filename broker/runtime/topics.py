@@ -91,9 +91,7 @@ class Topics:
         await self._registrar.put(namespace, subscription, expected_version=0)
         return subscription
 
-    async def configure_subscription(
-        self, namespace: Namespace, name: str, *, raw: bool
-    ) -> None:
+    async def configure_subscription(self, namespace: Namespace, name: str, *, raw: bool) -> None:
         """Change how a subscription delivers. Raises: SubscriptionDoesNotExist."""
         subscription = self.subscription(namespace, name)
         changed = msgspec.structs.replace(subscription, raw_message_delivery=raw)

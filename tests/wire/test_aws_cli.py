@@ -81,7 +81,7 @@ def test_an_event_from_the_command_line_to_a_queue(aws: Cli, broker: Daemon) -> 
 
     receive = ("--queue-url", queue, "--max-number-of-messages", "10", "--wait-time-seconds", "10")
     received = aws.answer("sqs", "receive-message", *receive)["Messages"]
-    assert [message["Body"] for message in received][0] == "ä"
+    assert received[0]["Body"] == "ä"
     assert received[0]["MessageId"] == sent["MessageId"]
     assert json.loads(received[1]["Body"])["MessageId"] == published["MessageId"]
     assert json.loads(received[2]["Body"])["id"] == put["Entries"][0]["EventId"]

@@ -147,7 +147,9 @@ def test_bad_entries_fail_for_themselves_in_order(events: Any, bus: str) -> None
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
     assert answer["FailedEntryCount"] == 7
     assert [
-        (each["ErrorCode"], each["ErrorMessage"]) for each in answer["Entries"] if "ErrorCode" in each
+        (each["ErrorCode"], each["ErrorMessage"])
+        for each in answer["Entries"]
+        if "ErrorCode" in each
     ] == [
         ("InvalidArgument", f"Parameter Source is not valid. Reason: Source {required}"),
         ("InvalidArgument", f"Parameter DetailType is not valid. Reason: DetailType {required}"),
@@ -182,9 +184,7 @@ def test_an_event_on_a_bus_that_is_not_there_is_accepted(events: Any) -> None:
 
 def test_ten_entries_and_one_more(events: Any, bus: str) -> None:
     assert events.put_events(Entries=[entry(bus)] * 10)["FailedEntryCount"] == 0
-    with refused("ValidationException") as _:
-        events.put_events(Entries=[entry(bus)] * 11)
-    with pytest.raises(events.exceptions.ClientError, match="less than or equal to 10$"):
+    with pytest.raises(events.exceptions.ClientError, match=r"less than or equal to 10$"):
         events.put_events(Entries=[entry(bus)] * 11)
 
 
@@ -366,9 +366,7 @@ def test_a_rule_of_the_default_bus_has_a_short_arn(events: Any, name: str) -> No
     made = events.put_rule(Name=name, EventPattern=PATTERN, State="DISABLED")
     assert made["RuleArn"] == f"arn:aws:events:us-east-1:000000000000:rule/{name}"
     assert events.describe_rule(Name=name)["State"] == "DISABLED"
-    with refused(
-        "ResourceNotFoundException", "Rule nowhere does not exist on EventBus default."
-    ):
+    with refused("ResourceNotFoundException", "Rule nowhere does not exist on EventBus default."):
         events.describe_rule(Name="nowhere")
 
 

@@ -168,8 +168,7 @@ def test_a_function_that_failed_says_so_with_status_200(functions: Any) -> None:
     request_id = answer["ResponseMetadata"]["RequestId"]
     assert payload(answer) == {
         "errorType": "Runtime.ExitError",
-        "errorMessage": f"RequestId: {request_id} Error: "
-        "Runtime exited with error: exit status 7",
+        "errorMessage": f"RequestId: {request_id} Error: Runtime exited with error: exit status 7",
     }
 
 
@@ -357,9 +356,7 @@ def test_members_that_are_not_supported_say_so_by_name(functions: Any) -> None:
             "InvalidParameterValueException", f"{member} is not supported by this broker."
         ):
             functions.invoke(FunctionName="nothing", **{member: value})
-    with refused(
-        "InvalidParameterValueException", "MasterRegion is not supported by this broker."
-    ):
+    with refused("InvalidParameterValueException", "MasterRegion is not supported by this broker."):
         functions.list_functions(MasterRegion="us-east-1", FunctionVersion="ALL")
 
 

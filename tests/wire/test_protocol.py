@@ -13,7 +13,9 @@ from msgspec.structs import fields
 from broker.edge.app import JSON_SERVICES, QUERY_SERVICES
 from broker.edge.aws.service import Action, Service
 
-SERVICES = {service.name: service for service in (*JSON_SERVICES.values(), *QUERY_SERVICES.values())}
+SERVICES = {
+    service.name: service for service in (*JSON_SERVICES.values(), *QUERY_SERVICES.values())
+}
 
 # Modelled members of requests that no field reads, and why that ignores nothing.
 UNREAD: dict[tuple[str, str], str] = {}

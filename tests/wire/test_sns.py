@@ -628,9 +628,10 @@ def test_actions_that_are_not_supported_say_so_by_name(sns: Any, topic: str) -> 
             ),
         ),
         ("ConfirmSubscription", lambda: sns.confirm_subscription(TopicArn=topic, Token="x")),
-        ("CreatePlatformEndpoint", lambda: sns.create_platform_endpoint(
-            PlatformApplicationArn="a", Token="t"
-        )),
+        (
+            "CreatePlatformEndpoint",
+            lambda: sns.create_platform_endpoint(PlatformApplicationArn="a", Token="t"),
+        ),
     ):
         with refused("InvalidAction", f"The action {action} is not supported by this broker."):
             call()

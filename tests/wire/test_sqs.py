@@ -224,9 +224,7 @@ def test_attributes_at_their_limits_and_one_past(
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: str(good)})
         assert attribute(sqs, queue, attribute_name) == str(good)
     for bad in (str(low - 1), str(high + 1), "", "x", "1.5", f"{low}_0", f" {high}"):
-        with refused(
-            "InvalidAttributeValue", f"Invalid value for the parameter {attribute_name}."
-        ):
+        with refused("InvalidAttributeValue", f"Invalid value for the parameter {attribute_name}."):
             sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: bad})
 
 
@@ -616,9 +614,7 @@ def test_a_batch_of_1_mib_and_one_byte_more(sqs: Any, queue: str) -> None:
         sqs.send_message_batch(QueueUrl=queue, Entries=batch)
 
 
-def test_a_batchs_bad_entries_fail_for_themselves(
-    sqs: Any, make_queue: Callable[..., str]
-) -> None:
+def test_a_batchs_bad_entries_fail_for_themselves(sqs: Any, make_queue: Callable[..., str]) -> None:
     queue = make_queue(MaximumMessageSize="1024")
     batch = [
         {"Id": "good", "MessageBody": "a"},
@@ -762,9 +758,7 @@ def test_handles_that_were_never_issued(sqs: Any, queue: str) -> None:
         with refused("ReceiptHandleIsInvalid", message):
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=bad)
         with refused("ReceiptHandleIsInvalid", message):
-            sqs.change_message_visibility(
-                QueueUrl=queue, ReceiptHandle=bad, VisibilityTimeout=0
-            )
+            sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=bad, VisibilityTimeout=0)
 
 
 def test_change_visibility_of_a_deleted_message(sqs: Any, queue: str) -> None:
@@ -875,9 +869,7 @@ def test_the_account_is_a_12_digit_access_key_and_the_region_the_credentials(
 
 def test_unsigned_requests_are_of_the_default_account(broker: Daemon, name: str) -> None:
     config = Config(signature_version=UNSIGNED)
-    anonymous = boto3.client(
-        "sqs", endpoint_url=broker.url, region_name="us-east-1", config=config
-    )
+    anonymous = boto3.client("sqs", endpoint_url=broker.url, region_name="us-east-1", config=config)
     made = anonymous.create_queue(QueueName=name)
     assert made["QueueUrl"] == f"{broker.url}/000000000000/{name}"
 
@@ -975,8 +967,7 @@ def test_attributes_of_fifo_queues_on_a_standard_one(sqs: Any, name: str, queue:
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
     with refused(
         "InvalidAttributeValue",
-        "Invalid value for the parameter FifoQueue. "
-        "Reason: Modifying queue type is not supported.",
+        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
     ):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"FifoQueue": "true"})
 

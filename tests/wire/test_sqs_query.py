@@ -308,8 +308,8 @@ def test_errors(client: QueryClient, queue: str) -> None:
 
 @pytest.mark.parametrize("number", ["²", "٣", "-1", "x", "9" * 5_000])
 def test_numbers_that_are_none_are_no_entries(client: QueryClient, number: str) -> None:
-    if client.method == "GET" and len(number) > 1_000:
-        pytest.skip("a request line is not that long")
+    if client.method == "GET":
+        number = number[:1_000]  # a request line is not that long
     answer = client.error("GetQueueAttributes", "nowhere", **{f"AttributeName.{number}": "All"})
     assert answer[1] == "AWS.SimpleQueueService.NonExistentQueue"
 

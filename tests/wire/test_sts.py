@@ -51,5 +51,7 @@ def test_an_unknown_action(broker: Daemon) -> None:
     answer = httpx.post(broker.url, data={"Action": "Nonsense", "Version": "2011-06-15"})
     assert answer.status_code == 400
     assert "<Code>InvalidAction</Code>" in answer.text
-    assert "<Message>The action Nonsense is not valid for this web service.</Message>" in answer.text
+    assert (
+        "<Message>The action Nonsense is not valid for this web service.</Message>" in answer.text
+    )
     assert "<Detail" not in answer.text

@@ -1,4 +1,4 @@
-"""one request for an action: decode its members, call the handler, encode the answer or the error"""
+"""one request for an action: decode its members, call the handler, encode answer or error"""
 
 import logging
 import re
@@ -49,9 +49,7 @@ async def answer_json(service: Service, call: Call, action_name: str) -> Respons
     return Response(200, body, content_type, (("x-amzn-RequestId", call.request_id),))
 
 
-async def answer_query(
-    service: Service, call: Call, parameters: dict[str, str]
-) -> Response:
+async def answer_query(service: Service, call: Call, parameters: dict[str, str]) -> Response:
     """Serve the Query protocol."""
     action_name = parameters.get("Action", "")
     action = service.actions.get(action_name)

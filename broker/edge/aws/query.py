@@ -136,10 +136,11 @@ def encode_error(
 ) -> bytes:
     """The error document."""
     fault = "Sender" if sender else "Receiver"
+    detail = "<Detail/>" if service.error_detail else ""
     return (
         f'<?xml version="1.0"?><ErrorResponse xmlns="{service.xmlns}"><Error>'
         f"<Type>{fault}</Type><Code>{escape(code)}</Code><Message>{_text(message)}</Message>"
-        f"{'<Detail/>' if service.error_detail else ''}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f"{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
 
 

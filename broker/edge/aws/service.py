@@ -21,7 +21,7 @@ class Members(msgspec.Struct, rename="pascal", omit_defaults=True):
 
 _REFUSED = "refused"
 Refused = Annotated[Any, msgspec.Meta(extra={_REFUSED: True})]
-"""The type of a member that the service has and this broker doesn't: given, it is refused by name."""
+"""The type of a member that the service has and this broker doesn't: refused by name, if given."""
 
 
 def check_supported(members: msgspec.Struct) -> None:

@@ -47,7 +47,11 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
     """Put up to ten events on buses; each is refused or delivered for itself, in order."""
     count = len(request.entries)
     if not 1 <= count <= EVENT_ENTRIES_MAX:
-        bound = "greater than or equal to 1" if count == 0 else f"less than or equal to {EVENT_ENTRIES_MAX}"
+        bound = (
+            "greater than or equal to 1"
+            if count == 0
+            else f"less than or equal to {EVENT_ENTRIES_MAX}"
+        )
         raise InvalidParameter(
             f"1 validation error detected: Value '[{count} entries]' at 'entries' failed to "
             f"satisfy constraint: Member must have length {bound}"
@@ -64,7 +68,9 @@ async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
-    assert entry.source and entry.detail_type and entry.detail
+    assert entry.source
+    assert entry.detail_type
+    assert entry.detail
     try:
         detail = parse_json(entry.detail)
     except InvalidJson:

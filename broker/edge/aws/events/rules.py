@@ -41,9 +41,7 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
     if request.state not in ("ENABLED", "DISABLED"):
         raise InvalidParameter(f"The state {request.state} is not supported by this broker.")
     if not request.event_pattern:
-        raise InvalidParameter(
-            "Parameter(s) EventPattern or ScheduleExpression must be specified."
-        )
+        raise InvalidParameter("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     if len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
         raise InvalidEventPattern("Event pattern is too long")
     try:
@@ -130,9 +128,7 @@ async def disable_rule(call: Call, request: RuleRequest) -> None:
 async def _set_enabled(call: Call, request: RuleRequest, *, enabled: bool) -> None:
     namespace, bus = locate_bus(call, request.event_bus_name)
     rule = call.broker.events.rule(namespace, bus, request.name)
-    changed = msgspec.structs.replace(
-        rule, enabled=enabled, modified_at_ms=call.broker.now_ms()
-    )
+    changed = msgspec.structs.replace(rule, enabled=enabled, modified_at_ms=call.broker.now_ms())
     await call.broker.events.put_rule(namespace, changed)
 
 

@@ -10,7 +10,6 @@ from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import rule_name
 
-
 TARGET_ID = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 
 

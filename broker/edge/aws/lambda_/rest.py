@@ -82,8 +82,7 @@ def locate_function(call: Call, label: str) -> tuple[Namespace, str]:
         region = parts[3]
         if region != namespace.region:
             raise errors.FunctionDoesNotExist(
-                f"Functions from '{region}' are not reachable in this region "
-                f"('{namespace.region}')"
+                f"Functions from '{region}' are not reachable in this region ('{namespace.region}')"
             )
         parts = parts[4:]
     if len(parts) >= 3 and ACCOUNT.fullmatch(parts[0]) and parts[1] == "function":

@@ -39,20 +39,20 @@ def published_attributes(given: Mapping[str, PublishAttributeValue] | None) -> A
 def _typed(name: str, value: PublishAttributeValue) -> MessageAttributeValue:
     if not value.data_type:
         raise UntypedAttribute(
-            f"1 validation error detected: Value null at 'messageAttributes.{name}.member.dataType' "
-            "failed to satisfy constraint: Member must not be null"
+            "1 validation error detected: Value null at "
+            f"'messageAttributes.{name}.member.dataType' failed to satisfy constraint: "
+            "Member must not be null"
         )
     if len(name.encode()) > NAME_BYTES_MAX:
         raise InvalidAttributeValue(
             f"Length of message attribute name must be less than {NAME_BYTES_MAX} bytes."
         )
     if ".." in name:
-        raise InvalidAttributeValue(
-            "Message attribute name can not have successive '.' character."
-        )
+        raise InvalidAttributeValue("Message attribute name can not have successive '.' character.")
     kind = value.data_type.partition(".")[0]
     if kind in ("String", "Number", "Binary"):
-        field, other = value.string_value, value.binary_value
+        field: str | bytes | None = value.string_value
+        other: str | bytes | None = value.binary_value
         if kind == "Binary":
             field, other = other, field
         use = "Binary" if kind == "Binary" else "String"

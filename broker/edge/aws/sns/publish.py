@@ -2,6 +2,8 @@
 
 import re
 
+import msgspec
+
 from broker.core.errors import (
     BatchEntryIdsNotDistinct,
     BatchTooLong,
@@ -119,7 +121,9 @@ class PublishBatchRequestEntry(_NewMessage, kw_only=True):
 
 class PublishBatchRequest(Members, kw_only=True):
     topic_arn: str
-    publish_batch_request_entries: list[PublishBatchRequestEntry] = []
+    publish_batch_request_entries: list[PublishBatchRequestEntry] = msgspec.field(
+        default_factory=list
+    )
 
 
 class PublishBatchResultEntry(Members, kw_only=True):
@@ -182,12 +186,6 @@ def _check_batch(topic: Topic, entries: list[PublishBatchRequestEntry]) -> None:
                 f"character: {entry.id}"
             )
     if len({entry.id for entry in entries}) < len(entries):
-        raise BatchEntryIdsNotDistinct(
-            "Two or more batch entries in the request have the same Id."
-        )
+        raise BatchEntryIdsNotDistinct("Two or more batch entries in the request have the same Id.")
     if sum(len(entry.message.encode()) for entry in entries) > topic.maximum_message_size:
-        raise BatchTooLong(
-            "The length of all the messages put together is more than the limit."
-        )
-
-
+        raise BatchTooLong("The length of all the messages put together is more than the limit.")

@@ -60,8 +60,7 @@ def locate_topic(call: Call, topic_arn: str) -> tuple[Namespace, str]:
     count = len(topic_arn.split(":"))
     if count < 6:
         raise errors.InvalidParameter(
-            "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, "
-            f"not {count}"
+            f"Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not {count}"
         )
     arn = Arn.parse(topic_arn)
     if arn is None or arn.service != "sns" or arn.namespace.region != call.namespace.region:

@@ -9,7 +9,13 @@ from broker.edge.aws.sns.service import locate_topic, sns
 from broker.edge.aws.sns.topics import page_of
 
 NOT_HERE = ("http", "https", "email", "email-json", "sms", "application", "firehose")
-SETTABLE_LATER = ("DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "ReplayPolicy")
+SETTABLE_LATER = (
+    "DeliveryPolicy",
+    "FilterPolicy",
+    "FilterPolicyScope",
+    "RedrivePolicy",
+    "ReplayPolicy",
+)
 
 
 class SubscribeRequest(Members, kw_only=True):
@@ -45,9 +51,7 @@ async def subscribe(call: Call, request: SubscribeRequest) -> SubscribeResponse:
 
 def _raw_message_delivery(name: str, value: str, context: str = "") -> bool:
     if name in SETTABLE_LATER:
-        raise NotSupported(
-            f"Invalid parameter: {context}{name}: is not supported by this broker"
-        )
+        raise NotSupported(f"Invalid parameter: {context}{name}: is not supported by this broker")
     if name != "RawMessageDelivery":
         raise InvalidParameter("Invalid parameter: AttributeName")
     if value.lower() not in ("true", "false"):

@@ -38,10 +38,10 @@ sqs = Service(
             "The specified queue does not exist for this wsdl version.",
         ),
         errors.QueueNameExists: Wire(400, "QueueNameExists", "QueueAlreadyExists"),
-        errors.InvalidParameter: Wire(400, "InvalidParameterValueException", "InvalidParameterValue"),
-        errors.MissingParameter: Wire(
-            400, "MissingRequiredParameterException", "MissingParameter"
+        errors.InvalidParameter: Wire(
+            400, "InvalidParameterValueException", "InvalidParameterValue"
         ),
+        errors.MissingParameter: Wire(400, "MissingRequiredParameterException", "MissingParameter"),
         MissingMember: Wire(400, "MissingRequiredParameterException", "MissingParameter"),
         MalformedRequest: Wire(400, "SerializationException", "SerializationException"),
         errors.InvalidAttributeName: Wire(400, "InvalidAttributeName"),
