@@ -1,6 +1,7 @@
 """topics as the edge uses them: create, subscribe, publish with one fan-out"""
 
 import msgspec
+import trio
 
 from broker.core.errors import InvalidParameter, SubscriptionDoesNotExist, TopicDoesNotExist
 from broker.core.message import Attributes, Notification, uuid_text
@@ -19,6 +20,7 @@ class Topics:
         self._registrar = registrar
         self._publisher = publisher
         self._ids = ids
+        self._subscribing = trio.Lock()
 
     def get(self, namespace: Namespace, name: str) -> Topic:
         """The topic's settings."""
@@ -70,6 +72,13 @@ class Topics:
         """
         self.get(namespace, topic)
         check_endpoint(namespace, protocol, endpoint)
+        # One after another, or two for the same endpoint at once would both find none there.
+        async with self._subscribing:
+            return await self._subscribe(namespace, topic, protocol, endpoint, raw=raw)
+
+    async def _subscribe(
+        self, namespace: Namespace, topic: str, protocol: str, endpoint: str, *, raw: bool | None
+    ) -> Subscription:
         for each in self.subscriptions(namespace, topic):
             if (each.protocol, each.endpoint) == (protocol, endpoint):
                 if raw is not None and each.raw_message_delivery != raw:

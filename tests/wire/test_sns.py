@@ -3,8 +3,10 @@
 import base64
 import json
 import re
+import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -196,6 +198,24 @@ def test_subscribing_again_is_as_good(sns: Any, topic: str, queue_arn: str) -> N
         "attributes",
     ):
         subscribe(RawMessageDelivery="false")
+
+
+def test_subscribing_many_times_at_once_makes_one_subscription(
+    broker: Daemon, sns: Any, topic: str, queue_arn: str
+) -> None:
+    url = httpx.URL(broker.url)
+    members = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": queue_arn}
+    query = urlencode({"Action": "Subscribe", "Version": "2010-03-31", **members})
+    request = f"GET /?{query} HTTP/1.1\r\nHost: {url.host}\r\nConnection: close\r\n\r\n".encode()
+    connections = [socket.create_connection((url.host, url.port)) for _ in range(16)]
+    for connection in connections:
+        connection.sendall(request)
+    arns = set()
+    for connection in connections:
+        with connection, connection.makefile("rb") as answer:
+            arns |= set(re.findall(rb"<SubscriptionArn>(.*)</SubscriptionArn>", answer.read()))
+    found = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert [each["SubscriptionArn"].encode() for each in found] == list(arns)
 
 
 def test_subscriptions_a_hundred_a_page(broker: Daemon) -> None:
