@@ -21,7 +21,7 @@ help: ## what can be made
 run: $(VENV)/run.stamp ## start the broker (BROKER_CONFIG, BROKER_DATA_DIR, BROKER_LISTEN)
 	@exec $(BIN)/broker start
 
-test: $(VENV)/dev.stamp $(JAVASCRIPT)/node_modules/stamp ## all tests (TESTS=path to choose)
+test: $(VENV)/dev.stamp javascript-sdk ## all tests (TESTS=path to choose)
 	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/dev.stamp ## format, lint, types, import contracts
@@ -58,7 +58,10 @@ $(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/run.stamp
 
 # The tests that need the AWS SDK for JavaScript say that they skip where there is no Node.js.
-$(JAVASCRIPT)/node_modules/stamp: $(JAVASCRIPT)/package.json
+$(JAVASCRIPT)/node_modules/.stamp: $(JAVASCRIPT)/package-lock.json
 	@if command -v npm >/dev/null; then \
-	    cd $(JAVASCRIPT) && npm install --silent --no-audit --no-fund --no-package-lock && touch node_modules/stamp; \
+	    cd $(JAVASCRIPT) && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.stamp; \
 	else echo "npm is not installed: the JavaScript tests will be skipped"; fi
+
+.PHONY: javascript-sdk
+javascript-sdk: $(JAVASCRIPT)/node_modules/.stamp

@@ -29,6 +29,7 @@ EVENT_ENTRIES_MAX = 10
 EVENT_BYTES_MAX = MIB  # of all entries of one PutEvents
 EVENT_PATTERN_CHARS_MAX = 4_096
 TARGETS_PER_RULE_MAX = 5
+TARGET_ENTRIES_MAX = 100  # of one PutTargets or RemoveTargets
 INPUT_CHARS_MAX = 8_192
 HOPS_MAX = 5  # topics and buses an event may pass through in one publish
 

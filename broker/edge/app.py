@@ -3,13 +3,13 @@
 import json
 import re
 
-from broker.core.errors import InvalidParameter
+from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
 from broker.edge.aws import lambda_, query
 from broker.edge.aws.events import events
-from broker.edge.aws.protocol import answer_json, answer_query
-from broker.edge.aws.service import Call, Service
+from broker.edge.aws.protocol import answer_json, answer_query, query_error
+from broker.edge.aws.service import Call, Service, Wire
 from broker.edge.aws.sns import sns
 from broker.edge.aws.sqs import sqs
 from broker.edge.aws.sts import sts
@@ -20,6 +20,7 @@ from broker.edge.native import NativeApi
 from broker.runtime.broker import Broker
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
+_ON_NO_QUEUE = ("CreateQueue", "ListQueues")  # and so not valid on a queue's URL
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
@@ -57,7 +58,7 @@ class App:
             prefix, _, action = target.rpartition(".")
             service = JSON_SERVICES.get(prefix)
             if service is None:
-                return _unknown_target(target)
+                return _unknown_target(call, target)
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
@@ -68,16 +69,25 @@ class App:
     async def _query(self, call: Call, signed_for: str) -> Response:
         request = call.request
         form = request.body if request.content_type == "application/x-www-form-urlencoded" else b""
+        on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
         try:
             parameters = query.parse_form(form, request.raw_query)
-        except InvalidParameter as unreadable:
-            text = f"{unreadable.message}\n".encode()
-            return Response(400, text, "text/plain", (("x-amzn-RequestId", call.request_id),))
-        on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
+        except BrokerError as error:
+            wire = Wire(400, "MalformedQueryString")
+            return query_error(QUERY_SERVICES.get(signed_for, sqs), call, wire, error.message)
         service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
-        if service is None or (request.raw_path != b"/" and not on_queue):
-            return Response(404, b"<UnknownOperationException/>\n", "application/xml")
+        action = parameters.get("Action")
+        if (
+            service is None
+            or (request.raw_path != b"/" and not on_queue)
+            or (on_queue and action is None)
+        ):
+            headers = (("x-amzn-RequestId", call.request_id),)
+            return Response(404, b"<UnknownOperationException/>\n", "application/xml", headers)
         if on_queue:
+            if action in _ON_NO_QUEUE:
+                text = service.invalid_action.format(action)
+                return query_error(service, call, Wire(400, "InvalidAction"), text)
             parameters.setdefault("QueueUrl", request.path)
         return await answer_query(service, call, parameters)
 
@@ -85,7 +95,10 @@ class App:
         """The namespace, and the service that the request is signed for ("" if it isn't)."""
         authorization = request.headers.get("authorization")
         if authorization is None:
-            return self._default, ""
+            if b"X-Amz-Credential=" not in request.raw_query:
+                return self._default, ""
+            # A presigned URL.
+            authorization = f"Credential={request.query.get('X-Amz-Credential')}"
         match = _CREDENTIAL.search(authorization)
         if match is None:
             return self._default, ""
@@ -100,10 +113,11 @@ class App:
         return namespace, service
 
 
-def _unknown_target(target: str) -> Response:
+def _unknown_target(call: Call, target: str) -> Response:
     text = f"The operation {target} is not known to this broker."
     body = json.dumps({"__type": "UnknownOperationException", "message": text}).encode()
-    return Response(400, body, "application/x-amz-json-1.1")
+    headers = (("x-amzn-RequestId", call.request_id),)
+    return Response(400, body, "application/x-amz-json-1.1", headers)
 
 
 def _service_of(parameters: dict[str, str], *, on_queue: bool) -> Service | None:

@@ -11,12 +11,12 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
-import msgspec
 import trio
 
 from broker.core import commands
 from broker.core.commands import NewEntry, Received, ReplaceMessage, VisibilityChange
 from broker.core.errors import BrokerError, QueueDoesNotExist
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.message import (
     Attributes,
     MessageAttribute,
@@ -230,8 +230,8 @@ def _cause(received: Received, code: str, error: str) -> Attributes:
 
 def _error_message(payload: bytes) -> str:
     try:
-        document = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+        document = parse_json(payload)
+    except InvalidJson:
         return payload.decode("utf-8", "replace")
     if isinstance(document, dict) and "errorMessage" in document:
         return str(document["errorMessage"])

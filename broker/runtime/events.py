@@ -17,6 +17,7 @@ from broker.core.errors import (
     ResourceInUse,
     RuleDoesNotExist,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
 from broker.core.message import iso_time
 from broker.core.names import Arn, Namespace, uuid_text
@@ -147,9 +148,13 @@ class Events:
         return [rule for rule in rules if rule_name(rule).startswith(prefix)]
 
     async def put_rule(self, namespace: Namespace, rule: Rule) -> None:
-        """Make a rule or change one. Raises: InvalidEventPattern, RecordChanged."""
+        """Make a rule or change one, as it is known now.
+
+        Raises: InvalidEventPattern, RecordChanged.
+        """
         self.bus(namespace, rule.event_bus)
         pattern.parse(rule.event_pattern)
+        # Or a change of its targets that is under way would be written over.
         version = self._registrar.version(namespace, "rule", rule.name)
         await self._registrar.put(namespace, rule, expected_version=version)
 
@@ -231,6 +236,6 @@ def check_target(namespace: Namespace, target: Target) -> None:
                 f"Input for target {target.id} is longer than {INPUT_CHARS_MAX}."
             )
         try:
-            msgspec.json.decode(target.input)
-        except msgspec.DecodeError:
+            parse_json(target.input)
+        except InvalidJson:
             raise InvalidParameter(f"Input for target {target.id} is not valid JSON.") from None

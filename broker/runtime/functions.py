@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import msgspec
 import trio
 
 from broker.core.commands import NewEntry
@@ -15,6 +14,7 @@ from broker.core.errors import (
     PayloadTooLarge,
     TooManyRequests,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import ACCOUNT_CONCURRENCY, PAYLOAD_ASYNC_BYTES_MAX, PAYLOAD_SYNC_BYTES_MAX
 from broker.core.message import message
 from broker.core.names import Namespace, function_queue, uuid_text
@@ -172,8 +172,8 @@ def check_payload(payload: bytes, limit: int, kind: str) -> bytes:
         return b"{}"
     try:
         payload.decode()
-        msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        parse_json(payload)
+    except (InvalidJson, UnicodeDecodeError) as error:
         raise InvalidPayload(f"Could not parse request body into json: {error}") from None
     return payload
 

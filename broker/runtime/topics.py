@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+import trio
 
 from broker.core.errors import (
     BrokerError,
@@ -28,6 +29,7 @@ class Topics:
         self._registrar = registrar
         self._publisher = publisher
         self._ids = ids
+        self._subscribing = trio.Lock()
 
     def get(self, namespace: Namespace, name: str) -> Topic:
         """The topic's settings."""
@@ -63,18 +65,32 @@ class Topics:
         return [found[name] for name in sorted(found)]
 
     async def subscribe(
-        self, namespace: Namespace, topic: str, protocol: str, endpoint: str, *, raw: bool = False
+        self,
+        namespace: Namespace,
+        topic: str,
+        protocol: str,
+        endpoint: str,
+        *,
+        raw: bool | None = None,
     ) -> Subscription:
         """A subscription; the same again is the one that is there.
 
-        `protocol` is "sqs" or "lambda", `endpoint` an ARN in the topic's namespace.
+        `protocol` is "sqs" or "lambda", `endpoint` an ARN in the topic's namespace. `raw` None is
+        as the one that is there has it, and false for a new one.
         Raises: InvalidParameter.
         """
         self.get(namespace, topic)
         check_endpoint(namespace, protocol, endpoint)
+        # One after another, or two for the same endpoint at once would both find none there.
+        async with self._subscribing:
+            return await self._subscribe(namespace, topic, protocol, endpoint, raw=raw)
+
+    async def _subscribe(
+        self, namespace: Namespace, topic: str, protocol: str, endpoint: str, *, raw: bool | None
+    ) -> Subscription:
         for each in self.subscriptions(namespace, topic):
             if (each.protocol, each.endpoint) == (protocol, endpoint):
-                if each.raw_message_delivery != raw:
+                if raw is not None and each.raw_message_delivery != raw:
                     raise InvalidParameter(
                         "Invalid parameter: Attributes Reason: Subscription already exists with "
                         "different attributes"
@@ -86,7 +102,7 @@ class Topics:
             topic=topic,
             protocol=protocol,
             endpoint=endpoint,
-            raw_message_delivery=raw,
+            raw_message_delivery=bool(raw),
             created_at_ms=now_ms,
             modified_at_ms=now_ms,
         )

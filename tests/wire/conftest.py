@@ -6,6 +6,8 @@ import pytest
 
 from tests.daemon import Daemon, running_daemon
 
+pytest.register_assert_rewrite("tests.wire.refusals")
+
 _numbers = count(1)
 
 

@@ -1056,6 +1056,14 @@ def test_an_unknown_action(broker: Daemon) -> None:
     assert answer.headers["x-amzn-query-error"] == "UnknownOperationException;Sender"
 
 
+@pytest.mark.parametrize("target", ["DynamoDB_20120810.ListTables", 'A"B.C', "nonsense"])
+def test_an_unknown_service(broker: Daemon, target: str) -> None:
+    answer = httpx.post(broker.url, headers={"X-Amz-Target": target}, content=b"{}")
+    assert answer.status_code == 400
+    assert answer.json()["__type"] == "UnknownOperationException"
+    assert answer.headers["x-amzn-requestid"]
+
+
 def test_an_action_without_output_has_an_empty_body(broker: Daemon, queue: str) -> None:
     content = json.dumps({"QueueUrl": queue}).encode()
     answer = post(broker, "DeleteQueue", content)

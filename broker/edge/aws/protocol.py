@@ -55,7 +55,7 @@ async def answer_query(service: Service, call: Call, parameters: dict[str, str])
     action = service.actions.get(action_name)
     if action is None:
         wire, text = _unknown_query(service, action_name)
-        return _query_error(service, call, wire, text)
+        return query_error(service, call, wire, text)
     try:
         try:
             members = query.decode(service, action.request, parameters)
@@ -65,11 +65,12 @@ async def answer_query(service: Service, call: Call, parameters: dict[str, str])
             check_supported(members)
         response = await action.handler(call, members)
     except BrokerError as error:
-        return _query_error(service, call, service.wire(error), error.message)
+        wire = service.wire(error)
+        return query_error(service, call, wire, wire.query_message or error.message)
     except Exception:
         log.exception("%s %s failed", service.name, action_name)
         text = "The request processing has failed because of an unknown error."
-        return _query_error(service, call, _INTERNAL, text)
+        return query_error(service, call, _INTERNAL, text)
     body = query.encode(service, action_name, response, call.request_id)
     return Response(200, body, "text/xml", (("x-amzn-RequestId", call.request_id),))
 
@@ -124,7 +125,7 @@ def _unknown_query(service: Service, action: str) -> tuple[Wire, str]:
         return Wire(400, "MissingAction"), "The request must contain the parameter Action."
     if action in service.known_actions:
         return Wire(400, "InvalidAction"), f"The action {action} is not supported by this broker."
-    return Wire(400, "InvalidAction"), f"The action {action} is not valid for this web service."
+    return Wire(400, "InvalidAction"), service.invalid_action.format(action)
 
 
 def _json_error(
@@ -139,7 +140,8 @@ def _json_error(
     return Response(wire.status, body, content_type, headers)
 
 
-def _query_error(service: Service, call: Call, wire: Wire, message: str) -> Response:
+def query_error(service: Service, call: Call, wire: Wire, message: str) -> Response:
+    """An error as the Query protocol has it."""
     body = query.encode_error(
         service, wire.query_code, message, call.request_id, sender=wire.status < 500
     )

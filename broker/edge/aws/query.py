@@ -5,6 +5,7 @@ wire name to Query's (`Attributes` is `Attribute.N…` in SQS).
 """
 
 import base64
+import re
 import types
 from functools import cache
 from typing import Any, Union, get_args, get_origin
@@ -19,6 +20,7 @@ from broker.edge.aws.service import Members, Service
 
 Tree = dict[str, Any]
 PARAMETERS_MAX = 10_000
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def parse_form(body: bytes, query: bytes) -> dict[str, str]:
@@ -78,12 +80,13 @@ def _plain(service: Service, kind: Any, node: Any) -> Any:
 
 def _numbered(service: Service, node: Any, wrapper: str) -> list[Any]:
     if not isinstance(node, dict):
-        return []
+        # SQS takes `AttributeName=All` for a list of one; an empty list is written as `Tags=`.
+        return [node] if node and service.flattened else []
     if not service.flattened:
         node = node.get(wrapper, {})
         if not isinstance(node, dict):
             return []
-    return [node[n] for n in sorted((n for n in node if n.isdigit()), key=int)]
+    return [node[n] for n in sorted((n for n in node if _NUMBER.fullmatch(n)), key=int)]
 
 
 def _key(pair: Any) -> str:
@@ -133,10 +136,11 @@ def encode_error(
 ) -> bytes:
     """The error document."""
     fault = "Sender" if sender else "Receiver"
+    detail = "<Detail/>" if service.error_detail else ""
     return (
         f'<?xml version="1.0"?><ErrorResponse xmlns="{service.xmlns}"><Error>'
         f"<Type>{fault}</Type><Code>{escape(code)}</Code><Message>{_text(message)}</Message>"
-        f"<Detail/></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f"{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
 
 

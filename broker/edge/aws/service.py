@@ -96,6 +96,7 @@ class Wire:
     status: int
     shape: str
     code: str = ""  # the shape's name, if not another
+    query_message: str = ""  # the error's own, if not another
 
     @property
     def query_code(self) -> str:
@@ -113,6 +114,8 @@ class Service:
     errors: dict[type[BrokerError], Wire]
     target_prefix: str = ""  # of X-Amz-Target; "" if it has no JSON protocol
     error_namespace: str = ""  # before the shape's name in __type
+    invalid_action: str = "The action {} is not valid for this web service."  # by Query
+    error_detail: bool = False  # an empty Detail in every Query error
     flattened: bool = False  # Query lists and maps without `.member.` and `.entry.`
     query_compatible: bool = False  # JSON errors tell Query's code in a header
     known_actions: frozenset[str] = frozenset()  # of the real service, supported or not

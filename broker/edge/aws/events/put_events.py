@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import msgspec
-
 from broker.core import pattern
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
 from broker.core.pattern import InvalidEvent
 from broker.edge.aws.events.service import events, locate_bus
@@ -13,6 +12,7 @@ from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import Event
 
 TIME_BYTES = 14  # what a given time counts
+TIME_S_END = 253_402_300_800  # the first second of the year 10000
 _ENVELOPE = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
 
@@ -72,8 +72,8 @@ async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry
     assert entry.detail_type
     assert entry.detail
     try:
-        detail = msgspec.json.decode(entry.detail)
-    except msgspec.DecodeError:
+        detail = parse_json(entry.detail)
+    except InvalidJson:
         detail = None
     if not isinstance(detail, dict):
         return _failed("MalformedDetail", "Detail is malformed.")
@@ -102,6 +102,9 @@ def _refusal(entry: PutEventsRequestEntry) -> PutEventsResultEntry | None:
             return _failed("InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}")
     if entry.source is not None and entry.source.startswith("aws."):
         return _failed("NotAuthorizedForSourceException", "Not authorized for the source.")
+    if entry.time is not None and not 0 <= entry.time < TIME_S_END:
+        reason = "Time must lie between the years 1970 and 9999."
+        return _failed("InvalidArgument", f"Parameter Time is not valid. Reason: {reason}")
     return None
 
 

@@ -57,7 +57,8 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
         description=request.description,
         role_arn=request.role_arn,
         targets=existing.targets if existing else (),
-        tags={tag.key: tag.value for tag in request.tags or ()},
+        # As on AWS, the tags of a rule that is there stay as they are.
+        tags=existing.tags if existing else {tag.key: tag.value for tag in request.tags or ()},
         created_at_ms=existing.created_at_ms if existing else now_ms,
         modified_at_ms=now_ms,
         declared=existing.declared if existing else False,

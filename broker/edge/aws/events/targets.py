@@ -1,11 +1,16 @@
 """EventBridge actions on a rule's targets: put, list, remove, find rules by target"""
 
-from broker.core.limits import LIST_PAGE
+import re
+
+from broker.core.errors import InvalidParameter
+from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
 from broker.core.resources import Target
 from broker.edge.aws.events.buses import page_of
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import rule_name
+
+TARGET_ID = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 
 
 class TargetMember(Members, kw_only=True):
@@ -43,6 +48,14 @@ class FailedEntriesResponse(Members, kw_only=True):
 async def put_targets(call: Call, request: PutTargetsRequest) -> FailedEntriesResponse:
     """Add targets to a rule, or replace those with the same id."""
     namespace, bus = locate_bus(call, request.event_bus_name)
+    _check_count("targets", len(request.targets))
+    for number, target in enumerate(request.targets, start=1):
+        if not TARGET_ID.fullmatch(target.id):
+            raise InvalidParameter(
+                f"1 validation error detected: Value '{target.id}' at 'targets.{number}.member.id' "
+                "failed to satisfy constraint: Member must satisfy regular expression pattern: "
+                "[\\.\\-_A-Za-z0-9]+ and have length between 1 and 64"
+            )
     targets = [
         Target(id=t.id, arn=t.arn, role_arn=t.role_arn, input=t.input) for t in request.targets
     ]
@@ -61,6 +74,7 @@ class RemoveTargetsRequest(Members, kw_only=True):
 async def remove_targets(call: Call, request: RemoveTargetsRequest) -> FailedEntriesResponse:
     """Remove targets by id."""
     namespace, bus = locate_bus(call, request.event_bus_name)
+    _check_count("ids", len(request.ids))
     await call.broker.events.remove_targets(namespace, bus, request.rule, request.ids)
     return FailedEntriesResponse(failed_entry_count=0, failed_entries=[])
 
@@ -122,3 +136,18 @@ async def list_rule_names_by_target(
     ]
     page, token = page_of(names, request.next_token, request.limit)
     return ListRuleNamesByTargetResponse(rule_names=page, next_token=token)
+
+
+def _check_count(member: str, count: int) -> None:
+    """Raises: InvalidParameter, unless a call names 1 to 100 targets."""
+    if 1 <= count <= TARGET_ENTRIES_MAX:
+        return
+    value, bound = (
+        ("[]", "greater than or equal to 1")
+        if count == 0
+        else (f"[{count} entries]", f"less than or equal to {TARGET_ENTRIES_MAX}")
+    )
+    raise InvalidParameter(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+        f"constraint: Member must have length {bound}"
+    )

@@ -4,11 +4,11 @@ from typing import Any
 
 import msgspec
 
-from broker.core.errors import InvalidParameter
+from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.message import iso_time
 from broker.core.names import Namespace
 from broker.core.resources import Function
-from broker.edge.aws.lambda_.rest import function_and_qualifier, route
+from broker.edge.aws.lambda_.rest import locate_function, route
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
 
@@ -19,6 +19,8 @@ PAGE, PAGE_MAX = 50, 10_000
 async def list_functions(call: Call, _: str) -> Response:
     """Functions by name, fifty a page."""
     query = call.request.query
+    if "MasterRegion" in query:
+        raise NotSupported("MasterRegion is not supported by this broker.")
     limit_text = query.get("MaxItems", str(PAGE))
     limit = int(limit_text) if limit_text.isascii() and limit_text.isdigit() else 0
     if not 1 <= limit <= PAGE_MAX:
@@ -38,9 +40,9 @@ async def list_functions(call: Call, _: str) -> Response:
 @route("GET", "/2015-03-31/functions/{}")
 async def get_function(call: Call, label: str) -> Response:
     """One function, with its configuration and concurrency."""
-    function = _function(call, label)
+    namespace, function = _function(call, label)
     body: dict[str, Any] = {
-        "Configuration": configuration(call.namespace, function),
+        "Configuration": configuration(namespace, function),
         "Code": {"RepositoryType": "local", "Location": f"{function.invoker}:{function.handler}"},
         "Tags": function.tags,
     }
@@ -52,7 +54,7 @@ async def get_function(call: Call, label: str) -> Response:
 @route("GET", "/2015-03-31/functions/{}/configuration")
 async def get_function_configuration(call: Call, label: str) -> Response:
     """One function's configuration."""
-    return _answer(call, configuration(call.namespace, _function(call, label)))
+    return _answer(call, configuration(*_function(call, label)))
 
 
 def configuration(namespace: Namespace, function: Function) -> dict[str, Any]:
@@ -80,9 +82,9 @@ def configuration(namespace: Namespace, function: Function) -> dict[str, Any]:
     return document
 
 
-def _function(call: Call, label: str) -> Function:
-    name, _ = function_and_qualifier(label, call.request.query.get("Qualifier"))
-    return call.broker.functions.get(call.namespace, name)
+def _function(call: Call, label: str) -> tuple[Namespace, Function]:
+    namespace, name = locate_function(call, label)
+    return namespace, call.broker.functions.get(namespace, name)
 
 
 def _answer(call: Call, body: dict[str, Any]) -> Response:

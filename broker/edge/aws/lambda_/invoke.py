@@ -3,24 +3,34 @@
 import base64
 import binascii
 
-from broker.core.errors import FunctionDoesNotExist, InvalidParameter
-from broker.edge.aws.lambda_.rest import function_and_qualifier, route
+from broker.core.errors import (
+    FunctionDoesNotExist,
+    InvalidParameter,
+    InvalidPayload,
+    NotSupported,
+)
+from broker.core.json_text import InvalidJson, parse_json
+from broker.edge.aws.lambda_.rest import locate_function, route
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
 from broker.runtime.functions import Invoked
 from broker.runtime.invokers import log_tail
 
 CLIENT_CONTEXT_BYTES_MAX = 3_583
+_REFUSED = {"x-amz-tenant-id": "TenantId", "x-amz-durable-execution-name": "DurableExecutionName"}
 
 
 @route("POST", "/2015-03-31/functions/{}/invocations")
 async def invoke(call: Call, label: str) -> Response:
     """Run a function and wait, or put the event into its queue, or only look."""
     headers = call.request.headers
-    name, _ = function_and_qualifier(label, call.request.query.get("Qualifier"))
+    for header, member in _REFUSED.items():
+        if header in headers:
+            raise NotSupported(f"{member} is not supported by this broker.")
+    namespace, name = locate_function(call, label)
     functions = call.broker.functions
     try:
-        functions.get(call.namespace, name)
+        functions.get(namespace, name)
     except FunctionDoesNotExist as missing:
         raise FunctionDoesNotExist(f"{missing.message}:$LATEST") from None
     kind = headers.get("x-amz-invocation-type", "RequestResponse")
@@ -30,12 +40,12 @@ async def invoke(call: Call, label: str) -> Response:
     if kind == "DryRun":
         return Response(204, headers=(("x-amzn-RequestId", call.request_id),))
     if kind == "Event":
-        request_id = await functions.invoke_async(call.namespace, name, call.request.body)
+        request_id = await functions.invoke_async(namespace, name, call.request.body)
         return Response(202, headers=(("x-amzn-RequestId", request_id),))
     if kind != "RequestResponse":
         raise _not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
     client_context = _client_context(headers.get("x-amz-client-context"))
-    invoked = await functions.invoke(call.namespace, name, call.request.body, client_context)
+    invoked = await functions.invoke(namespace, name, call.request.body, client_context)
     return _answer(invoked, with_log=log_type == "Tail")
 
 
@@ -58,10 +68,11 @@ def _client_context(header: str | None) -> bytes | None:
         return None
     try:
         context = base64.b64decode(header, validate=True)
-    except binascii.Error:
-        raise InvalidParameter("The client context is not base64.") from None
+        parse_json(context)
+    except (binascii.Error, InvalidJson):
+        raise InvalidPayload("The client context must be base64-encoded JSON.") from None
     if len(context) > CLIENT_CONTEXT_BYTES_MAX:
-        raise InvalidParameter(
+        raise InvalidPayload(
             f"The client context may have at most {CLIENT_CONTEXT_BYTES_MAX} bytes."
         )
     return context

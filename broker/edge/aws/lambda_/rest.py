@@ -9,7 +9,7 @@ import msgspec
 
 from broker.core import errors
 from broker.core.errors import BrokerError
-from broker.core.names import FUNCTION_NAME, Arn
+from broker.core.names import ACCOUNT, FUNCTION_NAME, PARTITION, Namespace
 from broker.edge.aws.service import Call, Wire
 from broker.edge.http.message import Response
 
@@ -68,16 +68,27 @@ async def answer_rest(call: Call) -> Response:
     return _error(call, Wire(404, "UnknownOperationException"), text, {})
 
 
-def function_and_qualifier(label: str, qualifier: str | None) -> tuple[str, str | None]:
-    """The function that a label names: name, `name:qualifier`, `account:function:name` or ARN.
+def locate_function(call: Call, label: str) -> tuple[Namespace, str]:
+    """The namespace and the function that a label and the request's qualifier name.
 
-    Raises: InvalidParameter, NotSupported for any version but $LATEST.
+    A label is a name, `name:qualifier`, `account:function:name` or an ARN. Without account it is of
+    the request's. Raises: InvalidParameter, FunctionDoesNotExist for an ARN of another region,
+    NotSupported for any version but $LATEST.
     """
-    arn = Arn.parse(label)
-    parts = (arn.resource if arn is not None else label).split(":")
-    if "function" in parts[:2]:
-        parts = parts[parts.index("function") + 1 :]
-    if not parts or len(parts) > 2 or not FUNCTION_NAME.fullmatch(parts[0]):
+    namespace = call.namespace
+    qualifier = call.request.query.get("Qualifier")
+    parts = label.split(":")
+    if len(parts) >= 7 and parts[:3] == ["arn", PARTITION, "lambda"]:
+        region = parts[3]
+        if region != namespace.region:
+            raise errors.FunctionDoesNotExist(
+                f"Functions from '{region}' are not reachable in this region ('{namespace.region}')"
+            )
+        parts = parts[4:]
+    if len(parts) >= 3 and ACCOUNT.fullmatch(parts[0]) and parts[1] == "function":
+        namespace = Namespace(parts[0], namespace.region)
+        parts = parts[2:]
+    if len(parts) > 2 or not FUNCTION_NAME.fullmatch(parts[0]):
         raise errors.InvalidParameter(
             f"1 validation error detected: Value '{label}' at 'functionName' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern"
@@ -90,7 +101,7 @@ def function_and_qualifier(label: str, qualifier: str | None) -> tuple[str, str 
     chosen = suffix or qualifier
     if chosen not in (None, "$LATEST"):
         raise errors.NotSupported(f"Versions and aliases are not supported: {chosen}.")
-    return parts[0], chosen
+    return namespace, parts[0]
 
 
 def _refusal(call: Call, error: BrokerError) -> Response:

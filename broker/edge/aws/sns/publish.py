@@ -13,17 +13,16 @@ from broker.core.errors import (
     InvalidParameter,
     MessageTooLong,
     TooManyEntriesInBatch,
+    TopicDoesNotExist,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import BATCH_ENTRIES_MAX, SUBJECT_CHARS_MAX
 from broker.core.message import Attributes
 from broker.core.names import Namespace
 from broker.core.resources import Topic
-from broker.edge.aws.message_attributes import (
-    MessageAttributeValue,
-    attributes_bytes,
-    to_attributes,
-)
+from broker.edge.aws.message_attributes import attributes_bytes, check_characters
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.sns.message_attributes import PublishAttributeValue, published_attributes
 from broker.edge.aws.sns.service import locate_topic, sns
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -35,7 +34,7 @@ class _NewMessage(Members, kw_only=True):
     message: str
     subject: str | None = None
     message_structure: str | None = None
-    message_attributes: dict[str, MessageAttributeValue] | None = None
+    message_attributes: dict[str, PublishAttributeValue] | None = None
     message_deduplication_id: Refused = None
     message_group_id: Refused = None
 
@@ -53,14 +52,25 @@ class PublishResponse(Members, kw_only=True):
 @sns.action("Publish", PublishRequest)
 async def publish(call: Call, request: PublishRequest) -> PublishResponse:
     """Publish one message; answered when every subscribed queue has it on disk."""
-    topic_arn = request.topic_arn or request.target_arn
-    if topic_arn is None:
-        raise InvalidParameter(
-            "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter"
-        )
-    namespace, name = locate_topic(topic_arn)
-    topic = call.broker.topics.get(namespace, name)
+    namespace, topic = _topic(call, request)
     return PublishResponse(message_id=await _publish(call, namespace, topic, request))
+
+
+def _topic(call: Call, request: PublishRequest) -> tuple[Namespace, Topic]:
+    """The topic that one of the two ARNs names."""
+    topic_arn = request.topic_arn or request.target_arn
+    if not topic_arn or (request.topic_arn and request.target_arn):
+        reason = "only one may be given" if topic_arn else "no value for required parameter"
+        raise InvalidParameter(f"Invalid parameter: TopicArn or TargetArn Reason: {reason}")
+    namespace, name = locate_topic(call, topic_arn)
+    try:
+        return namespace, call.broker.topics.get(namespace, name)
+    except TopicDoesNotExist:
+        if request.topic_arn:
+            raise
+        raise InvalidParameter(
+            "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified"
+        ) from None
 
 
 async def _publish(call: Call, namespace: Namespace, topic: Topic, new: _NewMessage) -> str:
@@ -74,6 +84,7 @@ def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
     """The message's attributes, and its size in bytes."""
     if not new.message:
         raise InvalidParameter("Invalid parameter: Empty message")
+    check_characters(new.message)  # a raw delivery is an SQS message as it stands
     subject = new.subject
     if subject is not None and not (
         0 < len(subject) <= SUBJECT_CHARS_MAX and subject.isascii() and subject.isprintable()
@@ -81,7 +92,7 @@ def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
         raise InvalidParameter("Invalid parameter: Subject")
     if new.message_structure not in (None, "json"):
         raise InvalidParameter("Invalid parameter: MessageStructure")
-    attributes = to_attributes(new.message_attributes)
+    attributes = published_attributes(new.message_attributes)
     size = len(new.message.encode()) + attributes_bytes(attributes)
     if size > topic.maximum_message_size:
         raise MessageTooLong("Invalid parameter: Message too long")
@@ -93,8 +104,8 @@ def _by_protocol(new: _NewMessage) -> dict[str, str] | None:
         return None
     where = "Invalid parameter: Message Structure - "
     try:
-        document = msgspec.json.decode(new.message)
-    except msgspec.DecodeError:
+        document = parse_json(new.message)
+    except InvalidJson:
         document = None
     if not isinstance(document, dict):
         raise InvalidParameter(where + "JSON message body failed to parse")
@@ -110,7 +121,9 @@ class PublishBatchRequestEntry(_NewMessage, kw_only=True):
 
 class PublishBatchRequest(Members, kw_only=True):
     topic_arn: str
-    publish_batch_request_entries: list[PublishBatchRequestEntry] = []
+    publish_batch_request_entries: list[PublishBatchRequestEntry] = msgspec.field(
+        default_factory=list
+    )
 
 
 class PublishBatchResultEntry(Members, kw_only=True):
@@ -133,7 +146,7 @@ class PublishBatchResponse(Members, kw_only=True):
 @sns.action("PublishBatch", PublishBatchRequest)
 async def publish_batch(call: Call, request: PublishBatchRequest) -> PublishBatchResponse:
     """Publish up to ten messages; each is refused or delivered for itself."""
-    namespace, name = locate_topic(request.topic_arn)
+    namespace, name = locate_topic(call, request.topic_arn)
     topic = call.broker.topics.get(namespace, name)
     entries = request.publish_batch_request_entries
     _check_batch(topic, entries)

@@ -3,7 +3,8 @@
 from broker.core import errors
 from broker.core.names import Arn, Namespace
 from broker.edge.aws.protocol import MalformedRequest, MissingMember
-from broker.edge.aws.service import Service, Wire
+from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.sns.message_attributes import UntypedAttribute
 
 _BATCH = {
     errors.EmptyBatch: "EmptyBatchRequest",
@@ -37,6 +38,7 @@ sns = Service(
         errors.MessageTooLong: Wire(400, "InvalidParameter"),
         errors.InvalidAttributeName: Wire(400, "InvalidParameter"),
         errors.InvalidAttributeValue: Wire(400, "ParameterValueInvalid"),
+        UntypedAttribute: Wire(400, "ValidationError"),
         MissingMember: Wire(400, "InvalidParameter"),
         MalformedRequest: Wire(400, "InvalidParameter"),
         errors.NotSupported: Wire(400, "InvalidParameter"),
@@ -50,14 +52,17 @@ sns = Service(
 )
 
 
-def locate_topic(topic_arn: str) -> tuple[Namespace, str]:
-    """The namespace and the topic that an ARN names. Raises: InvalidParameter."""
+def locate_topic(call: Call, topic_arn: str) -> tuple[Namespace, str]:
+    """The namespace and the topic that an ARN names: of any account, in the request's region.
+
+    Raises: InvalidParameter.
+    """
     count = len(topic_arn.split(":"))
     if count < 6:
         raise errors.InvalidParameter(
             f"Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not {count}"
         )
     arn = Arn.parse(topic_arn)
-    if arn is None or arn.service != "sns":
+    if arn is None or arn.service != "sns" or arn.namespace.region != call.namespace.region:
         raise errors.InvalidParameter("Invalid parameter: TopicArn")
     return arn.namespace, arn.resource

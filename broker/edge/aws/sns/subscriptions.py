@@ -33,14 +33,14 @@ class SubscribeResponse(Members, kw_only=True):
 @sns.action("Subscribe", SubscribeRequest)
 async def subscribe(call: Call, request: SubscribeRequest) -> SubscribeResponse:
     """Subscribe a queue or a function; the same again is the one that is there."""
-    namespace, topic = locate_topic(request.topic_arn)
+    namespace, topic = locate_topic(call, request.topic_arn)
     call.broker.topics.get(namespace, topic)
     if request.protocol in NOT_HERE:
         raise NotSupported(
             f"Invalid parameter: Protocol Reason: the protocol {request.protocol} is not "
             "supported by this broker; sqs and lambda are"
         )
-    raw = False
+    raw = None
     for name, value in (request.attributes or {}).items():
         raw = _raw_message_delivery(name, value, "Attributes Reason: ")
     subscription = await call.broker.topics.subscribe(
@@ -151,7 +151,7 @@ async def list_subscriptions_by_topic(
     call: Call, request: ListSubscriptionsByTopicRequest
 ) -> ListSubscriptionsResponse:
     """A topic's subscriptions, a hundred a page."""
-    namespace, topic = locate_topic(request.topic_arn)
+    namespace, topic = locate_topic(call, request.topic_arn)
     found = call.broker.topics.subscriptions(namespace, topic)
     return _page(namespace, found, request.next_token)
 

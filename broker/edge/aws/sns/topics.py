@@ -34,6 +34,8 @@ async def create_topic(call: Call, request: CreateTopicRequest) -> TopicArnRespo
         raise NotSupported("FIFO topics are not supported by this broker.")
     if not TOPIC_NAME.fullmatch(request.name):
         raise InvalidParameter("Invalid parameter: Topic Name")
+    if attributes.get("FifoTopic") == "false":
+        del attributes["FifoTopic"]
     display_name = attributes.pop("DisplayName", "")
     for name in attributes:
         raise NotSupported(f"Invalid parameter: Attributes Reason: {name} is not supported")
@@ -54,7 +56,7 @@ async def create_topic(call: Call, request: CreateTopicRequest) -> TopicArnRespo
             existing = wanted
         except RecordChanged:
             existing = topics.get(call.namespace, request.name)
-    if request.attributes and existing.display_name != display_name:
+    if "DisplayName" in (request.attributes or {}) and existing.display_name != display_name:
         raise InvalidParameter(
             "Invalid parameter: Attributes Reason: Topic already exists with different attributes"
         )
@@ -72,7 +74,7 @@ class TopicArnRequest(Members, kw_only=True):
 @sns.action("DeleteTopic", TopicArnRequest)
 async def delete_topic(call: Call, request: TopicArnRequest) -> None:
     """Delete a topic with its subscriptions; one that isn't there is as good."""
-    await call.broker.topics.delete(*locate_topic(request.topic_arn))
+    await call.broker.topics.delete(*locate_topic(call, request.topic_arn))
 
 
 class TopicAttributesResponse(Members, kw_only=True):
@@ -82,7 +84,7 @@ class TopicAttributesResponse(Members, kw_only=True):
 @sns.action("GetTopicAttributes", TopicArnRequest)
 async def get_topic_attributes(call: Call, request: TopicArnRequest) -> TopicAttributesResponse:
     """A topic's attributes."""
-    namespace, name = locate_topic(request.topic_arn)
+    namespace, name = locate_topic(call, request.topic_arn)
     topic = call.broker.topics.get(namespace, name)
     count = len(call.broker.topics.subscriptions(namespace, name))
     return TopicAttributesResponse(

@@ -13,6 +13,7 @@ from broker.core.errors import (
     InvalidAttributeValue,
     InvalidParameter,
 )
+from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import (
     DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
@@ -71,11 +72,13 @@ def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str,
                 kept.pop(name, None)
         else:
             raise _not_settable(name, value)
-    if "KmsMasterKeyId" in kept and kept.get("SqsManagedSseEnabled") == "true":
-        raise InvalidAttributeName(
-            "You can use one type of server-side encryption (SSE) at one time. "
-            "You can either enable KMS SSE or SQS SSE."
-        )
+    if attributes.get("KmsMasterKeyId"):
+        if attributes.get("SqsManagedSseEnabled") == "true":
+            raise InvalidAttributeName(
+                "You can use one type of server-side encryption (SSE) at one time. "
+                "You can either enable KMS SSE or SQS SSE."
+            )
+        kept.pop("SqsManagedSseEnabled", None)
     return msgspec.structs.replace(queue, other_attributes=kept, **changes)
 
 
@@ -135,8 +138,8 @@ def _json_object(name: str, value: str) -> str | None:
     if not value:
         return None
     try:
-        document = msgspec.json.decode(value)
-    except msgspec.DecodeError:
+        document = parse_json(value)
+    except InvalidJson:
         document = None
     if not isinstance(document, dict):
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
@@ -153,8 +156,8 @@ def _redrive_policy(namespace: Namespace, value: str) -> RedrivePolicy | None:
         )
 
     try:
-        policy = msgspec.json.decode(value)
-    except msgspec.DecodeError:
+        policy = parse_json(value)
+    except InvalidJson:
         raise invalid("Redrive policy is not a valid JSON map.") from None
     if not isinstance(policy, dict) or set(policy) != {"deadLetterTargetArn", "maxReceiveCount"}:
         raise invalid("Redrive policy must hold deadLetterTargetArn and maxReceiveCount.")

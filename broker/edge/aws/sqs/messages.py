@@ -149,7 +149,7 @@ class SendMessageBatchRequestEntry(_NewMessage, kw_only=True):
 class SendMessageBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "SendMessageBatchRequestEntry"}
     queue_url: str
-    entries: list[SendMessageBatchRequestEntry] = []
+    entries: list[SendMessageBatchRequestEntry] = msgspec.field(default_factory=list)
 
 
 class SendMessageBatchResultEntry(SendMessageResponse, kw_only=True):
@@ -228,9 +228,9 @@ class ReceiveMessageRequest(Members, kw_only=True):
         "MessageAttributeNames": "MessageAttributeName",
     }
     queue_url: str
-    attribute_names: list[str] = []
-    message_system_attribute_names: list[str] = []
-    message_attribute_names: list[str] = []
+    attribute_names: list[str] = msgspec.field(default_factory=list)
+    message_system_attribute_names: list[str] = msgspec.field(default_factory=list)
+    message_attribute_names: list[str] = msgspec.field(default_factory=list)
     max_number_of_messages: int = 1
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
@@ -364,7 +364,7 @@ class DeleteMessageBatchRequestEntry(Members, kw_only=True):
 class DeleteMessageBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "DeleteMessageBatchRequestEntry"}
     queue_url: str
-    entries: list[DeleteMessageBatchRequestEntry] = []
+    entries: list[DeleteMessageBatchRequestEntry] = msgspec.field(default_factory=list)
 
 
 class BatchResultEntry(Members, kw_only=True):
@@ -419,7 +419,7 @@ class ChangeMessageVisibilityBatchRequestEntry(Members, kw_only=True):
 class ChangeMessageVisibilityBatchRequest(Members, kw_only=True):
     query_names: ClassVar = {"Entries": "ChangeMessageVisibilityBatchRequestEntry"}
     queue_url: str
-    entries: list[ChangeMessageVisibilityBatchRequestEntry] = []
+    entries: list[ChangeMessageVisibilityBatchRequestEntry] = msgspec.field(default_factory=list)
 
 
 class ChangeMessageVisibilityBatchResponse(Members, kw_only=True):

@@ -13,6 +13,8 @@ sqs = Service(
     version="2012-11-05",
     target_prefix="AmazonSQS",
     error_namespace="com.amazonaws.sqs",
+    invalid_action="The action {} is not valid for this endpoint.",
+    error_detail=True,
     flattened=True,
     query_compatible=True,
     known_actions=frozenset(
@@ -29,7 +31,12 @@ sqs = Service(
         }
     ),
     errors={
-        errors.QueueDoesNotExist: Wire(400, "QueueDoesNotExist", _SQS + "NonExistentQueue"),
+        errors.QueueDoesNotExist: Wire(
+            400,
+            "QueueDoesNotExist",
+            _SQS + "NonExistentQueue",
+            "The specified queue does not exist for this wsdl version.",
+        ),
         errors.QueueNameExists: Wire(400, "QueueNameExists", "QueueAlreadyExists"),
         errors.InvalidParameter: Wire(
             400, "InvalidParameterValueException", "InvalidParameterValue"
