@@ -29,5 +29,10 @@ def env(url: str | None, as_json: bool) -> None:
     if as_json:
         print_json(variables)
         return
+    mine = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or found.region
+    if mine != found.region:
+        click.echo(f"# your region is {mine}; what the configuration declares is in {found.region}")
+    # https://github.com/aws/aws-cli/issues/8737
+    click.echo("# version 1 of the AWS CLI ignores AWS_ENDPOINT_URL for SQS: give --endpoint-url")
     for name, value in variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")

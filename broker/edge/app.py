@@ -3,6 +3,7 @@
 import json
 import re
 
+from broker import __version__
 from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
@@ -25,6 +26,11 @@ _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
+_WELCOME = f"""broker {__version__}
+
+This is an event broker's port, for programs: AWS SDKs (queues, topics, events, functions) and plain
+HTTP under /v1, which /v1/openapi.json describes. /healthz, /readyz and /metrics tell how it is.
+""".encode()
 
 
 class App:
@@ -77,6 +83,8 @@ class App:
             return query_error(QUERY_SERVICES.get(signed_for, sqs), call, wire, error.message)
         service = QUERY_SERVICES.get(signed_for) or _service_of(parameters, on_queue=on_queue)
         action = parameters.get("Action")
+        if request.method == "GET" and request.raw_path == b"/" and not parameters:
+            return Response(200, _WELCOME, "text/plain; charset=utf-8")
         if (
             service is None
             or (request.raw_path != b"/" and not on_queue)

@@ -15,7 +15,7 @@ import trio
 
 from broker.core import commands
 from broker.core.commands import NewEntry, Received, ReplaceMessage, VisibilityChange
-from broker.core.errors import BrokerError, QueueDoesNotExist
+from broker.core.errors import BrokerError, OverLimit, QueueDoesNotExist, StoreFailed
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.message import (
     Attributes,
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 LEASE_MARGIN_S = 60.0  # past the function's timeout, before a lost invocation is tried again
 SYSTEM_BACKOFF_S = (1.0, 300.0)  # first and longest wait after a throttle or a broken way
+STORE_PAUSE_S = 1.0
 ERROR_MESSAGE_BYTES = 1_024
 
 
@@ -85,9 +86,13 @@ class Dispatcher:
 
     async def _take(self, invocations: trio.Nursery) -> None:
         while True:
-            await self._queues.wait_visible(self._namespace, self._queue)
-            await self._functions.wait_permit(self._namespace, self._name)
-            await self._start_one(invocations)
+            try:
+                await self._queues.wait_visible(self._namespace, self._queue)
+                await self._functions.wait_permit(self._namespace, self._name)
+                await self._start_one(invocations)
+            except (StoreFailed, OverLimit) as error:
+                log.warning("function %s waits for the store: %s", self._name, error.message)
+                await trio.sleep(STORE_PAUSE_S)
 
     async def _start_one(self, invocations: trio.Nursery) -> None:
         """Receive one invocation and run it, or give the permit back."""

@@ -1,13 +1,18 @@
 """has the store do what is due, when it is due: one timer for all queues"""
 
+import logging
 import math
 
 import trio
 
 from broker.core.commands import Advance, StoreStatus
+from broker.core.errors import StoreFailed
 from broker.runtime.publisher import undeliverable
 from broker.store.seam import Store, submit_one
 
+log = logging.getLogger(__name__)
+
+FAILED_PAUSE_S = 1.0
 SLICE_PAUSE_S = 0.005  # between two slices of housekeeping, for others to get their turn
 
 
@@ -35,6 +40,15 @@ class Timekeeper:
         while True:
             with trio.CancelScope() as self._sleep:
                 await trio.sleep_until(self._due_at)
+            if trio.current_time() >= self._due_at:
                 self._due_at = math.inf
-                for queue in await submit_one(self._store, "", Advance()):
-                    undeliverable("a wide publish", queue)
+                await self._advance()
+
+    async def _advance(self) -> None:
+        try:
+            for queue in await submit_one(self._store, "", Advance()):
+                undeliverable("a wide publish", queue)
+        except StoreFailed as bug:
+            # One queue's trouble must not stop the others' work.
+            log.error("housekeeping failed, again in %.0f s: %s", FAILED_PAUSE_S, bug.message)
+            await trio.sleep(FAILED_PAUSE_S)

@@ -55,9 +55,7 @@ def _alive(process_id: str) -> bool:
     if not process_id.isdigit():
         return False
     try:
-        os.kill(int(process_id), 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    except PermissionError:
-        return True
-    return True
+    return state != "Z"  # killed, and not yet taken note of by its parent

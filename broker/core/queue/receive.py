@@ -6,29 +6,32 @@ import msgspec
 
 from broker.core.commands import Received, ReceiveMessages
 from broker.core.errors import OverLimit
-from broker.core.limits import IN_FLIGHT_MAX
+from broker.core.limits import COMMIT_BYTES_MAX, IN_FLIGHT_MAX
 from broker.core.names import Namespace
 from broker.core.queue.entries import drop, insert, remove
 from broker.core.queue.receipt_handle import issue
 from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, QueueState, QueueView
 
-Taken = tuple[int, Entry]  # a sequence number, and the entry taken out from under it
+Taken = tuple[int, Entry, bytes]  # a sequence number, the entry taken out from under it, its body
+PAGE = 16  # entries looked at before the bytes are counted again
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
 
 
 def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) -> list[Received]:
-    """Up to `count` visible messages, oldest visibility first."""
+    """Up to `count` visible messages, oldest visibility first; fewer if they are large."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
     if queue.in_flight >= IN_FLIGHT_MAX:
         raise OverLimit
     taken: list[Taken] = []
-    set_aside = 0
+    set_aside = taken_bytes = 0
     # All that is looked at is taken out, and what is received is put back only at the end: with a
     # timeout of 0 it would be found again.
-    while len(taken) < command.count and set_aside < SET_ASIDE_MAX:
-        page = _first_visible(view, queue, command.count - len(taken))
+    while (
+        len(taken) < command.count and set_aside < SET_ASIDE_MAX and taken_bytes < COMMIT_BYTES_MAX
+    ):
+        page = _first_visible(view, queue, min(command.count - len(taken), PAGE))
         if not page:
             break
         for visible_at_ms, sequence, entry in page:
@@ -39,7 +42,9 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
                 set_aside += 1
             else:
                 remove(view, queue, visible_at_ms, sequence, entry)
-                taken.append((sequence, entry))
+                body = view.get_body(entry.body_id)
+                taken.append((sequence, entry, body))
+                taken_bytes += len(body)
     return _hide(view, queue, taken, command)
 
 
@@ -56,7 +61,7 @@ def _hide(
     hidden_until_ms = now_ms + command.visibility_timeout_ms
     hidden: list[tuple[int, int, Entry]] = []
     received: list[Received] = []
-    for sequence, entry in taken:
+    for sequence, entry, body in taken:
         receive_count = entry.receive_count + 1
         first_received_at_ms = entry.first_received_at_ms or now_ms
         again = Entry(
@@ -76,7 +81,7 @@ def _hide(
             Received(
                 issue(view, queue, hidden_until_ms, sequence, again.receives, command.nonce),
                 entry.message_id,
-                view.get_body(entry.body_id),
+                body,
                 entry.sent_at_ms,
                 first_received_at_ms,
                 receive_count,
