@@ -216,9 +216,11 @@ def test_env_leaves_what_is_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
 
-    names = [shlex.split(line)[1].partition("=")[0] for line in run("env").stdout.splitlines()]
+    lines = run("env").stdout.splitlines()
+    exports = [shlex.split(line) for line in lines if not line.startswith("#")]
 
-    assert names == ["AWS_ENDPOINT_URL"]
+    assert [export[1].partition("=")[0] for export in exports] == ["AWS_ENDPOINT_URL"]
+    assert "# your region is eu-west-1; what the configuration declares is in us-east-1" in lines
 
 
 def test_a_refusal_ends_with_1_and_says_why(run: Run) -> None:
