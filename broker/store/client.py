@@ -39,7 +39,7 @@ class StoreRefused(Exception):
     """The store can't be opened; the message says why."""
 
 
-class StoreProcess:
+class StoreProcess(trio.abc.Instrument):
     """A store in a process of its own. Made by `open_store`."""
 
     def __init__(self, connection: socket.socket) -> None:
@@ -50,7 +50,8 @@ class StoreProcess:
         self._outstanding_bytes = 0
         self._next_call_id = 0
         self._calls: dict[int, tuple[trio.lowlevel.Task | None, Sequence[Command], int]] = {}
-        self._sender_idle: trio.lowlevel.Task | None = None
+        self._rest = b""  # of a turn, which the socket had no room for
+        self._rest_waits = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
         self._gone = False
 
@@ -65,9 +66,6 @@ class StoreProcess:
         data = frame(Call(call_id, namespace, commands))  # type: ignore[arg-type]
         self._outgoing.append(data)
         self._outstanding_bytes += len(data)
-        if self._sender_idle is not None:
-            trio.lowlevel.reschedule(self._sender_idle)
-            self._sender_idle = None
         task = trio.lowlevel.current_task()
         self._calls[call_id] = task, commands, len(data)
 
@@ -81,10 +79,13 @@ class StoreProcess:
     async def run(self) -> None:
         """Carry calls and answers until cancelled. Raises: StoreUnavailable, if the store ends."""
         try:
+            self._token = trio.lowlevel.current_trio_token()
+            trio.lowlevel.add_instrument(self)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._send)
+                nursery.start_soon(self._send_rest)
                 await self._receive()
         finally:
+            trio.lowlevel.remove_instrument(self)
             self._gone = True
             for task, _, _ in self._calls.values():
                 if task is not None:
@@ -92,23 +93,30 @@ class StoreProcess:
             self._calls.clear()
             self._room.unpark_all()
 
-    async def _send(self) -> None:
+    def before_io_wait(self, timeout: float) -> None:
+        """The end of a turn: send what it has gathered. Called by trio."""
+        if not self._outgoing or self._rest:
+            return
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # `_receive` sees the end too
+        if sent < len(data):
+            self._rest = data[sent:]
+            # Not directly: trio has made up its mind to wait, and would not see the task it woke.
+            self._token.run_sync_soon(self._rest_waits.unpark)
+
+    async def _send_rest(self) -> None:
+        """Send what the store process was not ready for, whenever there is some."""
         while True:
-            if not self._outgoing:
-                await self._wait_outgoing()
-            data = b"".join(self._outgoing)
-            self._outgoing.clear()
-            with contextlib.suppress(ConnectionError):  # `_receive` sees the end too
-                await _send_all(self._socket, data)
-
-    async def _wait_outgoing(self) -> None:
-        self._sender_idle = trio.lowlevel.current_task()
-
-        def forget(_: Any) -> trio.lowlevel.Abort:
-            self._sender_idle = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(forget)
+            await self._rest_waits.park()
+            with contextlib.suppress(OSError):
+                await _send_all(self._socket, self._rest)
+            self._rest = b""
 
     async def _receive(self) -> None:
         buffer = FrameBuffer()

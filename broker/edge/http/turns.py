@@ -76,17 +76,17 @@ class Line:
             sent = 0
         if sent < len(data):
             self.unsent = data[sent:]
-            self.wake()
+            self._turns.wake_soon(self)
 
 
-class Turns:
+class Turns(trio.abc.Instrument):
     """All connections of one server."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._lines: dict[int, Line] = {}
         self._responses: list[tuple[Line, bytes]] = []
-        self._sender: trio.lowlevel.Task | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
 
     def open_line(self, client: socket.socket) -> Line:
         """Take on a non-blocking socket, until `close_line`."""
@@ -104,9 +104,15 @@ class Turns:
     def add(self, line: Line, data: bytes) -> None:
         """Have data sent at the end of the turn."""
         self._responses.append((line, data))
-        if self._sender is not None:
-            trio.lowlevel.reschedule(self._sender)
-            self._sender = None
+
+    def wake_soon(self, line: Line) -> None:
+        """Wake a connection from wherever this is called.
+
+        Not directly: at the end of a turn trio has made up its mind to wait, and would not see the
+        task it woke.
+        """
+        if self._token is not None:
+            self._token.run_sync_soon(line.wake)
 
     def flush(self) -> None:
         """Send what waits, now."""
@@ -114,28 +120,23 @@ class Turns:
         for line, data in responses:
             line.transmit(data)
 
+    def before_io_wait(self, timeout: float) -> None:
+        """The end of a turn. Called by trio."""
+        if self._responses:
+            self.flush()
+
     async def run(self) -> None:
         """Read and send, turn by turn, until cancelled."""
+        self._token = trio.lowlevel.current_trio_token()
+        trio.lowlevel.add_instrument(self)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._send)
-                while True:
-                    await trio.lowlevel.wait_readable(self._epoll.fileno())
-                    for descriptor, events in self._epoll.poll(0):
-                        line = self._lines[descriptor]
-                        if events & HUNG_UP:
-                            line.hang_up()
-                        line.wake()
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                for descriptor, events in self._epoll.poll(0):
+                    line = self._lines[descriptor]
+                    if events & HUNG_UP:
+                        line.hang_up()
+                    line.wake()
         finally:
+            trio.lowlevel.remove_instrument(self)
             self.flush()
-
-    async def _send(self) -> None:
-        while True:
-            if not self._responses:
-                self._sender = trio.lowlevel.current_task()
-                await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-            self.flush()
-
-    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
-        self._sender = None
-        return trio.lowlevel.Abort.SUCCEEDED
