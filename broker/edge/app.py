@@ -6,7 +6,7 @@ import re
 from broker import __version__
 from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
-from broker.core.names import ACCOUNT, REGION, Namespace, uuid_text
+from broker.core.names import ACCOUNT, REGION, Namespace
 from broker.edge.aws import lambda_, query
 from broker.edge.aws.events import events
 from broker.edge.aws.protocol import answer_json, answer_query, query_error
@@ -20,7 +20,8 @@ from broker.edge.http.message import Request, Response
 from broker.edge.native import NativeApi
 from broker.runtime.broker import Broker
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/,]*/([^/,]*)/([^/,]*)/aws4_request")
+_CREDENTIAL = re.compile(r"([^/\s]+)/[^/]*/([^/]*)/([^/]*)/aws4_request")
+SCOPES_MAX = 10_000  # remembered
 _ON_NO_QUEUE = ("CreateQueue", "ListQueues")  # and so not valid on a queue's URL
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
@@ -42,7 +43,7 @@ class App:
         self._health = health
         self._default = default
         self._native = NativeApi(broker)
-        self._namespaces: dict[tuple[str, str], Namespace] = {}
+        self._scopes: dict[str, tuple[Namespace, str]] = {}
 
     async def handle(self, request: Request) -> Response:
         """Answer one request."""
@@ -58,7 +59,7 @@ class App:
         namespace, signed_for = self._scope(request)
         if _is_native(request.raw_path) and signed_for != "pipes":
             return await self._native.handle(request, namespace)
-        call = Call(self._broker, namespace, request, uuid_text(self._broker.ids.new()))
+        call = Call(self._broker, namespace, request, self._broker.ids.new_text())
         target = request.headers.get("x-amz-target")
         if target is not None:
             prefix, _, action = target.rpartition(".")
@@ -107,18 +108,23 @@ class App:
                 return self._default, ""
             # A presigned URL.
             authorization = f"Credential={request.query.get('X-Amz-Credential')}"
-        match = _CREDENTIAL.search(authorization)
+        # A client sends the same credential with every request, until the date in it changes.
+        credential = authorization.partition("Credential=")[2].partition(",")[0]
+        scope = self._scopes.get(credential)
+        if scope is None:
+            scope = self._parse_scope(credential)
+            if len(self._scopes) < SCOPES_MAX:
+                self._scopes[credential] = scope
+        return scope
+
+    def _parse_scope(self, credential: str) -> tuple[Namespace, str]:
+        match = _CREDENTIAL.fullmatch(credential.strip())
         if match is None:
             return self._default, ""
         key, region, service = match.groups()
-        namespace = self._namespaces.get((key, region))
-        if namespace is None:
-            account = key if ACCOUNT.fullmatch(key) else self._default.account
-            known = REGION.fullmatch(region) is not None
-            namespace = Namespace(account, region if known else self._default.region)
-            if len(self._namespaces) < 10_000:
-                self._namespaces[key, region] = namespace
-        return namespace, service
+        account = key if ACCOUNT.fullmatch(key) else self._default.account
+        known = REGION.fullmatch(region) is not None
+        return Namespace(account, region if known else self._default.region), service
 
 
 def _unknown_target(call: Call, target: str) -> Response:

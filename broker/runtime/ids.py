@@ -21,6 +21,7 @@ class Ids:
     def __init__(self) -> None:
         self._block = b""
         self._at = 0
+        self._texts: list[str] = []
 
     def new(self) -> bytes:
         """16 bytes that are a UUID of version 4."""
@@ -30,6 +31,12 @@ class Ids:
             at = 0
         end = self._at = at + _ID_BYTES
         return self._block[at:end]
+
+    def new_text(self) -> str:
+        """A UUID of version 4, written out: a request's id."""
+        if not self._texts:
+            self._texts = uuid_texts(self.many(_DRAWN))
+        return self._texts.pop()
 
     def many(self, count: int) -> list[bytes]:
         """As many ids at once."""

@@ -76,7 +76,10 @@ class Queues:
 
         Returns when they are on disk. Raises: StoreFull.
         """
-        await submit_one(self._store, str(namespace), commands.SendMessages(name, messages))
+        command = commands.SendMessages(name, messages)
+        (outcome,) = await self._store.submit(namespace.text, (command,))
+        if outcome is not None:
+            raise outcome
 
     async def receive(
         self,

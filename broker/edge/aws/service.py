@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
+from operator import attrgetter
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -26,6 +27,21 @@ Refused = Annotated[Any, msgspec.Meta(extra={_REFUSED: True})]
 
 def check_supported(members: msgspec.Struct) -> None:
     """Raises: NotSupported, if a refused member was given."""
+    if _values_to_check(type(members))(members):
+        _find_refused(members)
+
+
+@cache
+def _values_to_check(kind: type[msgspec.Struct]) -> Callable[[Any], Any]:
+    """Whether any of the members to be looked at is there, in one call: mostly none is."""
+    names = [name for name, _, _ in _to_check(kind)]
+    if len(names) < 2:
+        return attrgetter(*names) if names else bool
+    values, nothing = attrgetter(*names), (None,) * len(names)
+    return lambda members: values(members) != nothing
+
+
+def _find_refused(members: msgspec.Struct) -> None:
     for name, wire_name, refused in _to_check(type(members)):
         value = getattr(members, name)
         if value is None:

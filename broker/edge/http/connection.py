@@ -33,7 +33,9 @@ HEAD_S = 15.0  # from a request's first byte to its last header
 PROGRESS_S = 30.0  # between two reads of a body, or two writes of a response
 LINGER_S = 5.0  # for the client to take in a refusal
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = {method.encode(): method for method in METHODS}
+_RARE = frozenset(("upgrade", "transfer-encoding", "expect"))
 _END_OF_AUTHORITY = re.compile(rb"[/?#]")
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -129,9 +131,10 @@ class Connection:
             size = sum(len(name) + len(value) + 4 for name, value in headers.items())
             if size + len(self._target) > HEADER_BYTES_MAX:
                 raise _Refused(431, "the header is too long")
-        self._method = self._parser.get_method().decode("latin-1")
-        if self._method not in METHODS:
-            raise _Refused(501, f"the method {self._method} is not supported")
+        method = self._parser.get_method()
+        self._method = _METHODS.get(method, "")
+        if not self._method:
+            raise _Refused(501, f"the method {method.decode('latin-1')} is not supported")
         version = self._parser.get_http_version()
         self._persistent = version == "1.1"
         if self._persistent:
@@ -141,6 +144,15 @@ class Connection:
             raise _Refused(505, "this server speaks HTTP/1.1")
         if self._target[:1] != b"/":
             self._target = self._origin_form()
+        self._limit = self._body_limit(self._method, self._target, headers)
+        length = headers.get("content-length")
+        if length is not None and int(length) > self._limit:
+            raise _Refused(413, f"the body may have at most {self._limit} bytes")
+        if not _RARE.isdisjoint(headers):
+            self._heed_rare(headers)
+
+    def _heed_rare(self, headers: dict[str, str]) -> None:
+        """Headers that change how the request is read."""
         if "upgrade" in headers and self._parser.should_upgrade():
             if headers["upgrade"].lower() == "websocket":
                 raise _Refused(501, "no WebSocket is served here")
@@ -151,13 +163,8 @@ class Connection:
                 raise _Refused(400, "Transfer-Encoding in HTTP/1.0")
             if headers["transfer-encoding"].lower() != "chunked":
                 raise _Refused(501, "the only transfer encoding is chunked")
-        self._limit = self._body_limit(self._method, self._target, headers)
-        length = headers.get("content-length")
-        if length is not None and int(length) > self._limit:
-            raise _Refused(413, f"the body may have at most {self._limit} bytes")
-        expect = headers.get("expect")
-        if expect is not None and self._persistent:
-            if expect.lower() != "100-continue":
+        if "expect" in headers and self._persistent:
+            if headers["expect"].lower() != "100-continue":
                 raise _Refused(417, "unknown expectation")
             self._continue = True
 
