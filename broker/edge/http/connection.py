@@ -27,7 +27,12 @@ from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
 
-READ_BYTES = 1 << 16
+# What is read is parsed at once and copied from there, so one buffer serves all connections. A body
+# is read in larger pieces; else one read bounds how many pipelined requests may wait.
+_BUFFER = memoryview(bytearray(1 << 20))
+_SMALL = _BUFFER[: 1 << 16]
+
+LINGER_BYTES = 1 << 16
 IDLE_S = 75.0  # between requests
 HEAD_S = 15.0  # from a request's first byte to its last header
 PROGRESS_S = 30.0  # between two reads of a body, or two writes of a response
@@ -84,6 +89,7 @@ class Connection:
         self._persistent = False
         self._upgrading = False
         self._split_head = False
+        self._long_read = False
         self._dry_bytes = 0
         self._target = b""
         self._headers: dict[str, str] = {}
@@ -127,7 +133,7 @@ class Connection:
     def on_headers_complete(self) -> None:
         self._in_head = False
         headers = self._headers
-        if self._split_head:  # in one read it can't be too long
+        if self._split_head or self._long_read:  # in one short read it can't be too long
             size = sum(len(name) + len(value) + 4 for name, value in headers.items())
             if size + len(self._target) > HEADER_BYTES_MAX:
                 raise _Refused(431, "the header is too long")
@@ -257,15 +263,17 @@ class Connection:
             await self._line.wait_readable()
             if self._line.unsent:
                 await self._send_rest()
+            buffer = _BUFFER if self._in_request and not self._in_head else _SMALL
             try:
-                data = self._socket.recv(READ_BYTES)
+                count = self._socket.recv_into(buffer)
             except BlockingIOError:
                 continue
-            if not data:
+            if not count:
                 return False
-            if len(data) == READ_BYTES:
+            if count == len(buffer):
                 self._line.readable = True  # a shorter read has emptied the socket
-            self._feed(data)
+            self._long_read = count > HEADER_BYTES_MAX
+            self._feed(buffer[:count])
         return True
 
     def _set_deadline(self) -> None:
@@ -277,7 +285,7 @@ class Connection:
         else:
             self.deadline = now + IDLE_S
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: memoryview | bytes) -> None:
         headers, body_bytes = self._headers, self._body_bytes
         try:
             while data:
@@ -316,7 +324,7 @@ class Connection:
             return b"*"
         raise _Refused(400, "the request's target is not a path")
 
-    def _without_upgrade(self, rest: bytes) -> bytes:
+    def _without_upgrade(self, rest: memoryview | bytes) -> bytes:
         """The request again as one that asks for no upgrade, before the bytes that followed it.
 
         A server may ignore a wish to upgrade; Java's client has it in every first request. The
@@ -379,7 +387,7 @@ class Connection:
         while data:
             await self._line.wait_readable()
             with contextlib.suppress(BlockingIOError):
-                data = self._socket.recv(READ_BYTES)
+                data = self._socket.recv(LINGER_BYTES)
                 self._line.readable = True
 
     async def _send_rest(self) -> None:
