@@ -89,7 +89,6 @@ class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
     concurrency: _Concurrency = ACCOUNT_CONCURRENCY
-    allow_upload: bool = False
 
 
 class LogSettings(_Table, frozen=True, kw_only=True):

@@ -48,7 +48,6 @@ connections_max = 10
 quota_mb = 100
 [functions]
 concurrency = 5
-allow_upload = true
 [log]
 level = "debug"
 format = "json"
@@ -164,7 +163,10 @@ MISTAKES = {
     # Types and ranges
     "a number for a text": ("[broker]\nregion = 1\n", "2: broker.region: Expected `str`"),
     "a text for a number": (QUEUE + 'delay_s = "1"\n', "3: queue[0].delay_s: Expected `int`"),
-    "a number for a truth": ("[functions]\nallow_upload = 1\n", "2: functions.allow_upload: "),
+    "a number for a truth": (
+        '[[rule]]\nname = "r"\npattern = {}\nenabled = 1\n',
+        "4: rule[0].enabled: ",
+    ),
     "a fraction for a number": (QUEUE + "delay_s = 0.5\n", "3: queue[0].delay_s: "),
     "a table for a list": ("[queue]\nname = 'q'\n", "1: queue: Expected `array`"),
     "a list for a table": ("[[broker]]\n", "1: broker: Expected `object`"),

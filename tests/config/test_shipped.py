@@ -17,7 +17,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = CONFIG / "broker.toml"
 UNIT = CONFIG / "broker.service"
 SETTINGS = ("broker", "http", "store", "functions", "log")
-NO_DEFAULT = {("broker", "data_dir"), ("store", "quota_mb"), ("functions", "allow_upload")}
+NO_DEFAULT = {("broker", "data_dir"), ("store", "quota_mb")}
 RESOURCES = {
     "queue": tables.QueueTable,
     "topic": tables.TopicTable,
@@ -39,9 +39,7 @@ def uncommented(tmp_path: Path) -> Path:
 
 def test_the_example_works_as_it_is() -> None:
     config = load_config(EXAMPLE)
-    assert config == msgspec.structs.replace(
-        Config(), functions=tables.FunctionSettings(allow_upload=True)
-    )
+    assert config == Config()
     assert declared_resources(config, Namespace(), EXAMPLE) == []
 
 
