@@ -73,6 +73,12 @@ def function_queue(function_name: str) -> QueueName:
     return QueueName(f"function/{function_name}")
 
 
+def function_name(resource: str) -> str:
+    """The name in an ARN's `function:NAME[:QUALIFIER]`."""
+    parts = resource.split(":")
+    return parts[1] if len(parts) > 1 and parts[0] == "function" else resource
+
+
 def is_internal(queue: str) -> bool:
     """Whether a queue is the broker's own and not to be seen through SQS."""
     return "/" in queue

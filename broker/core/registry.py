@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from broker.core.names import Namespace
+from broker.core.message import Via
+from broker.core.names import Arn, Namespace, function_name, function_queue
 from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
@@ -27,6 +28,32 @@ R = TypeVar("R", bound=Resource)
 DEFAULT_BUS = "default"
 
 
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A subscription as a publish needs it: where its deliveries wait, and how they got there."""
+
+    subscription: Subscription
+    queue: str
+    via: Via
+
+    @classmethod
+    def of(cls, namespace: Namespace, subscription: Subscription) -> "Subscriber":
+        """What follows from a subscription, which is checked to have an endpoint of its kind."""
+        topic_arn = namespace.arn("sns", subscription.topic)
+        arn = Arn.parse(subscription.endpoint)
+        resource = arn.resource if arn else ""
+        if subscription.protocol == "lambda":
+            queue, form = str(function_queue(function_name(resource))), "record"
+        else:
+            queue, form = resource, "raw" if subscription.raw_message_delivery else "envelope"
+        return cls(subscription, queue, Via(subscription_arn(topic_arn, subscription), form))
+
+
+def subscription_arn(topic_arn: str, subscription: Subscription) -> str:
+    """`<topic's ARN>:<uuid>`"""
+    return f"{topic_arn}:{subscription.name.partition(':')[2]}"
+
+
 @dataclass(slots=True)
 class Resources:
     """The resources of one namespace, by name."""
@@ -41,7 +68,7 @@ class Resources:
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
-    subscriptions_of: dict[str, dict[str, Subscription]] = field(default_factory=dict)
+    subscribers: dict[str, dict[str, Subscriber]] = field(default_factory=dict)  # by topic
     matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
 
     def of_kind(self, kind: str) -> dict[str, AnyResource]:
@@ -88,12 +115,13 @@ class Registry:
         assert KINDS[type(resource)] == kind
         table[name] = resource
         resources.versions[kind, name] = version
-        _link(resources, resource)
+        _link(Namespace.parse(namespace), resources, resource)
 
 
-def _link(resources: Resources, resource: Resource) -> None:
+def _link(namespace: Namespace, resources: Resources, resource: Resource) -> None:
     if isinstance(resource, Subscription):
-        resources.subscriptions_of.setdefault(resource.topic, {})[resource.name] = resource
+        subscribers = resources.subscribers.setdefault(resource.topic, {})
+        subscribers[resource.name] = Subscriber.of(namespace, resource)
     elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
         matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
         matcher.add(resource.name, parse(resource.event_pattern))
@@ -101,6 +129,6 @@ def _link(resources: Resources, resource: Resource) -> None:
 
 def _unlink(resources: Resources, resource: Resource) -> None:
     if isinstance(resource, Subscription):
-        resources.subscriptions_of.get(resource.topic, {}).pop(resource.name, None)
+        resources.subscribers.get(resource.topic, {}).pop(resource.name, None)
     elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
         resources.matchers[resource.event_bus].remove(resource.name)

@@ -10,10 +10,10 @@ from typing import Any
 
 from broker.core import message
 from broker.core.commands import NewEntry
-from broker.core.message import Message, Notification, Via
-from broker.core.names import Arn, Namespace, function_queue, uuid_text
+from broker.core.message import Message, Notification
+from broker.core.names import Arn, Namespace, function_name, function_queue, uuid_text
 from broker.core.registry import Resources
-from broker.core.resources import Rule, Subscription, Target
+from broker.core.resources import Rule, Target
 
 NewId = Callable[[], bytes]
 
@@ -92,29 +92,16 @@ def target_is_reachable(resources: Resources, namespace: Namespace, target: Targ
 def _to_subscriptions(
     resources: Resources, routed: Routed, topic: str, notification: Notification, new_id: NewId
 ) -> None:
-    subscriptions = resources.subscriptions_of.get(topic)
-    if not subscriptions:
+    subscribers = resources.subscribers.get(topic)
+    if not subscribers:
         return
     body = routed.add_body(notification)
-    topic_arn = notification.topic_arn
-    for subscription in subscriptions.values():
-        arn = Arn.parse(subscription.endpoint)
-        if arn is None:
-            routed.undeliverable.append((f"topic {topic}", subscription.endpoint))
-            continue
-        name = arn.resource
-        if subscription.protocol == "lambda":
-            name = function_name(arn.resource)
-            known = name in resources.functions
-            queue, form = str(function_queue(name)), "record"
+    queues, entries = resources.queues, routed.entries
+    for subscriber in subscribers.values():
+        if subscriber.queue in queues:
+            entries.append(NewEntry(subscriber.queue, new_id(), body, via=subscriber.via))
         else:
-            known = name in resources.queues
-            queue, form = name, "raw" if subscription.raw_message_delivery else "envelope"
-        if not known:
-            routed.undeliverable.append((f"topic {topic}", subscription.endpoint))
-            continue
-        via = Via(subscription_arn(topic_arn, subscription), form)
-        routed.entries.append(NewEntry(queue, new_id(), body, via=via))
+            routed.undeliverable.append((f"topic {topic}", subscriber.subscription.endpoint))
 
 
 def _queue_of(resources: Resources, namespace: Namespace, target_arn: str) -> str | None:
@@ -128,17 +115,6 @@ def _queue_of(resources: Resources, namespace: Namespace, target_arn: str) -> st
         name = function_name(arn.resource)
         return function_queue(name) if name in resources.functions else None
     return None
-
-
-def function_name(resource: str) -> str:
-    """The name in an ARN's `function:NAME[:QUALIFIER]`."""
-    parts = resource.split(":")
-    return parts[1] if len(parts) > 1 and parts[0] == "function" else resource
-
-
-def subscription_arn(topic_arn: str, subscription: Subscription) -> str:
-    """`<topic's ARN>:<uuid>`"""
-    return f"{topic_arn}:{subscription.name.partition(':')[2]}"
 
 
 def rule_arn(namespace: Namespace, rule: Rule) -> str:

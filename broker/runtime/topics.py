@@ -49,7 +49,7 @@ class Topics:
 
     async def delete(self, namespace: Namespace, name: str) -> None:
         """Delete a topic with its subscriptions; one that isn't there is as good."""
-        subscriptions = self._registrar.registry.resources(namespace).subscriptions_of.get(name, {})
+        subscriptions = self._registrar.registry.resources(namespace).subscribers.get(name, {})
         changes: list[Change] = [("subscription", each, None, None) for each in subscriptions]
         changes.append(("topic", name, None, None))
         await self._registrar.change(namespace, changes)
@@ -61,7 +61,8 @@ class Topics:
             found = resources.subscriptions
         else:
             self.get(namespace, topic)
-            found = resources.subscriptions_of.get(topic, {})
+            subscribers = resources.subscribers.get(topic, {})
+            found = {name: each.subscription for name, each in subscribers.items()}
         return [found[name] for name in sorted(found)]
 
     async def subscribe(

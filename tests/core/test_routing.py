@@ -3,7 +3,7 @@ from itertools import count
 import pytest
 
 from broker.core.message import Notification, Via, decode
-from broker.core.names import Arn, Namespace
+from broker.core.names import Arn, Namespace, function_name
 from broker.core.registry import Registry
 from broker.core.resources import (
     KINDS,
@@ -15,7 +15,7 @@ from broker.core.resources import (
     Target,
     Topic,
 )
-from broker.core.routing import Routed, function_name, route_event, rule_arn
+from broker.core.routing import Routed, route_event, rule_arn
 
 NS = Namespace()
 EVENT = {"source": "shop", "detail-type": "order", "detail": {"total": 12}}
