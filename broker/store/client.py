@@ -32,6 +32,10 @@ from broker.store.lock import lock_directory
 from broker.store.seam import Listener
 
 READ_BYTES = 1 << 16  # a larger buffer would be mapped and unmapped by malloc at every read
+# What a turn gathers goes out at its end, or sooner in parts of this: in a long turn the store would
+# have nothing to do, and after it the daemon.
+GATHER_CALLS = 8
+GATHER_BYTES = 1 << 13
 STOP_S = 30.0  # for the store process to finish its last commit
 
 
@@ -47,6 +51,7 @@ class StoreProcess(trio.abc.Instrument):
         self.listener: Listener = _nobody
         self._socket = connection  # non-blocking
         self._outgoing: list[bytes] = []
+        self._outgoing_bytes = 0
         self._outstanding_bytes = 0
         self._next_call_id = 0
         self._calls: dict[int, tuple[trio.lowlevel.Task | None, Sequence[Command], int]] = {}
@@ -65,6 +70,9 @@ class StoreProcess(trio.abc.Instrument):
         self._next_call_id = call_id + 1
         data = frame(Call(call_id, namespace, commands))  # type: ignore[arg-type]
         self._outgoing.append(data)
+        self._outgoing_bytes += len(data)
+        if len(self._outgoing) >= GATHER_CALLS or self._outgoing_bytes >= GATHER_BYTES:
+            self._flush()
         self._outstanding_bytes += len(data)
         task = trio.lowlevel.current_task()
         self._calls[call_id] = task, commands, len(data)
@@ -95,10 +103,14 @@ class StoreProcess(trio.abc.Instrument):
 
     def before_io_wait(self, timeout: float) -> None:
         """The end of a turn: send what it has gathered. Called by trio."""
+        self._flush()
+
+    def _flush(self) -> None:
         if not self._outgoing or self._rest:
             return
         data = b"".join(self._outgoing)
         self._outgoing.clear()
+        self._outgoing_bytes = 0
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
