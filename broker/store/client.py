@@ -32,8 +32,8 @@ from broker.store.lock import lock_directory
 from broker.store.seam import Listener
 
 READ_BYTES = 1 << 16  # a larger buffer would be mapped and unmapped by malloc at every read
-# What a turn gathers goes out at its end, or sooner in parts of this: in a long turn the store would
-# have nothing to do, and after it the daemon.
+# What a turn gathers goes out at its end, or sooner in parts of this: else the store would have
+# nothing to do during a long turn, and the daemon after it.
 GATHER_CALLS = 8
 GATHER_BYTES = 1 << 13
 STOP_S = 30.0  # for the store process to finish its last commit

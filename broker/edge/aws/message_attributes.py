@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from broker.core.errors import InvalidMessageContents, InvalidParameter
 from broker.core.limits import MESSAGE_ATTRIBUTES_MAX
-from broker.core.message import Attributes, MessageAttribute
+from broker.core.message import Attributes, MessageAttribute, md5_of_attributes
 from broker.edge.aws.service import Members
 
 _INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -88,3 +88,8 @@ def check_characters(text: str) -> None:
             "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | "
             "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
         )
+
+
+def md5_of(attributes: Attributes | None) -> str | None:
+    """The hex MD5 that SDKs verify; None if there is nothing to verify."""
+    return md5_of_attributes(attributes) if attributes else None

@@ -1,7 +1,7 @@
 """what SQS checks of a message before it takes it"""
 
 from broker.core.errors import InvalidParameter, MessageTooLong, MissingParameter
-from broker.core.limits import DELAY_S_MAX
+from broker.core.limits import DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX
 from broker.edge.aws.message_attributes import check_characters
 
 
@@ -31,3 +31,14 @@ def check_size(size_bytes: int, maximum_bytes: int, *, in_batch: bool = False) -
             f"Reason: Message must be shorter than {maximum_bytes} bytes.",
             size_bytes=size_bytes,
         )
+
+
+def check_visibility_timeout(timeout_s: int) -> None:
+    if not 0 <= timeout_s <= VISIBILITY_TIMEOUT_S_MAX:
+        raise out_of_range(
+            "VisibilityTimeout", timeout_s, "Must be between 0 and 43200, if provided."
+        )
+
+
+def out_of_range(name: str, value: int, reason: str) -> InvalidParameter:
+    return InvalidParameter(f"Value {value} for parameter {name} is invalid. Reason: {reason}")

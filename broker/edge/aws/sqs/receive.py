@@ -1,0 +1,142 @@
+"""SQS ReceiveMessage: what is returned of a message, and how long it is waited for"""
+
+import base64
+from typing import ClassVar
+
+import msgspec
+
+from broker.core import message as messages
+from broker.core.commands import Received
+from broker.core.limits import (
+    RECEIVE_COUNT_MAX,
+    WAIT_TIME_S_MAX,
+)
+from broker.core.message import Message
+from broker.core.names import uuid_text
+from broker.edge.aws.message_attributes import (
+    MessageAttributeValue,
+    md5_of,
+)
+from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.sqs.service import locate_queue, sqs
+from broker.edge.aws.sqs.validation import (
+    check_visibility_timeout,
+    out_of_range,
+)
+
+
+class ReceiveMessageRequest(Members, kw_only=True):
+    query_names: ClassVar = {
+        "AttributeNames": "AttributeName",
+        "MessageSystemAttributeNames": "MessageSystemAttributeName",
+        "MessageAttributeNames": "MessageAttributeName",
+    }
+    queue_url: str
+    attribute_names: list[str] = msgspec.field(default_factory=list)
+    message_system_attribute_names: list[str] = msgspec.field(default_factory=list)
+    message_attribute_names: list[str] = msgspec.field(default_factory=list)
+    max_number_of_messages: int = 1
+    visibility_timeout: int | None = None
+    wait_time_seconds: int | None = None
+    receive_request_attempt_id: Refused = None
+
+
+class ReceivedMessage(Members, kw_only=True):
+    query_names: ClassVar = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute"}
+    message_id: str
+    receipt_handle: str
+    md5_of_body: str = msgspec.field(name="MD5OfBody")
+    body: str
+    attributes: dict[str, str] | None = None
+    md5_of_message_attributes: str | None = msgspec.field(
+        default=None, name="MD5OfMessageAttributes"
+    )
+    message_attributes: dict[str, MessageAttributeValue] | None = None
+
+
+class ReceiveMessageResponse(Members, kw_only=True):
+    query_names: ClassVar = {"Messages": "Message"}
+    messages: list[ReceivedMessage] | None = None
+
+
+@sqs.action("ReceiveMessage", ReceiveMessageRequest)
+async def receive_message(call: Call, request: ReceiveMessageRequest) -> ReceiveMessageResponse:
+    """Up to ten messages, waiting up to 20 seconds for the first."""
+    namespace, name = locate_queue(call, request.queue_url)
+    queue = call.broker.queues.get(namespace, name)
+    count = request.max_number_of_messages
+    if not 1 <= count <= RECEIVE_COUNT_MAX:
+        raise out_of_range("MaxNumberOfMessages", count, "Must be between 1 and 10, if provided.")
+    wait_s = request.wait_time_seconds
+    if wait_s is None:
+        wait_s = queue.receive_wait_time_s
+    if not 0 <= wait_s <= WAIT_TIME_S_MAX:
+        raise out_of_range("WaitTimeSeconds", wait_s, "Must be >= 0 and <= 20, if provided.")
+    timeout_s = request.visibility_timeout
+    if timeout_s is None:
+        timeout_s = queue.visibility_timeout_s
+    check_visibility_timeout(timeout_s)
+    if wait_s:
+        with call.request.long_poll():
+            received = await call.broker.queues.receive(namespace, name, count, timeout_s, wait_s)
+    else:
+        received = await call.broker.queues.receive(namespace, name, count, timeout_s)
+    system_names = {*request.attribute_names, *request.message_system_attribute_names}
+    return ReceiveMessageResponse(
+        messages=[
+            _to_received_message(call, one, system_names, request.message_attribute_names)
+            for one in received
+        ]
+        or None
+    )
+
+
+def _to_received_message(
+    call: Call, received: Received, system_names: set[str], attribute_names: list[str]
+) -> ReceivedMessage:
+    message = messages.rendered(messages.decode(received.body), received.via, call.origin)
+    attributes = {
+        name: value
+        for name, value in (message.attributes or {}).items()
+        if _is_wanted(name, attribute_names)
+    }
+    return ReceivedMessage(
+        message_id=uuid_text(received.message_id),
+        receipt_handle=base64.b64encode(received.receipt_handle).decode(),
+        md5_of_body=message.md5.hex(),
+        body=message.body,
+        attributes=_system_attributes(received, message, system_names) or None,
+        md5_of_message_attributes=md5_of(attributes),
+        message_attributes={
+            name: MessageAttributeValue(
+                data_type=a.data_type, string_value=a.string_value, binary_value=a.binary_value
+            )
+            for name, a in attributes.items()
+        }
+        or None,
+    )
+
+
+def _system_attributes(received: Received, message: Message, names: set[str]) -> dict[str, str]:
+    if not names:
+        return {}
+    every = {
+        "SentTimestamp": str(received.sent_at_ms),
+        "ApproximateReceiveCount": str(received.receive_count),
+        "ApproximateFirstReceiveTimestamp": str(received.first_received_at_ms),
+        **(message.system_attributes or {}),
+    }
+    if received.dead_letter_source_arn is not None:
+        every["DeadLetterQueueSourceArn"] = received.dead_letter_source_arn
+    if "All" in names:
+        return every
+    return {name: value for name, value in every.items() if name in names}
+
+
+def _is_wanted(name: str, patterns: list[str]) -> bool:
+    for pattern in patterns:
+        if pattern in ("All", ".*", "*") or pattern == name:
+            return True
+        if pattern.endswith(".*") and name.startswith(pattern[:-1]):
+            return True
+    return False
