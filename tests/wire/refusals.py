@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 
 @contextmanager
-def refused(code: str, message: str | None = None, status: int = 400) -> Iterator[None]:
+def raises_refusal(code: str, message: str | None = None, status: int = 400) -> Iterator[None]:
     """Passes if the call is answered with just this error; a message of None may be any."""
     with pytest.raises(ClientError) as caught:
         yield

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.daemon import Daemon
-from tests.wire.refusals import refused
+from tests.wire.refusals import raises_refusal
 
 MIB = 1_048_576
 PATTERN = json.dumps({"source": ["shop"]})
@@ -195,7 +195,7 @@ def test_entries_of_1_mib_and_one_byte_more(events: Any, bus: str) -> None:
         return [entry(bus, Detail=detail, Resources=["ä"], Time=datetime.now(UTC))]
 
     assert events.put_events(Entries=events_of(MIB))["FailedEntryCount"] == 0
-    with refused(
+    with raises_refusal(
         "ValidationException", "Total size of the entries in the request is over the limit."
     ):
         events.put_events(Entries=events_of(MIB + 1))
@@ -223,7 +223,7 @@ def test_patterns_are_tried_without_a_rule(events: Any) -> None:
     assert matches({"source": ["shop"], "detail": {"a": [2]}})
     assert not matches({"source": ["Shop"]})
     for event_text in ('{"id": "1"}', "no JSON", "[]", '{"id":' + "[" * 50_000):
-        with refused("ValidationException", "Parameter Event is not valid."):
+        with raises_refusal("ValidationException", "Parameter Event is not valid."):
             events.test_event_pattern(EventPattern=PATTERN, Event=event_text)
 
 
@@ -251,9 +251,9 @@ def test_bad_patterns(events: Any, bus: str, pattern: str, reason: str) -> None:
 
 def test_patterns_nested_without_end(events: Any, bus: str) -> None:
     for pattern in ("no JSON", "[]", '{"a":' * 600, '{"a":' * 600 + '["b"]' + "}" * 600):
-        with refused("InvalidEventPatternException"):
+        with raises_refusal("InvalidEventPatternException"):
             events.put_rule(Name="r", EventBusName=bus, EventPattern=pattern)
-        with refused("InvalidEventPatternException"):
+        with raises_refusal("InvalidEventPatternException"):
             events.test_event_pattern(EventPattern=pattern, Event="{}")
 
 
@@ -262,7 +262,7 @@ def test_patterns_of_4096_characters_and_one_more(events: Any, bus: str) -> None
         return '{"a":["' + "x" * (size - len('{"a":[""]}')) + '"]}'
 
     put_rule(events, bus, pattern=pattern_of(4_096))
-    with refused("InvalidEventPatternException"):
+    with raises_refusal("InvalidEventPatternException"):
         put_rule(events, bus, pattern=pattern_of(4_097))
 
 
@@ -278,11 +278,11 @@ def test_a_bus(events: Any, name: str) -> None:
         assert (found["Name"], found["Arn"], found["Description"]) == (name, arn, "d")
         assert found["CreationTime"] == found["LastModifiedTime"]
         assert abs((datetime.now(UTC) - found["CreationTime"]).total_seconds()) < 3_600
-    with refused("ResourceAlreadyExistsException", f"Event bus {name} already exists."):
+    with raises_refusal("ResourceAlreadyExistsException", f"Event bus {name} already exists."):
         events.create_event_bus(Name=name)
     for _ in range(2):
         events.delete_event_bus(Name=name)
-    with refused("ResourceNotFoundException", f"Event bus {name} does not exist."):
+    with raises_refusal("ResourceNotFoundException", f"Event bus {name} does not exist."):
         events.describe_event_bus(Name=name)
 
 
@@ -290,9 +290,9 @@ def test_the_default_bus_is_always_there(events: Any) -> None:
     found = events.describe_event_bus()
     assert found["Name"] == "default"
     assert found["Arn"] == "arn:aws:events:us-east-1:000000000000:event-bus/default"
-    with refused("ValidationException", "Cannot delete event bus default."):
+    with raises_refusal("ValidationException", "Cannot delete event bus default."):
         events.delete_event_bus(Name="default")
-    with refused("ResourceAlreadyExistsException", "Event bus default already exists."):
+    with raises_refusal("ResourceAlreadyExistsException", "Event bus default already exists."):
         events.create_event_bus(Name="default")
 
 
@@ -304,13 +304,13 @@ def test_good_bus_names(events: Any, good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["n" * 257, "a b", "ä", "a:b"])
 def test_bad_bus_names(events: Any, bad: str) -> None:
-    with refused("ValidationException"):
+    with raises_refusal("ValidationException"):
         events.create_event_bus(Name=bad)
 
 
 def test_a_bus_with_rules_stays(events: Any, bus: str) -> None:
     put_rule(events, bus)
-    with refused("ValidationException"):
+    with raises_refusal("ValidationException"):
         events.delete_event_bus(Name=bus)
 
 
@@ -358,7 +358,7 @@ def test_a_rule(events: Any, bus: str) -> None:
     assert events.describe_rule(Name="r", EventBusName=bus)["State"] == "ENABLED"
     for _ in range(2):
         events.delete_rule(Name="r", EventBusName=bus, Force=True)
-    with refused("ResourceNotFoundException", f"Rule r does not exist on EventBus {bus}."):
+    with raises_refusal("ResourceNotFoundException", f"Rule r does not exist on EventBus {bus}."):
         events.describe_rule(Name="r", EventBusName=bus)
 
 
@@ -366,7 +366,9 @@ def test_a_rule_of_the_default_bus_has_a_short_arn(events: Any, name: str) -> No
     made = events.put_rule(Name=name, EventPattern=PATTERN, State="DISABLED")
     assert made["RuleArn"] == f"arn:aws:events:us-east-1:000000000000:rule/{name}"
     assert events.describe_rule(Name=name)["State"] == "DISABLED"
-    with refused("ResourceNotFoundException", "Rule nowhere does not exist on EventBus default."):
+    with raises_refusal(
+        "ResourceNotFoundException", "Rule nowhere does not exist on EventBus default."
+    ):
         events.describe_rule(Name="nowhere")
 
 
@@ -394,14 +396,14 @@ def test_rule_names_up_to_64_characters(events: Any, bus: str) -> None:
     for good in ("a.b-c_D9", "n" * 64):
         events.put_rule(Name=good, EventBusName=bus, EventPattern=PATTERN)
     for bad in ("n" * 65, "a b", "a/b", "ä"):
-        with refused("ValidationException"):
+        with raises_refusal("ValidationException"):
             events.put_rule(Name=bad, EventBusName=bus, EventPattern=PATTERN)
 
 
 def test_rules_that_say_nothing(events: Any, bus: str) -> None:
-    with refused("ValidationException"):
+    with raises_refusal("ValidationException"):
         events.put_rule(Name="r", EventBusName=bus)
-    with refused("ValidationException"):
+    with raises_refusal("ValidationException"):
         events.put_rule(
             Name="r",
             EventBusName=bus,
@@ -419,7 +421,7 @@ def test_a_bus_that_is_not_there(events: Any) -> None:
         lambda: events.list_targets_by_rule(Rule="r", EventBusName="nowhere"),
     ]
     for call in calls:
-        with refused("ResourceNotFoundException", message):
+        with raises_refusal("ResourceNotFoundException", message):
             call()
 
 
@@ -436,7 +438,7 @@ def test_rules_by_prefix_and_page(events: Any, bus: str) -> None:
     )
     assert [rule["Name"] for rule in rest["Rules"]] == ["a3"]
     assert "NextToken" not in rest
-    with refused(
+    with raises_refusal(
         "ValidationException",
         "1 validation error detected: Value '101' at 'limit' failed to satisfy constraint: "
         "Member must have value less than or equal to 100",
@@ -466,7 +468,7 @@ def test_targets(events: Any, bus: str, queue_arn: str) -> None:
     events.put_targets(Rule="r", EventBusName=bus, Targets=[replaced])
     names = events.list_rule_names_by_target(TargetArn=queue_arn, EventBusName=bus)
     assert names["RuleNames"] == ["r"]
-    with refused("ValidationException", "Rule can't be deleted since it has targets."):
+    with raises_refusal("ValidationException", "Rule can't be deleted since it has targets."):
         events.delete_rule(Name="r", EventBusName=bus)
     answer = events.remove_targets(Rule="r", EventBusName=bus, Ids=["a", "b", "none"])
     assert answer["FailedEntryCount"] == 0
@@ -477,7 +479,7 @@ def test_targets(events: Any, bus: str, queue_arn: str) -> None:
 
 def test_five_targets_and_one_more(events: Any, bus: str, queue_arn: str) -> None:
     put_rule(events, bus, *[queue_arn] * 5)
-    with refused(
+    with raises_refusal(
         "LimitExceededException", "The requested resource exceeds the maximum number allowed."
     ):
         events.put_targets(
@@ -517,7 +519,7 @@ def test_targets_that_could_never_be_delivered_to(events: Any, bus: str, queue_a
         {"Arn": queue_arn, "Input": "no JSON"},
         {"Arn": queue_arn, "Input": '"' + "x" * 8_191 + '"'},
     ):
-        with refused("ValidationException"):
+        with raises_refusal("ValidationException"):
             events.put_targets(Rule="r", EventBusName=bus, Targets=[{"Id": "a", **target}])
     longest = '"' + "x" * 8_190 + '"'
     events.put_targets(
@@ -527,11 +529,11 @@ def test_targets_that_could_never_be_delivered_to(events: Any, bus: str, queue_a
 
 def test_targets_of_a_rule_that_is_not_there(events: Any, bus: str, queue_arn: str) -> None:
     message = f"Rule r does not exist on EventBus {bus}."
-    with refused("ResourceNotFoundException", message):
+    with raises_refusal("ResourceNotFoundException", message):
         events.put_targets(Rule="r", EventBusName=bus, Targets=[{"Id": "a", "Arn": queue_arn}])
-    with refused("ResourceNotFoundException", message):
+    with raises_refusal("ResourceNotFoundException", message):
         events.remove_targets(Rule="r", EventBusName=bus, Ids=["a"])
-    with refused("ResourceNotFoundException", message):
+    with raises_refusal("ResourceNotFoundException", message):
         events.list_targets_by_rule(Rule="r", EventBusName=bus)
 
 
@@ -570,7 +572,7 @@ def test_members_of_targets_that_are_not_supported(
     events: Any, bus: str, queue_arn: str, member: str, value: Any
 ) -> None:
     put_rule(events, bus)
-    with refused("ValidationException", f"{member} is not supported by this broker."):
+    with raises_refusal("ValidationException", f"{member} is not supported by this broker."):
         target = {"Id": "a", "Arn": queue_arn, member: value}
         events.put_targets(Rule="r", EventBusName=bus, Targets=[target])
 
@@ -578,7 +580,9 @@ def test_members_of_targets_that_are_not_supported(
 def test_members_that_are_not_supported_say_so_by_name(
     events: Any, broker: Daemon, bus: str, name: str
 ) -> None:
-    with refused("ValidationException", "ScheduleExpression is not supported by this broker."):
+    with raises_refusal(
+        "ValidationException", "ScheduleExpression is not supported by this broker."
+    ):
         events.put_rule(Name="r", ScheduleExpression="rate(1 minute)")
     answer = post(broker, "PutEvents", {"Entries": [entry(bus)], "EndpointId": "x.y"})
     assert answer.json()["message"] == "EndpointId is not supported by this broker."
@@ -588,7 +592,7 @@ def test_members_that_are_not_supported_say_so_by_name(
         ("DeadLetterConfig", {"Arn": "a"}),
         ("LogConfig", {"Level": "OFF"}),
     ):
-        with refused("ValidationException", f"{member} is not supported by this broker."):
+        with raises_refusal("ValidationException", f"{member} is not supported by this broker."):
             events.create_event_bus(Name=f"{name}-2", **{member: value})
 
 
@@ -600,7 +604,7 @@ def test_actions_that_are_not_supported_say_so_by_name(events: Any) -> None:
         ("TagResource", lambda: events.tag_resource(ResourceARN="a", Tags=[])),
         ("ListReplays", lambda: events.list_replays()),
     ):
-        with refused(
+        with raises_refusal(
             "ValidationException", f"The action {action} is not supported by this broker."
         ):
             call()

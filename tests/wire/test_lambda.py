@@ -12,7 +12,7 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.wire.functions import daemon_with_functions, open_gate, told
-from tests.wire.refusals import refused
+from tests.wire.refusals import raises_refusal
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 NAMES = ["block", "echo", "exit", "fail", "nothing", "off", "record", "tell"]
@@ -146,7 +146,7 @@ def test_the_client_context(functions: Any) -> None:
 
 @pytest.mark.parametrize("context", ["no base64!", base64.b64encode(b"\xff\0").decode()])
 def test_a_client_context_that_is_none(functions: Any, context: str) -> None:
-    with refused("InvalidRequestContentException"):
+    with raises_refusal("InvalidRequestContentException"):
         functions.invoke(FunctionName="echo", ClientContext=context)
 
 
@@ -155,7 +155,7 @@ def test_a_client_context_of_3583_bytes_and_one_more(functions: Any) -> None:
         return base64.b64encode(b'"' + b"x" * (size - 2) + b'"').decode()
 
     functions.invoke(FunctionName="nothing", ClientContext=context_of(3_583))
-    with refused("InvalidRequestContentException"):
+    with raises_refusal("InvalidRequestContentException"):
         functions.invoke(FunctionName="nothing", ClientContext=context_of(3_584))
 
 
@@ -196,7 +196,7 @@ def test_payloads_at_their_limits_and_one_byte_more(functions: Any) -> None:
             FunctionName="nothing", InvocationType=kind, Payload=payload_of(limit)
         )
         assert answer["StatusCode"] in (200, 202)
-        with refused(
+        with raises_refusal(
             "RequestEntityTooLargeException",
             f"{limit + 1} byte payload is too large for the {kind} invocation type "
             f"(limit {limit} bytes)",
@@ -222,10 +222,10 @@ def test_payloads_that_are_no_json(functions: Any, content: bytes) -> None:
 def test_a_function_that_is_not_there(functions: Any) -> None:
     message = f"Function not found: {ARN}nowhere"
     for call in (functions.get_function, functions.get_function_configuration):
-        with refused("ResourceNotFoundException", message, 404):
+        with raises_refusal("ResourceNotFoundException", message, 404):
             call(FunctionName="nowhere")
     for kind in ("RequestResponse", "Event", "DryRun"):
-        with refused("ResourceNotFoundException", message + ":$LATEST", 404):
+        with raises_refusal("ResourceNotFoundException", message + ":$LATEST", 404):
             functions.invoke(FunctionName="nowhere", InvocationType=kind)
 
 
@@ -238,13 +238,13 @@ def test_names_that_are_none(functions: Any) -> None:
 def test_qualifiers(functions: Any) -> None:
     functions.invoke(FunctionName="nothing", Qualifier="$LATEST")
     functions.invoke(FunctionName="nothing:$LATEST")
-    with refused(
+    with raises_refusal(
         "InvalidParameterValueException",
         "The derived qualifier from the function name does not match the specified qualifier.",
     ):
         functions.invoke(FunctionName="nothing:$LATEST", Qualifier="1")
     for qualifier in ("1", "live"):
-        with refused(
+        with raises_refusal(
             "InvalidParameterValueException",
             f"Versions and aliases are not supported: {qualifier}.",
         ):
@@ -265,14 +265,14 @@ def test_another_region_or_account_in_the_arn(functions: Any) -> None:
 
 def test_values_that_no_header_has(functions: Any) -> None:
     for members in ({"InvocationType": "Later"}, {"LogType": "Head"}):
-        with refused("InvalidParameterValueException"):
+        with raises_refusal("InvalidParameterValueException"):
             functions.invoke(FunctionName="nothing", **members)
 
 
 def test_namespaces_do_not_see_each_other(broker: Daemon) -> None:
     other = broker.client("lambda", account="111111111111")
     assert other.list_functions()["Functions"] == []
-    with refused("ResourceNotFoundException", status=404):
+    with raises_refusal("ResourceNotFoundException", status=404):
         other.get_function(FunctionName="echo")
 
 
@@ -352,11 +352,13 @@ def test_a_failing_event_is_tried_three_times_and_then_a_dead_letter(
 
 def test_members_that_are_not_supported_say_so_by_name(functions: Any) -> None:
     for member, value in (("TenantId", "t"), ("DurableExecutionName", "d")):
-        with refused(
+        with raises_refusal(
             "InvalidParameterValueException", f"{member} is not supported by this broker."
         ):
             functions.invoke(FunctionName="nothing", **{member: value})
-    with refused("InvalidParameterValueException", "MasterRegion is not supported by this broker."):
+    with raises_refusal(
+        "InvalidParameterValueException", "MasterRegion is not supported by this broker."
+    ):
         functions.list_functions(MasterRegion="us-east-1", FunctionVersion="ALL")
 
 

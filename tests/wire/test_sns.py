@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.daemon import Daemon
-from tests.wire.refusals import refused
+from tests.wire.refusals import raises_refusal
 
 KIB_256 = 262_144
 
@@ -51,12 +51,12 @@ def test_create_again_is_as_good(sns: Any, name: str) -> None:
     assert made["TopicArn"] == f"arn:aws:sns:us-east-1:000000000000:{name}"
     assert made["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
     assert sns.create_topic(Name=name)["TopicArn"] == made["TopicArn"]
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
     ):
         sns.create_topic(Name=name, Attributes={"DisplayName": "other"})
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: Tags Reason: Topic already exists with different tags",
     ):
@@ -74,7 +74,7 @@ def test_topic_names_up_to_256_characters(sns: Any, good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["", "n" * 257, "a b", "a.b", "ä"])
 def test_bad_topic_names(sns: Any, bad: str) -> None:
-    with refused("InvalidParameter", "Invalid parameter: Topic Name"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: Topic Name"):
         sns.create_topic(Name=bad)
 
 
@@ -121,16 +121,16 @@ def test_a_deleted_topic_is_gone_and_deleting_it_again_is_as_good(
         ),
     ]
     for call in calls:
-        with refused("NotFound", "Topic does not exist", 404):
+        with raises_refusal("NotFound", "Topic does not exist", 404):
             call()
     with pytest.raises(sns.exceptions.NotFoundException):
         sns.publish(TopicArn=topic, Message="a")
-    with refused("NotFound", "Subscription does not exist", 404):
+    with raises_refusal("NotFound", "Subscription does not exist", 404):
         sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])
 
 
 def test_arns_that_name_no_topic(sns: Any) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
     ):
@@ -139,7 +139,7 @@ def test_arns_that_name_no_topic(sns: Any) -> None:
         "arn:aws:sqs:us-east-1:000000000000:q",
         "arn:aws:sns:eu-west-1:000000000000:topic",
     ):
-        with refused("InvalidParameter", "Invalid parameter: TopicArn"):
+        with raises_refusal("InvalidParameter", "Invalid parameter: TopicArn"):
             sns.publish(TopicArn=arn, Message="a")
 
 
@@ -192,7 +192,7 @@ def test_subscribing_again_is_as_good(sns: Any, topic: str, queue_arn: str) -> N
     first = subscribe(RawMessageDelivery="true")
     assert subscribe(RawMessageDelivery="true") == first
     assert subscribe() == first
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: Attributes Reason: Subscription already exists with different "
         "attributes",
@@ -246,13 +246,13 @@ def test_an_unsubscribed_queue_gets_nothing_more(
         sns.unsubscribe(SubscriptionArn=arn)
     sns.publish(TopicArn=topic, Message="a")
     assert all_bodies(sqs, queue) == []
-    with refused("NotFound", "Subscription does not exist", 404):
+    with raises_refusal("NotFound", "Subscription does not exist", 404):
         sns.get_subscription_attributes(SubscriptionArn=arn)
-    with refused("NotFound", "Subscription does not exist", 404):
+    with raises_refusal("NotFound", "Subscription does not exist", 404):
         sns.set_subscription_attributes(
             SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true"
         )
-    with refused("InvalidParameter", "Invalid parameter: SubscriptionId"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: SubscriptionId"):
         sns.unsubscribe(SubscriptionArn="nonsense")
 
 
@@ -268,14 +268,14 @@ def test_the_unsubscribe_link_works_without_credentials(
 
 
 def test_endpoints_that_can_never_be_reached(sns: Any, topic: str) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: Amazon SNS does not support this protocol string: pigeon",
     ):
         sns.subscribe(TopicArn=topic, Protocol="pigeon", Endpoint="loft")
-    with refused("InvalidParameter", "Invalid parameter: SQS endpoint ARN"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: SQS endpoint ARN"):
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="http://host/1/q")
-    with refused("InvalidParameter"):
+    with raises_refusal("InvalidParameter"):
         sns.subscribe(
             TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:eu-west-1:000000000000:q"
         )
@@ -361,14 +361,14 @@ def test_a_message_for_each_protocol(
         sns.publish(TopicArn=topic, Message=json.dumps(document), MessageStructure="json")
         assert json.loads(receive(sqs, queue)["Body"])["Message"] == expected
     where = "Invalid parameter: Message Structure - "
-    with refused("InvalidParameter", where + "JSON message body failed to parse"):
+    with raises_refusal("InvalidParameter", where + "JSON message body failed to parse"):
         sns.publish(TopicArn=topic, Message="{", MessageStructure="json")
-    with refused("InvalidParameter", where + "No default entry in JSON message body"):
+    with raises_refusal("InvalidParameter", where + "No default entry in JSON message body"):
         sns.publish(TopicArn=topic, Message='{"sqs": "s"}', MessageStructure="json")
-    with refused("InvalidParameter"):
+    with raises_refusal("InvalidParameter"):
         sns.publish(TopicArn=topic, Message="a", MessageStructure="xml")
     deep = '{"default": ' + "[" * 50_000
-    with refused("InvalidParameter", where + "JSON message body failed to parse"):
+    with raises_refusal("InvalidParameter", where + "JSON message body failed to parse"):
         sns.publish(TopicArn=topic, Message=deep, MessageStructure="json")
 
 
@@ -376,26 +376,26 @@ def test_messages_of_256_kib_and_one_byte_more(sns: Any, topic: str) -> None:
     sns.publish(TopicArn=topic, Message="x" * KIB_256)
     attributes = {"ab": text("c")}  # 2 + 6 + 1 bytes
     sns.publish(TopicArn=topic, Message="x" * (KIB_256 - 9), MessageAttributes=attributes)
-    with refused("InvalidParameter", "Invalid parameter: Message too long"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: Message too long"):
         sns.publish(TopicArn=topic, Message="x" * (KIB_256 + 1))
-    with refused("InvalidParameter", "Invalid parameter: Message too long"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: Message too long"):
         sns.publish(TopicArn=topic, Message="x" * (KIB_256 - 8), MessageAttributes=attributes)
 
 
 def test_an_empty_message(sns: Any, topic: str) -> None:
-    with refused("InvalidParameter", "Invalid parameter: Empty message"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: Empty message"):
         sns.publish(TopicArn=topic, Message="")
 
 
 def test_a_message_that_no_queue_could_hold(sns: Any, topic: str) -> None:
-    with refused("InvalidParameter"):
+    with raises_refusal("InvalidParameter"):
         sns.publish(TopicArn=topic, Message="\x0b")
 
 
 @pytest.mark.parametrize("bad", ["", "x" * 100, "a\nb", "ä"])
 def test_bad_subjects(sns: Any, topic: str, bad: str) -> None:
     sns.publish(TopicArn=topic, Message="a", Subject="x" * 99)
-    with refused("InvalidParameter", "Invalid parameter: Subject"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: Subject"):
         sns.publish(TopicArn=topic, Message="a", Subject=bad)
 
 
@@ -430,13 +430,13 @@ ATTRIBUTES: list[tuple[str, dict[str, Any], str]] = [
 def test_bad_message_attributes(
     sns: Any, topic: str, attribute_name: str, value: dict[str, Any], message: str
 ) -> None:
-    with refused("ParameterValueInvalid", message):
+    with raises_refusal("ParameterValueInvalid", message):
         sns.publish(TopicArn=topic, Message="a", MessageAttributes={attribute_name: value})
 
 
 @pytest.mark.parametrize("bad", ["", ".a", "a.", "a b", "AWS.x", "Amazon.x"])
 def test_bad_message_attribute_names(sns: Any, topic: str, bad: str) -> None:
-    with refused("ParameterValueInvalid"):
+    with raises_refusal("ParameterValueInvalid"):
         sns.publish(TopicArn=topic, Message="a", MessageAttributes={bad: text("x")})
 
 
@@ -465,14 +465,14 @@ def test_a_target_arn_may_be_a_topic_and_nothing_else(
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     sns.publish(TargetArn=topic, Message="a")
     assert json.loads(receive(sqs, queue)["Body"])["Message"] == "a"
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: TargetArn Reason: No endpoint found for the target arn specified",
     ):
         sns.publish(TargetArn=topic + "x", Message="a")
-    with refused("InvalidParameter"):
+    with raises_refusal("InvalidParameter"):
         sns.publish(TopicArn=topic, TargetArn=topic, Message="a")
-    with refused("InvalidParameter"):
+    with raises_refusal("InvalidParameter"):
         sns.publish(Message="a")
 
 
@@ -514,28 +514,28 @@ def test_batches_that_are_refused_whole(sns: Any, topic: str) -> None:
     def publish(batch: list[dict[str, Any]]) -> None:
         sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=batch)
 
-    with refused("EmptyBatchRequest"):
+    with raises_refusal("EmptyBatchRequest"):
         publish([])
-    with refused(
+    with raises_refusal(
         "TooManyEntriesInBatchRequest", "The batch request contains more entries than permissible."
     ):
         publish(entries(*"abcdefghijk"))
-    with refused(
+    with raises_refusal(
         "BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id."
     ):
         publish(entries("a", "a"))
-    with refused(
+    with raises_refusal(
         "InvalidBatchEntryId",
         "The Id of a batch entry in the batch request contains an impermissible character: a b",
     ):
         publish(entries("a b"))
-    with refused(
+    with raises_refusal(
         "InvalidBatchEntryId",
         "The Id of a batch entry in the batch request is too long: " + "x" * 81,
     ):
         publish(entries("x" * 81))
     publish(entries("a", "b", message="x" * (KIB_256 // 2)))
-    with refused(
+    with raises_refusal(
         "BatchRequestTooLong", "The length of all the messages put together is more than the limit."
     ):
         publish(entries("a", "b", message="x" * (KIB_256 // 2 + 1)))
@@ -558,9 +558,9 @@ def test_namespaces_do_not_see_each_other(broker: Daemon, sns: Any, topic: str, 
 
 def test_fifo_topics_are_refused(sns: Any, name: str) -> None:
     message = "FIFO topics are not supported by this broker."
-    with refused("InvalidParameter", message):
+    with raises_refusal("InvalidParameter", message):
         sns.create_topic(Name=f"{name}.fifo", Attributes={"FifoTopic": "true"})
-    with refused("InvalidParameter", message):
+    with raises_refusal("InvalidParameter", message):
         sns.create_topic(Name=name, Attributes={"FifoTopic": "true"})
 
 
@@ -578,7 +578,7 @@ def test_fifo_topics_are_refused(sns: Any, name: str) -> None:
     ],
 )
 def test_topic_attributes_that_are_not_supported(sns: Any, name: str, attribute: str) -> None:
-    with refused("InvalidParameter") as _:
+    with raises_refusal("InvalidParameter") as _:
         sns.create_topic(Name=name, Attributes={attribute: "x"})
 
 
@@ -589,21 +589,21 @@ def test_subscription_attributes_that_are_not_supported(
     sns: Any, topic: str, queue_arn: str, attribute: str
 ) -> None:
     message = f"Invalid parameter: Attributes Reason: {attribute}: is not supported by this broker"
-    with refused("InvalidParameter", message):
+    with raises_refusal("InvalidParameter", message):
         sns.subscribe(
             TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes={attribute: "{}"}
         )
     arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)["SubscriptionArn"]
     message = f"Invalid parameter: {attribute}: is not supported by this broker"
-    with refused("InvalidParameter", message):
+    with raises_refusal("InvalidParameter", message):
         sns.set_subscription_attributes(
             SubscriptionArn=arn, AttributeName=attribute, AttributeValue="{}"
         )
-    with refused("InvalidParameter", "Invalid parameter: AttributeName"):
+    with raises_refusal("InvalidParameter", "Invalid parameter: AttributeName"):
         sns.set_subscription_attributes(
             SubscriptionArn=arn, AttributeName="Owner", AttributeValue="x"
         )
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         "Invalid parameter: RawMessageDelivery: Invalid value [x]. Must be true or false.",
     ):
@@ -614,7 +614,7 @@ def test_subscription_attributes_that_are_not_supported(
 
 @pytest.mark.parametrize("protocol", ["http", "https", "email", "sms", "application", "firehose"])
 def test_protocols_that_are_not_supported(sns: Any, topic: str, protocol: str) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameter",
         f"Invalid parameter: Protocol Reason: the protocol {protocol} is not supported by this "
         "broker; sqs and lambda are",
@@ -624,16 +624,18 @@ def test_protocols_that_are_not_supported(sns: Any, topic: str, protocol: str) -
 
 def test_members_that_are_not_supported_say_so_by_name(sns: Any, topic: str, name: str) -> None:
     for member in ("MessageGroupId", "MessageDeduplicationId"):
-        with refused("InvalidParameter", f"{member} is not supported by this broker."):
+        with raises_refusal("InvalidParameter", f"{member} is not supported by this broker."):
             sns.publish(TopicArn=topic, Message="a", **{member: "x"})
-        with refused("InvalidParameter", f"{member} is not supported by this broker."):
+        with raises_refusal("InvalidParameter", f"{member} is not supported by this broker."):
             sns.publish_batch(
                 TopicArn=topic,
                 PublishBatchRequestEntries=[{"Id": "a", "Message": "a", member: "x"}],
             )
-    with refused("InvalidParameter", "PhoneNumber is not supported by this broker."):
+    with raises_refusal("InvalidParameter", "PhoneNumber is not supported by this broker."):
         sns.publish(PhoneNumber="+491234", Message="a")
-    with refused("InvalidParameter", "DataProtectionPolicy is not supported by this broker."):
+    with raises_refusal(
+        "InvalidParameter", "DataProtectionPolicy is not supported by this broker."
+    ):
         sns.create_topic(Name=name, DataProtectionPolicy="{}")
 
 
@@ -653,5 +655,7 @@ def test_actions_that_are_not_supported_say_so_by_name(sns: Any, topic: str) -> 
             lambda: sns.create_platform_endpoint(PlatformApplicationArn="a", Token="t"),
         ),
     ):
-        with refused("InvalidAction", f"The action {action} is not supported by this broker."):
+        with raises_refusal(
+            "InvalidAction", f"The action {action} is not supported by this broker."
+        ):
             call()

@@ -14,7 +14,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from tests.daemon import Daemon
-from tests.wire.refusals import refused
+from tests.wire.refusals import raises_refusal
 
 NON_EXISTENT = "AWS.SimpleQueueService.NonExistentQueue"
 BATCH = "AWS.SimpleQueueService."
@@ -61,7 +61,7 @@ def test_create_again_with_equal_attributes_is_as_good(sqs: Any, name: str) -> N
 
 def test_create_again_with_another_attribute_is_refused(sqs: Any, name: str) -> None:
     sqs.create_queue(QueueName=name)
-    with refused(
+    with raises_refusal(
         "QueueAlreadyExists",
         "A queue already exists with the same name and a different value for attribute "
         "DelaySeconds",
@@ -78,7 +78,7 @@ def test_queue_names_up_to_80_characters(sqs: Any, good: str) -> None:
 
 @pytest.mark.parametrize("bad", ["", "n" * 81, "a b", "a.b", "käse", "a/b"])
 def test_bad_queue_names_are_refused(sqs: Any, bad: str) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
     ):
@@ -115,7 +115,7 @@ def test_a_queue_that_is_not_there(sqs: Any, broker: Daemon) -> None:
         lambda: sqs.purge_queue(QueueUrl=url),
     ]
     for call in calls:
-        with refused(NON_EXISTENT, text):
+        with raises_refusal(NON_EXISTENT, text):
             call()
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         sqs.get_queue_url(QueueName="nowhere")
@@ -140,14 +140,14 @@ def test_list_queues_by_prefix_and_page(broker: Daemon) -> None:
 
 @pytest.mark.parametrize("count", [0, 1_001])
 def test_list_queues_takes_1_to_1000_results(sqs: Any, count: int) -> None:
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.list_queues(MaxResults=count)
 
 
 def test_a_deleted_queue_is_gone(sqs: Any, queue: str) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="a")
     sqs.delete_queue(QueueUrl=queue)
-    with refused(NON_EXISTENT, "The specified queue does not exist."):
+    with raises_refusal(NON_EXISTENT, "The specified queue does not exist."):
         sqs.receive_message(QueueUrl=queue)
 
 
@@ -157,7 +157,7 @@ def test_purge_leaves_nothing_and_again_only_after_a_minute(sqs: Any, queue: str
     receive(sqs, queue)
     sqs.purge_queue(QueueUrl=queue)
     assert bodies(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)) == []
-    with refused(
+    with raises_refusal(
         "AWS.SimpleQueueService.PurgeQueueInProgress",
         f"Only one PurgeQueue operation on {name_of(queue)} is allowed every 60 seconds.",
         403,
@@ -199,11 +199,11 @@ def test_only_attributes_that_were_asked_for(sqs: Any, queue: str) -> None:
 
 
 def test_an_unknown_attribute_is_refused(sqs: Any, queue: str) -> None:
-    with refused("InvalidAttributeName", "Unknown Attribute Foobar."):
+    with raises_refusal("InvalidAttributeName", "Unknown Attribute Foobar."):
         sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Foobar"])
-    with refused("InvalidAttributeName", "Unknown Attribute Foobar."):
+    with raises_refusal("InvalidAttributeName", "Unknown Attribute Foobar."):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Foobar": "1"})
-    with refused("InvalidAttributeName", "Unknown Attribute QueueArn."):
+    with raises_refusal("InvalidAttributeName", "Unknown Attribute QueueArn."):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"QueueArn": "1"})
 
 
@@ -224,7 +224,9 @@ def test_attributes_at_their_limits_and_one_past(
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: str(good)})
         assert attribute(sqs, queue, attribute_name) == str(good)
     for bad in (str(low - 1), str(high + 1), "", "x", "1.5", f"{low}_0", f" {high}"):
-        with refused("InvalidAttributeValue", f"Invalid value for the parameter {attribute_name}."):
+        with raises_refusal(
+            "InvalidAttributeValue", f"Invalid value for the parameter {attribute_name}."
+        ):
             sqs.set_queue_attributes(QueueUrl=queue, Attributes={attribute_name: bad})
 
 
@@ -234,12 +236,12 @@ def test_policies_are_kept_and_an_empty_one_removes(sqs: Any, queue: str) -> Non
     assert attribute(sqs, queue, "Policy") == policy
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
     assert "Attributes" not in sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
-    with refused("InvalidAttributeValue"):
+    with raises_refusal("InvalidAttributeValue"):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": "no JSON"})
 
 
 def test_set_without_attributes_is_refused(sqs: Any, queue: str) -> None:
-    with refused("MissingParameter"):
+    with raises_refusal("MissingParameter"):
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={})
 
 
@@ -268,7 +270,7 @@ def test_a_redrive_policy_and_the_dead_letter_it_makes(
 def test_a_redrive_policy_receives_1_to_1000_times(sqs: Any, queue: str, count: Any) -> None:
     arn = attribute(sqs, queue, "QueueArn")
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": count})
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {policy} for parameter RedrivePolicy is invalid. Reason: Invalid value for "
         f"maxReceiveCount: {count}, valid values are from 1 to 1000 both inclusive.",
@@ -281,7 +283,7 @@ def test_a_dead_letter_queue_is_of_the_same_account_and_region(
     sqs: Any, queue: str, arn: str
 ) -> None:
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {policy} for parameter RedrivePolicy is invalid. "
         "Reason: Invalid value for deadLetterTargetArn.",
@@ -391,18 +393,18 @@ def test_the_trace_header_is_a_system_attribute(sqs: Any, queue: str) -> None:
 def test_other_system_attributes_are_refused(
     sqs: Any, queue: str, attributes: dict[str, Any]
 ) -> None:
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=attributes)
 
 
 def test_a_trace_header_of_characters_that_xml_does_not_allow(sqs: Any, queue: str) -> None:
     header = {"AWSTraceHeader": text("\x01")}
-    with refused("InvalidMessageContents", INVALID_CHARACTERS):
+    with raises_refusal("InvalidMessageContents", INVALID_CHARACTERS):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageSystemAttributes=header)
 
 
 def test_an_empty_body_is_refused(sqs: Any, queue: str) -> None:
-    with refused("MissingParameter", "The request must contain the parameter MessageBody."):
+    with raises_refusal("MissingParameter", "The request must contain the parameter MessageBody."):
         sqs.send_message(QueueUrl=queue, MessageBody="")
 
 
@@ -414,9 +416,9 @@ INVALID_CHARACTERS = (
 
 @pytest.mark.parametrize("body", ["\0", "a\x0b", "\x1f", "\ufffe", "\uffff"])
 def test_characters_that_xml_does_not_allow(sqs: Any, queue: str, body: str) -> None:
-    with refused("InvalidMessageContents", INVALID_CHARACTERS):
+    with raises_refusal("InvalidMessageContents", INVALID_CHARACTERS):
         sqs.send_message(QueueUrl=queue, MessageBody=body)
-    with refused("InvalidMessageContents", INVALID_CHARACTERS):
+    with raises_refusal("InvalidMessageContents", INVALID_CHARACTERS):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"a": text(body)})
 
 
@@ -429,7 +431,7 @@ def test_characters_at_the_bounds_of_xml(sqs: Any, queue: str, body: str) -> Non
 def test_a_body_of_1_mib_and_one_byte_more(sqs: Any, queue: str) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="x" * MIB)
     assert len(receive(sqs, queue)["Body"]) == MIB
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
     ):
@@ -442,7 +444,7 @@ def test_size_is_utf8_bytes_of_body_and_attributes(
     queue = make_queue(MaximumMessageSize="1024")
     attributes = {"ab": {"DataType": "Binary", "BinaryValue": b"\0\0"}}  # 2 + 6 + 2 bytes
     sqs.send_message(QueueUrl=queue, MessageBody="ä" * 507, MessageAttributes=attributes)
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.",
     ):
@@ -452,7 +454,7 @@ def test_size_is_utf8_bytes_of_body_and_attributes(
 def test_ten_attributes_and_one_more(sqs: Any, queue: str) -> None:
     attributes = {f"a{n}": text("v") for n in range(10)}
     sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes=attributes)
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.send_message(
             QueueUrl=queue, MessageBody="a", MessageAttributes={**attributes, "more": text("v")}
         )
@@ -468,7 +470,7 @@ def test_good_attribute_names(sqs: Any, queue: str, good: str) -> None:
     "bad", ["", "a" * 257, ".a", "a.", "a..b", "a b", "ä", "AWS.x", "aws.x", "Amazon.x", "amazon.x"]
 )
 def test_bad_attribute_names(sqs: Any, queue: str, bad: str) -> None:
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={bad: text("v")})
 
 
@@ -489,12 +491,12 @@ def test_bad_attribute_names(sqs: Any, queue: str, bad: str) -> None:
     ],
 )
 def test_bad_attribute_values(sqs: Any, queue: str, value: dict[str, Any]) -> None:
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"X": value})
 
 
 def test_an_attribute_without_value(sqs: Any, queue: str) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         "Message (user) attribute 'X' must contain a non-empty value of type 'String'.",
     ):
@@ -504,7 +506,7 @@ def test_an_attribute_without_value(sqs: Any, queue: str) -> None:
 @pytest.mark.parametrize("member", ["StringListValues", "BinaryListValues"])
 def test_attribute_lists_are_refused_by_name(sqs: Any, queue: str, member: str) -> None:
     value = {**text("a"), member: ["b"]}
-    with refused(
+    with raises_refusal(
         "AWS.SimpleQueueService.UnsupportedOperation", f"{member} is not supported by this broker."
     ):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes={"X": value})
@@ -512,7 +514,7 @@ def test_attribute_lists_are_refused_by_name(sqs: Any, queue: str, member: str) 
 
 @pytest.mark.parametrize("delay_s", [-1, 901])
 def test_delays_past_the_limit(sqs: Any, queue: str, delay_s: int) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {delay_s} for parameter DelaySeconds is invalid. "
         "Reason: DelaySeconds must be >= 0 and <= 900.",
@@ -576,19 +578,19 @@ def test_batches_that_are_refused_whole(
     def ids(*given: str) -> dict[str, Any]:
         return {"QueueUrl": queue, "Entries": [{"Id": each, **entry} for each in given]}
 
-    with refused(
+    with raises_refusal(
         BATCH + "EmptyBatchRequest", f"There should be at least one {entry_name} in the request."
     ):
         send(**ids())
-    with refused(
+    with raises_refusal(
         BATCH + "TooManyEntriesInBatchRequest",
         "Maximum number of entries per request are 10. You have sent 11.",
     ):
         send(**ids(*"abcdefghijk"))
-    with refused(BATCH + "BatchEntryIdsNotDistinct", "Id b repeated."):
+    with raises_refusal(BATCH + "BatchEntryIdsNotDistinct", "Id b repeated."):
         send(**ids("a", "b", "b"))
     for bad in ("", "a b", "ä", "x" * 81):
-        with refused(
+        with raises_refusal(
             BATCH + "InvalidBatchEntryId",
             "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
             "It can be at most 80 letters long.",
@@ -601,13 +603,13 @@ def test_a_batch_of_1_mib_and_one_byte_more(sqs: Any, queue: str) -> None:
     batch = [{"Id": "a", "MessageBody": "x" * half}, {"Id": "b", "MessageBody": "x" * half}]
     assert len(sqs.send_message_batch(QueueUrl=queue, Entries=batch)["Successful"]) == 2
     batch[1]["MessageBody"] += "x"
-    with refused(
+    with raises_refusal(
         BATCH + "BatchRequestTooLong",
         "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
     ):
         sqs.send_message_batch(QueueUrl=queue, Entries=batch)
     batch = [{"Id": "a", "MessageBody": "x" * (MIB + 1)}]
-    with refused(
+    with raises_refusal(
         BATCH + "BatchRequestTooLong",
         "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
     ):
@@ -677,7 +679,7 @@ def test_system_attributes(sqs: Any, queue: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 11, -1])
 def test_receive_takes_1_to_10_messages(sqs: Any, queue: str, count: int) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {count} for parameter MaxNumberOfMessages is invalid. "
         "Reason: Must be between 1 and 10, if provided.",
@@ -687,7 +689,7 @@ def test_receive_takes_1_to_10_messages(sqs: Any, queue: str, count: int) -> Non
 
 @pytest.mark.parametrize("wait_s", [-1, 21])
 def test_receive_waits_0_to_20_seconds(sqs: Any, queue: str, wait_s: int) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {wait_s} for parameter WaitTimeSeconds is invalid. "
         "Reason: Must be >= 0 and <= 20, if provided.",
@@ -697,9 +699,9 @@ def test_receive_waits_0_to_20_seconds(sqs: Any, queue: str, wait_s: int) -> Non
 
 @pytest.mark.parametrize("timeout_s", [-1, 43_201])
 def test_visibility_timeouts_past_the_limit(sqs: Any, queue: str, timeout_s: int) -> None:
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.receive_message(QueueUrl=queue, VisibilityTimeout=timeout_s)
-    with refused("InvalidParameterValue"):
+    with raises_refusal("InvalidParameterValue"):
         sqs.change_message_visibility(
             QueueUrl=queue, ReceiptHandle="AAAA", VisibilityTimeout=timeout_s
         )
@@ -755,9 +757,9 @@ def test_handles_that_were_never_issued(sqs: Any, queue: str) -> None:
     handle = receive(sqs, queue)["ReceiptHandle"]
     for bad in ("garbage", "AAAA", "", forged(handle), handle + "AAAA"):
         message = f'The input receipt handle "{bad}" is not a valid receipt handle.'
-        with refused("ReceiptHandleIsInvalid", message):
+        with raises_refusal("ReceiptHandleIsInvalid", message):
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=bad)
-        with refused("ReceiptHandleIsInvalid", message):
+        with raises_refusal("ReceiptHandleIsInvalid", message):
             sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=bad, VisibilityTimeout=0)
 
 
@@ -765,7 +767,7 @@ def test_change_visibility_of_a_deleted_message(sqs: Any, queue: str) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="a")
     handle = receive(sqs, queue)["ReceiptHandle"]
     sqs.delete_message(QueueUrl=queue, ReceiptHandle=handle)
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist "
         "or is not available for visibility timeout change.",
@@ -859,9 +861,9 @@ def test_the_account_is_a_12_digit_access_key_and_the_region_the_credentials(
     assert attribute(here, url, "QueueArn") == arn
     for other in (client("222222222222", "us-east-1"), client("111111111111", "eu-west-1")):
         assert "QueueUrls" not in other.list_queues(QueueNamePrefix=name)
-        with refused(NON_EXISTENT):
+        with raises_refusal(NON_EXISTENT):
             other.get_queue_url(QueueName=name)
-    with refused(NON_EXISTENT):
+    with raises_refusal(NON_EXISTENT):
         client("111111111111", "eu-west-1").send_message(QueueUrl=url, MessageBody="a")
     default = client("AKIAIOSFODNN7EXAMPLE", "us-east-1").create_queue(QueueName=name)
     assert default["QueueUrl"] == f"{broker.url}/000000000000/{name}"
@@ -910,7 +912,7 @@ def test_actions_that_are_not_supported_say_so_by_name(sqs: Any, queue: str) -> 
         ("ListMessageMoveTasks", lambda: sqs.list_message_move_tasks(SourceArn="arn")),
     ]
     for action, call in calls:
-        with refused(
+        with raises_refusal(
             "AWS.SimpleQueueService.UnsupportedOperation",
             f"The action {action} is not supported by this broker.",
         ):
@@ -919,15 +921,15 @@ def test_actions_that_are_not_supported_say_so_by_name(sqs: Any, queue: str) -> 
 
 def test_members_that_are_not_supported_say_so_by_name(sqs: Any, queue: str) -> None:
     code = "AWS.SimpleQueueService.UnsupportedOperation"
-    with refused(code, "MessageGroupId is not supported by this broker."):
+    with raises_refusal(code, "MessageGroupId is not supported by this broker."):
         sqs.send_message(QueueUrl=queue, MessageBody="a", MessageGroupId="g")
-    with refused(code, "MessageGroupId is not supported by this broker."):
+    with raises_refusal(code, "MessageGroupId is not supported by this broker."):
         sqs.send_message_batch(
             QueueUrl=queue, Entries=[{"Id": "a", "MessageBody": "a", "MessageGroupId": "g"}]
         )
-    with refused(code, "ReceiveRequestAttemptId is not supported by this broker."):
+    with raises_refusal(code, "ReceiveRequestAttemptId is not supported by this broker."):
         sqs.receive_message(QueueUrl=queue, ReceiveRequestAttemptId="a")
-    with refused(
+    with raises_refusal(
         "InvalidParameterValue",
         "Value d for parameter MessageDeduplicationId is invalid. Reason: The request include "
         "parameter that is not valid for this queue type.",
@@ -938,11 +940,11 @@ def test_members_that_are_not_supported_say_so_by_name(sqs: Any, queue: str) -> 
 def test_fifo_queues_are_refused(sqs: Any, name: str, queue: str) -> None:
     code = "AWS.SimpleQueueService.UnsupportedOperation"
     message = "FIFO queues are not supported by this broker."
-    with refused(code, message):
+    with raises_refusal(code, message):
         sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
-    with refused(code, message):
+    with raises_refusal(code, message):
         sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
-    with refused("InvalidAttributeName", "Unknown Attribute FifoQueue."):
+    with raises_refusal("InvalidAttributeName", "Unknown Attribute FifoQueue."):
         sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "false"})
 
 
@@ -961,11 +963,11 @@ def test_attributes_of_fifo_queues_on_a_standard_one(sqs: Any, name: str, queue:
             "You can specify the FifoThroughputLimit only when FifoQueue is set to true.",
         ),
     ):
-        with refused("InvalidAttributeName", text):
+        with raises_refusal("InvalidAttributeName", text):
             sqs.create_queue(QueueName=name, Attributes=attributes)
-        with refused("InvalidAttributeName", text):
+        with raises_refusal("InvalidAttributeName", text):
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
-    with refused(
+    with raises_refusal(
         "InvalidAttributeValue",
         "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
     ):
@@ -973,7 +975,7 @@ def test_attributes_of_fifo_queues_on_a_standard_one(sqs: Any, name: str, queue:
 
 
 def test_two_kinds_of_encryption_at_once(sqs: Any, name: str) -> None:
-    with refused(
+    with raises_refusal(
         "InvalidAttributeName",
         "You can use one type of server-side encryption (SSE) at one time. "
         "You can either enable KMS SSE or SQS SSE.",

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.daemon import Daemon
-from tests.wire.refusals import refused
+from tests.wire.refusals import raises_refusal
 
 XMLNS = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 
@@ -41,9 +41,11 @@ def test_an_unsigned_caller_is_the_default_account(broker: Daemon) -> None:
 
 
 def test_other_actions_say_so_by_name(sts: Any) -> None:
-    with refused("InvalidAction", "The action GetSessionToken is not supported by this broker."):
+    with raises_refusal(
+        "InvalidAction", "The action GetSessionToken is not supported by this broker."
+    ):
         sts.get_session_token()
-    with refused("InvalidAction", "The action AssumeRole is not supported by this broker."):
+    with raises_refusal("InvalidAction", "The action AssumeRole is not supported by this broker."):
         sts.assume_role(RoleArn="arn:aws:iam::123456789012:role/x", RoleSessionName="session")
 
 
