@@ -161,13 +161,16 @@ class Events:
     async def delete_rule(self, namespace: Namespace, bus: str, name: str) -> None:
         """Delete a rule without targets; one that isn't there is as good.
 
-        Raises: ResourceInUse.
+        Raises: ResourceInUse, RecordChanged.
         """
         self.bus(namespace, bus)
-        rule = self._registrar.registry.resources(namespace).rules.get(rule_key(bus, name))
+        key = rule_key(bus, name)
+        rule = self._registrar.registry.resources(namespace).rules.get(key)
         if rule is not None and rule.targets:
             raise ResourceInUse("Rule can't be deleted since it has targets.")
-        await self._registrar.delete(namespace, "rule", rule_key(bus, name))
+        # Or targets that are being put would go with it.
+        version = self._registrar.version(namespace, "rule", key)
+        await self._registrar.delete(namespace, "rule", key, expected_version=version)
 
     async def put_targets(
         self, namespace: Namespace, bus: str, name: str, targets: list[Target]

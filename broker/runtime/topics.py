@@ -49,10 +49,12 @@ class Topics:
 
     async def delete(self, namespace: Namespace, name: str) -> None:
         """Delete a topic with its subscriptions; one that isn't there is as good."""
-        subscriptions = self._registrar.registry.resources(namespace).subscriptions_of.get(name, {})
-        changes: list[Change] = [("subscription", each, None, None) for each in subscriptions]
-        changes.append(("topic", name, None, None))
-        await self._registrar.change(namespace, changes)
+        resources = self._registrar.registry.resources(namespace)
+        async with self._subscribing:  # or one that is being made would be left behind
+            subscriptions = resources.subscriptions_of.get(name, {})
+            changes: list[Change] = [("subscription", each, None, None) for each in subscriptions]
+            changes.append(("topic", name, None, None))
+            await self._registrar.change(namespace, changes)
 
     def subscriptions(self, namespace: Namespace, topic: str | None = None) -> list[Subscription]:
         """A topic's subscriptions, or all, by name."""
