@@ -3,16 +3,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
 from broker.core.commands import Command, Configure, ReadRecords
-from broker.core.errors import BrokerError
+from broker.core.errors import BrokerError, InvalidParameter
 from broker.core.names import Namespace
-from broker.core.resources import Queue, Topic, decode
+from broker.core.resources import Function, Queue, Target, Topic, decode
+from broker.runtime.events import check_target
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
 from broker.store.seam import submit_one
-from broker.testing.broker import now_ms, running_broker
+from broker.testing.broker import now_ms, open_broker, running_broker
+from tests.runtime.conftest import FakeInvoker
 
 NS = Namespace()
 
@@ -57,3 +60,16 @@ async def test_a_topic_that_is_deleted_leaves_no_subscription_behind(
                     callers.start_soon(broker.topics.delete, NS, "t")
                 assert broker.topics.subscriptions(NS) == []
                 await broker.topics.create(NS, Topic(name="t"))
+
+
+async def test_a_functions_own_queue_is_no_endpoint_and_no_target(
+    directory: Path, autojump_clock: object
+) -> None:
+    internal = NS.arn("sqs", "function/f")
+    function = Function(name="f", invoker="fake")
+    resources = [Topic(name="t"), function]
+    async with open_broker(directory, resources, {"fake": FakeInvoker(print)}) as broker:
+        with pytest.raises(InvalidParameter):
+            await broker.topics.subscribe(NS, "t", "sqs", internal)
+        with pytest.raises(InvalidParameter):
+            check_target(NS, Target(id="1", arn=internal))
