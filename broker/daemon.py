@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-EXIT_OK, EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 0, 78, 74, 69  # sysexits.h
+EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 78, 74, 69  # sysexits.h
 
 FILES_RESERVED = 256  # open files kept for the store, functions and outgoing connections
 

@@ -31,7 +31,6 @@ EVENT_PATTERN_CHARS_MAX = 4_096
 TARGETS_PER_RULE_MAX = 5
 TARGET_ENTRIES_MAX = 100  # of one PutTargets or RemoveTargets
 INPUT_CHARS_MAX = 8_192
-HOPS_MAX = 5  # topics and buses an event may pass through in one publish
 
 # Functions (Lambda quotas)
 PAYLOAD_SYNC_BYTES_MAX = 6 * MIB
@@ -40,9 +39,9 @@ FUNCTION_TIMEOUT_S_MAX = 900
 MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
 ACCOUNT_CONCURRENCY = 1_000
 ACCOUNT_CONCURRENCY_MAX = 100_000  # our own: what one machine could ever run
-UNRESERVED_CONCURRENCY_MIN = 100
 RETRY_ATTEMPTS_MAX = 2  # of an asynchronous invocation, after the first
 EVENT_AGE_S_MIN, EVENT_AGE_S_MAX = 60, 21_600
+RETRY_AFTER_S_MAX = 86_400  # that a throttled target may ask for (our own)
 LOG_TAIL_BYTES = 4 * KIB  # returned with an invocation
 LOG_KEPT_BYTES = 64 * KIB  # of one invocation (our own)
 

@@ -15,8 +15,15 @@ import trio
 
 from broker.core import commands
 from broker.core.commands import NewEntry, Received, ReplaceMessage, VisibilityChange
-from broker.core.errors import BrokerError, OverLimit, QueueDoesNotExist, StoreFailed
+from broker.core.errors import (
+    BrokerError,
+    OverLimit,
+    QueueDoesNotExist,
+    StoreFailed,
+    StoreFull,
+)
 from broker.core.json_text import InvalidJson, parse_json
+from broker.core.limits import RETRY_AFTER_S_MAX
 from broker.core.message import (
     Attributes,
     MessageAttribute,
@@ -69,11 +76,8 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Until cancelled, stopped and done, or until the function is gone."""
-        released = 1
         try:
-            while released:
-                command = commands.ReleaseInFlight(self._queue)
-                released = await submit_one(self._store, str(self._namespace), command)
+            await self._release_interrupted()
             async with trio.open_nursery() as invocations:
                 with self._taking:
                     await self._take(invocations)
@@ -84,15 +88,28 @@ class Dispatcher:
         """Take no more; what is being invoked goes on to its end."""
         self._taking.cancel()
 
+    async def _release_interrupted(self) -> None:
+        """Make visible again what was being invoked when the daemon last ended."""
+        command = commands.ReleaseInFlight(self._queue)
+        released = 1
+        while released:
+            try:
+                released = await submit_one(self._store, str(self._namespace), command)
+            except (StoreFailed, StoreFull) as error:
+                await self._pause(error)
+
     async def _take(self, invocations: trio.Nursery) -> None:
         while True:
             try:
                 await self._queues.wait_visible(self._namespace, self._queue)
                 await self._functions.wait_permit(self._namespace, self._name)
                 await self._start_one(invocations)
-            except (StoreFailed, OverLimit) as error:
-                log.warning("function %s waits for the store: %s", self._name, error.message)
-                await trio.sleep(STORE_PAUSE_S)
+            except (StoreFailed, StoreFull, OverLimit) as error:
+                await self._pause(error)
+
+    async def _pause(self, error: BrokerError) -> None:
+        log.warning("function %s waits for the store: %s", self._name, error.message)
+        await trio.sleep(STORE_PAUSE_S)
 
     async def _start_one(self, invocations: trio.Nursery) -> None:
         """Receive one invocation and run it, or give the permit back."""
@@ -124,6 +141,9 @@ class Dispatcher:
         except BrokerError as error:
             # The store has it still: it comes back when its lease ends.
             log.warning("invocation of %s put off: %s", self._name, error.message)
+        except Exception:
+            # One function's trouble must not end the others' work.
+            log.exception("an invocation of %s failed, and is put off", self._name)
         finally:
             self._functions.release(self._namespace, self._name)
 
@@ -175,7 +195,8 @@ class Dispatcher:
         self._system_failures = min(self._system_failures + 1, 16)
         if isinstance(error, InvokerThrottled):
             THROTTLES.labels(self._name, "target").inc()
-            delay_s = error.retry_after_s if error.retry_after_s is not None else delay_s
+            if error.retry_after_s is not None:
+                delay_s = min(max(error.retry_after_s, 0), RETRY_AFTER_S_MAX)
         else:
             log.warning(
                 "function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error

@@ -20,7 +20,7 @@ from broker.core.errors import (
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
 from broker.core.message import iso_time
-from broker.core.names import Arn, Namespace, uuid_text
+from broker.core.names import Arn, Namespace, is_internal, uuid_text
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Rule, Target
 from broker.core.routing import Routed, route_event
@@ -161,13 +161,16 @@ class Events:
     async def delete_rule(self, namespace: Namespace, bus: str, name: str) -> None:
         """Delete a rule without targets; one that isn't there is as good.
 
-        Raises: ResourceInUse.
+        Raises: ResourceInUse, RecordChanged.
         """
         self.bus(namespace, bus)
-        rule = self._registrar.registry.resources(namespace).rules.get(rule_key(bus, name))
+        key = rule_key(bus, name)
+        rule = self._registrar.registry.resources(namespace).rules.get(key)
         if rule is not None and rule.targets:
             raise ResourceInUse("Rule can't be deleted since it has targets.")
-        await self._registrar.delete(namespace, "rule", rule_key(bus, name))
+        # Or targets that are being put would go with it.
+        version = self._registrar.version(namespace, "rule", key)
+        await self._registrar.delete(namespace, "rule", key, expected_version=version)
 
     async def put_targets(
         self, namespace: Namespace, bus: str, name: str, targets: list[Target]
@@ -225,6 +228,8 @@ def check_target(namespace: Namespace, target: Target) -> None:
             f"Parameter {target.arn} is not valid. Reason: targets of the service {arn.service!r} "
             "are not supported by this broker."
         )
+    if arn.service == "sqs" and is_internal(arn.resource):
+        raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: it names no queue.")
     if arn.namespace != namespace:
         raise InvalidParameter(
             f"Parameter {target.arn} is not valid. Reason: targets in another account or region "

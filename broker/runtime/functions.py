@@ -88,7 +88,7 @@ class Functions:
         return ledger
 
     async def wait_permit(self, namespace: Namespace | str, name: str) -> None:
-        """Begin an execution as soon as the ledger has room for it. First come, first served."""
+        """Begin an execution as soon as the ledger has room for it, in no order among functions."""
         counted = False
         while self.ledger(namespace).acquire(name) is not None:
             if not counted:

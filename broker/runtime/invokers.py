@@ -58,6 +58,10 @@ class InvokerHost:
             invoker.check_settings(function.settings)
         except SettingsError as error:
             raise InvalidParameter(f"function {function.name}: {error}") from None
+        except Exception as bug:
+            log.exception("the invoker %s failed to check its settings", function.invoker)
+            text = f"function {function.name}: the invoker {function.invoker} failed: {bug!r}"
+            raise InvalidParameter(text) from bug
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
@@ -133,7 +137,10 @@ class InvokerHost:
 
 async def _invoke(invoker: Invoker, invocation: Invocation) -> InvocationResult:
     try:
-        return await invoker.invoke(invocation)
+        result = await invoker.invoke(invocation)
+        if not isinstance(result, InvocationResult) or not isinstance(result.payload, bytes):
+            raise TypeError(f"no InvocationResult with bytes as its payload: {type(result)}")
+        return result
     except InvokerError:
         raise
     except Exception as bug:

@@ -102,7 +102,11 @@ class Queues:
             deadline = trio.current_time() + wait_time_s
             while not received:
                 waiter.woken = False
-                received = await self._receive_now(namespace, name, count, visibility_timeout_s)
+                try:
+                    received = await self._receive_now(namespace, name, count, visibility_timeout_s)
+                except BaseException:
+                    waiter.woken = True  # what it was woken for may be there still: see `line_up`
+                    raise
                 if received or trio.current_time() >= deadline:
                     break
                 with trio.move_on_at(deadline) as patience:

@@ -21,6 +21,7 @@ class Registrar:
         self._store = store
         self.registry = registry
         self.listeners: list[Callable[[str, str, str], None]] = []  # namespace, kind, name
+        self._changing = trio.Lock()
 
     async def load(self) -> None:
         """Read all resources from the store."""
@@ -45,9 +46,11 @@ class Registrar:
         change = (KINDS[type(resource)], resource.name, resource, expected_version)
         await self.change(namespace, [change])
 
-    async def delete(self, namespace: Namespace, kind: str, name: str) -> None:
-        """Delete one resource, if it is there."""
-        await self.change(namespace, [(kind, name, None, None)])
+    async def delete(
+        self, namespace: Namespace, kind: str, name: str, expected_version: int | None = None
+    ) -> None:
+        """Delete one resource, if it is there. Raises: RecordChanged."""
+        await self.change(namespace, [(kind, name, None, expected_version)])
 
     async def change(self, namespace: Namespace, changes: Sequence[Change]) -> None:
         """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull."""
@@ -57,9 +60,12 @@ class Registrar:
                 for kind, name, resource, expected in changes
             ]
         )
-        # Shielded: what was committed must reach the registry, whoever has lost interest.
-        with trio.CancelScope(shield=True):
-            versions = await submit_one(self._store, str(namespace), command)
+        # One after another: callers that are answered together go on in any order, and the registry
+        # must take in their changes as the store did. Shielded: what was committed must reach the
+        # registry, whoever has lost interest.
+        async with self._changing:
+            with trio.CancelScope(shield=True):
+                versions = await submit_one(self._store, str(namespace), command)
             for (kind, name, resource, _), version in zip(changes, versions, strict=True):
                 self.registry.change(str(namespace), kind, name, resource, version)
             for kind, name, _, _ in changes:

@@ -6,7 +6,7 @@ import math
 import trio
 
 from broker.core.commands import Advance, StoreStatus
-from broker.core.errors import StoreFailed
+from broker.core.errors import StoreFailed, StoreFull
 from broker.runtime.publisher import undeliverable
 from broker.store.seam import Store, submit_one
 
@@ -48,7 +48,7 @@ class Timekeeper:
         try:
             for queue in await submit_one(self._store, "", Advance()):
                 undeliverable("a wide publish", queue)
-        except StoreFailed as bug:
-            # One queue's trouble must not stop the others' work.
-            log.error("housekeeping failed, again in %.0f s: %s", FAILED_PAUSE_S, bug.message)
+        except (StoreFailed, StoreFull) as error:
+            # One queue's trouble must not stop the others' work, nor a full disk the daemon.
+            log.error("housekeeping failed, again in %.0f s: %s", FAILED_PAUSE_S, error.message)
             await trio.sleep(FAILED_PAUSE_S)

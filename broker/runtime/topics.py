@@ -12,7 +12,7 @@ from broker.core.errors import (
     TopicDoesNotExist,
 )
 from broker.core.message import Attributes, Notification
-from broker.core.names import Arn, Namespace, uuid_text
+from broker.core.names import Arn, Namespace, is_internal, uuid_text
 from broker.core.resources import Subscription, Topic
 from broker.core.routing import Routed, route_notification
 from broker.runtime.ids import Ids
@@ -49,10 +49,12 @@ class Topics:
 
     async def delete(self, namespace: Namespace, name: str) -> None:
         """Delete a topic with its subscriptions; one that isn't there is as good."""
-        subscriptions = self._registrar.registry.resources(namespace).subscribers.get(name, {})
-        changes: list[Change] = [("subscription", each, None, None) for each in subscriptions]
-        changes.append(("topic", name, None, None))
-        await self._registrar.change(namespace, changes)
+        resources = self._registrar.registry.resources(namespace)
+        async with self._subscribing:  # or one that is being made would be left behind
+            subscriptions = resources.subscribers.get(name, {})
+            changes: list[Change] = [("subscription", each, None, None) for each in subscriptions]
+            changes.append(("topic", name, None, None))
+            await self._registrar.change(namespace, changes)
 
     def subscriptions(self, namespace: Namespace, topic: str | None = None) -> list[Subscription]:
         """A topic's subscriptions, or all, by name."""
@@ -193,6 +195,8 @@ def check_endpoint(namespace: Namespace, protocol: str, endpoint: str) -> None:
         )
     if arn is None or arn.service != protocol:
         raise InvalidParameter(f"Invalid parameter: {protocol.upper()} endpoint ARN")
+    if protocol == "sqs" and is_internal(arn.resource):
+        raise InvalidParameter("Invalid parameter: SQS endpoint ARN")
     if arn.namespace != namespace:
         raise InvalidParameter(
             "Invalid parameter: Endpoint Reason: deliveries to another account or region are not "

@@ -1,11 +1,14 @@
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from broker.core.errors import TooManyRequests
-from broker.core.message import Message, decode
+from broker.core.commands import Advance, Command, ReceiveMessages, ReleaseInFlight
+from broker.core.errors import StoreFull, TooManyRequests
+from broker.core.message import Message, decode, message
 from broker.core.names import Namespace
 from broker.core.resources import Function, Queue
 from broker.plugin import (
@@ -15,7 +18,9 @@ from broker.plugin import (
     InvokerUnavailable,
 )
 from broker.runtime.broker import Broker
-from broker.testing.broker import open_broker
+from broker.store.clock import Clock
+from broker.store.inline import open_inline_store
+from broker.testing.broker import now_ms, open_broker, running_broker
 from tests.runtime.conftest import FakeInvoker
 
 NS = Namespace()
@@ -234,3 +239,71 @@ async def test_an_invocation_whose_invoker_is_not_installed_waits_for_it(
         await trio.sleep(600)
         assert late.seen
         assert {invocation.attempt for invocation in late.seen} == {1}
+
+
+@pytest.mark.parametrize("refused", [ReceiveMessages, ReleaseInFlight, Advance])
+async def test_a_full_disk_puts_the_daemons_own_work_off_and_ends_nothing(
+    directory: Path, autojump_clock: object, refused: type[Command]
+) -> None:
+    fake = FakeInvoker(succeed)
+    refusals = 0
+    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
+        apply = store.submit
+
+        async def submit(namespace: str, commands: Sequence[Command]) -> list[Any]:
+            nonlocal refusals
+            if isinstance(commands[0], refused) and trio.current_time() - start < 30:
+                refusals += 1
+                await trio.lowlevel.checkpoint()
+                store.listener(store.status, [])
+                return [StoreFull()]
+            return await apply(namespace, commands)
+
+        start = trio.current_time()
+        store.submit = submit  # type: ignore[method-assign]
+        resources = [function(), Queue(name="q")]
+        async with running_broker(store, resources, {"fake": fake}) as broker:
+            await broker.queues.send(NS, "q", [(message("later"), 10)])
+            await broker.functions.invoke_async(NS, "f", b"{}")
+            await trio.sleep(60)
+            assert refusals > 1
+            assert len(fake.seen) == 1
+            assert await waiting(broker) == (0, 0, 0)
+
+
+async def test_an_invoker_that_answers_with_anything_else_fails_its_function_alone(
+    directory: Path, autojump_clock: object
+) -> None:
+    async def answer_nothing(_: Invocation) -> None:
+        return None
+
+    fake = FakeInvoker(answer_nothing)
+    resources = [
+        function(retry_attempts=0, dead_letter_target_arn=NS.arn("sqs", "dead")),
+        Queue(name="dead"),
+    ]
+    async with open_broker(directory, resources, {"fake": fake}) as broker:
+        await broker.functions.invoke_async(NS, "f", b"{}")
+        await trio.sleep(1)
+        assert len(await dead_letters(broker)) == 1
+        invoked = await broker.functions.invoke(NS, "f", b"{}")
+        assert b"Invoker.Failed" in invoked.attempt.result.payload
+
+
+@pytest.mark.parametrize("retry_after_s", [float("inf"), -5.0, float("nan")])
+async def test_a_retry_after_that_makes_no_sense_ends_nothing(
+    directory: Path, autojump_clock: object, retry_after_s: float
+) -> None:
+    async def throttle(_: Invocation) -> InvocationResult:
+        if len(fake.seen) == 1:
+            raise InvokerThrottled("later", retry_after_s=retry_after_s)
+        return InvocationResult()
+
+    fake = FakeInvoker(throttle)
+    async with open_broker(
+        directory, [function(maximum_event_age_s=21_600)], {"fake": fake}
+    ) as broker:
+        await broker.functions.invoke_async(NS, "f", b"{}")
+        await trio.sleep(1)
+        assert len(fake.seen) >= 1
+        assert sum(await waiting(broker)) == (0 if retry_after_s < 0 else 1)

@@ -1,16 +1,20 @@
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from broker.core.commands import VisibilityChange
+from broker.core.commands import Command, ReceiveMessages, VisibilityChange
 from broker.core.errors import PurgeQueueInProgress, QueueDoesNotExist
 from broker.core.message import decode, message, rendered
 from broker.core.names import Namespace
 from broker.core.resources import Queue, RedrivePolicy
 from broker.runtime.broker import Broker
-from broker.testing.broker import open_broker
+from broker.store.clock import Clock
+from broker.store.inline import open_inline_store
+from broker.testing.broker import now_ms, open_broker, running_broker
 
 NS = Namespace()
 ORDERS = Queue(name="orders")
@@ -128,6 +132,43 @@ async def test_a_receiver_that_leaves_takes_no_message_with_it(
         await send(broker, "a")
         await trio.testing.wait_all_tasks_blocked()
         assert got == ["a"]
+
+
+async def test_a_receiver_cancelled_on_its_way_to_a_message_leaves_it_to_the_next(
+    directory: Path, autojump_clock: object
+) -> None:
+    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
+        apply = store.submit
+        busy: list[trio.Event] = []  # the store takes nothing more until this is set
+
+        async def submit(namespace: str, commands: Sequence[Command]) -> list[Any]:
+            if busy and isinstance(commands[0], ReceiveMessages):
+                await busy.pop().wait()
+            return await apply(namespace, commands)
+
+        store.submit = submit  # type: ignore[method-assign]
+        async with running_broker(store, [ORDERS]) as broker, trio.open_nursery() as nursery:
+            first = trio.CancelScope()
+            answers: list[list[str]] = []
+
+            async def receive_first() -> None:
+                with first:
+                    await receive(broker, wait_time_s=20)
+
+            async def receive_next() -> None:
+                answers.append(await receive(broker, wait_time_s=20))
+                assert trio.current_time() - start < 1
+
+            nursery.start_soon(receive_first)
+            await trio.sleep(0.1)
+            nursery.start_soon(receive_next)
+            await trio.sleep(0.1)
+            start = trio.current_time()
+            busy.append(trio.Event())
+            await send(broker, "a")
+            await trio.sleep(0.1)
+            first.cancel()
+        assert answers == [["a"]]
 
 
 async def test_a_message_received_too_often_goes_to_the_dead_letter_queue(

@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.core.errors import BrokerError, NotSupported
 from broker.core.names import Namespace
-from broker.edge.http.message import Request, Response
+from broker.edge.http.message import MalformedTarget, Request, Response
 from broker.edge.native import bodies
 from broker.edge.native.errors import MalformedRequest
 from broker.edge.native.operation import Answer, Call, Operation, operations
@@ -35,6 +35,8 @@ class NativeApi:
             result = await operation.handler(call, *labels, *arguments)
         except BrokerError as refusal:
             return problem_response(refusal)
+        except MalformedTarget as malformed:
+            return problem_response(MalformedRequest(f"In the URL, {malformed}."))
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return internal_error()

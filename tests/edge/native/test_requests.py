@@ -113,3 +113,9 @@ async def test_a_body_left_out_is_an_empty_object(api: Api) -> None:
     answer = await api("POST", "/v1/queues/orders/receive")
 
     assert (answer.status, json.loads(answer.raw)) == (200, {"messages": []})
+
+
+async def test_a_query_that_is_no_utf_8_is_the_requests_fault(api: Api) -> None:
+    answer = await api("GET", "/v1/queues?prefix=%ff")
+
+    assert (answer.status, answer.body["code"]) == (400, "MalformedRequest")

@@ -6,6 +6,7 @@ from broker.core import pattern
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
+from broker.core.names import Namespace
 from broker.core.pattern import InvalidEvent
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
@@ -58,13 +59,20 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
         )
     if sum(_size(entry) for entry in request.entries) > EVENT_BYTES_MAX:
         raise MessageTooLong("Total size of the entries in the request is over the limit.")
-    results = [await _put(call, entry) for entry in request.entries]
+    # All of them first: a request that is refused has put none.
+    places = [locate_bus(call, entry.event_bus_name) for entry in request.entries]
+    results = [
+        await _put(call, entry, *place)
+        for entry, place in zip(request.entries, places, strict=True)
+    ]
     return PutEventsResponse(
         failed_entry_count=sum(1 for result in results if result.error_code), entries=results
     )
 
 
-async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry:
+async def _put(
+    call: Call, entry: PutEventsRequestEntry, namespace: Namespace, bus: str
+) -> PutEventsResultEntry:
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
@@ -84,7 +92,6 @@ async def _put(call: Call, entry: PutEventsRequestEntry) -> PutEventsResultEntry
         resources=entry.resources or [],
         time_ms=None if entry.time is None else int(entry.time * 1000),
     )
-    namespace, bus = locate_bus(call, entry.event_bus_name)
     try:
         return PutEventsResultEntry(event_id=await call.broker.events.put(namespace, event, bus))
     except BrokerError as error:

@@ -11,7 +11,7 @@ from broker.core import errors
 from broker.core.errors import BrokerError
 from broker.core.names import ACCOUNT, FUNCTION_NAME, PARTITION, Namespace
 from broker.edge.aws.service import Call, Wire
-from broker.edge.http.message import Response
+from broker.edge.http.message import MalformedTarget, Response
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ async def answer_rest(call: Call) -> Response:
             return await handler(call, label)
         except BrokerError as error:
             return _refusal(call, error)
+        except MalformedTarget as malformed:
+            return _refusal(call, errors.InvalidParameter(f"In the URL, {malformed}."))
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return _error(call, Wire(500, "ServiceException"), "Internal error", {})

@@ -24,7 +24,7 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.names import Arn, Namespace
+from broker.core.names import Arn, Namespace, is_internal
 from broker.core.resources import Queue, RedrivePolicy
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
@@ -163,6 +163,8 @@ def _redrive_policy(namespace: Namespace, value: str) -> RedrivePolicy | None:
         raise invalid("Redrive policy must hold deadLetterTargetArn and maxReceiveCount.")
     arn = Arn.parse(str(policy["deadLetterTargetArn"]))
     if arn is None or arn.service != "sqs" or arn.namespace != namespace:
+        raise invalid("Invalid value for deadLetterTargetArn.")
+    if is_internal(arn.resource):
         raise invalid("Invalid value for deadLetterTargetArn.")
     text = str(policy["maxReceiveCount"])
     count = int(text) if _DIGITS.fullmatch(text) else 0
