@@ -30,7 +30,7 @@ from broker.runtime.invokers import load_invokers
 from broker.runtime.notify import Notifier
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
-from broker.store.lock import DirectoryInUse
+from broker.store.lock import DirectoryInUse, DirectoryUnusable
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 await broker.dispatchers.wait_done()
             runtime.cancel_scope.cancel()
         log.info("stopped")
-    except* (DirectoryInUse, StoreRefused) as refused:
+    except* (DirectoryInUse, DirectoryUnusable, StoreRefused) as refused:
         raise CannotStart(str(_first(refused)), EXIT_STORE) from None
     except* StoreUnavailable as gone:
         raise CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE) from None

@@ -156,6 +156,21 @@ def test_a_data_directory_in_use_is_exit_code_74(daemon: Daemon) -> None:
     assert get(daemon, "/healthz") == (200, "ok\n")
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_data_directory_that_cannot_be_is_exit_code_74(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, message = refusal("--data-dir", str(tmp_path / place), "--listen", "127.0.0.1:0")
+    assert code == 74
+    assert f"broker: The data directory {tmp_path / place} can't be used: " in message
+
+
+def test_a_data_directory_of_something_else_is_exit_code_74(tmp_path: Path) -> None:
+    (tmp_path / "data.mdb").write_bytes(b"something else" * 1_000)
+    code, message = refusal("--data-dir", str(tmp_path), "--listen", "127.0.0.1:0")
+    assert code == 74
+    assert f"broker: {tmp_path}: MDB_INVALID" in message
+
+
 # Stopping
 
 

@@ -1,5 +1,6 @@
 """what commands print: tables for people, JSON for programs; and texts they read"""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,21 +61,31 @@ def size_text(count: int) -> str:
 
 
 def read_text(given: str | None, what: str) -> str:
-    """The argument itself; of `@FILE` the file, of `-` or nothing standard input."""
-    if given is not None and given != "-":
-        if given.startswith("@"):
-            return _file(Path(given[1:]))
-        return given
+    """The argument itself; of `@FILE` the file, of `-` or nothing standard input.
+
+    As it is: line ends stay what they are, and what is not UTF-8 is refused.
+    """
     if given is None and sys.stdin.isatty():
         raise click.UsageError(f"{what}: give it as an argument, or pipe it in.")
-    return sys.stdin.read()
+    if given is None or given == "-":
+        return _text(sys.stdin.buffer.read(), "standard input")
+    if given.startswith("@"):
+        return _file(Path(given[1:]))
+    return _text(os.fsencode(given), what)
 
 
 def _file(path: Path) -> str:
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{path}: {error}") from None
+        return _text(path.read_bytes(), str(path))
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from None
+
+
+def _text(raw: bytes, source: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{source}: this is not UTF-8 (byte {error.start})") from None
 
 
 def _safe(text: str) -> str:

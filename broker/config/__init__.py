@@ -39,6 +39,8 @@ def load_config(path: Path | None) -> Config:
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         raise ConfigError(f"{path}:{line}: file: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: file: this is nested too deeply") from None
     try:
         return msgspec.convert(document, Config)
     except msgspec.ValidationError as error:

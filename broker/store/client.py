@@ -168,7 +168,7 @@ async def open_store(
     """A running store process on the directory; leaving it waits for the last commit.
 
     `program` is the module that is run as the process; a test may have one of its own.
-    Raises: StoreRefused, if another daemon has the directory or its format is newer.
+    Raises: DirectoryInUse; DirectoryUnusable; StoreRefused, if its format is newer.
     """
     with lock_directory(directory) as lock_fd:
         ours, theirs = socket.socketpair()

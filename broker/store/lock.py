@@ -15,17 +15,26 @@ class DirectoryInUse(Exception):
     """Another daemon works on the data directory."""
 
 
+class DirectoryUnusable(Exception):
+    """The data directory can't be made or written to."""
+
+
 @contextmanager
 def lock_directory(directory: Path) -> Iterator[int]:
     """Hold the directory's lock; yields its descriptor, for the store process to hold too.
 
     The lock lasts until the last holder is gone: a daemon that dies leaves it to its store process
     for as long as that may still write.
-    Raises: DirectoryInUse.
+    Raises: DirectoryInUse, DirectoryUnusable.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = directory / LOCK_FILE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DirectoryUnusable(
+            f"The data directory {directory} can't be used: {error.strerror} ({error.filename})"
+        ) from None
     try:
         _acquire(descriptor, directory)
         os.ftruncate(descriptor, 0)

@@ -12,6 +12,8 @@ import sys
 from collections import deque
 from pathlib import Path
 
+import lmdb
+
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
 from broker.store.clock import Clock
 from broker.store.engine import Engine, NewerFormat
@@ -29,7 +31,7 @@ def main(socket_fd: int, directory: Path, quota_bytes: int, clock: Clock | None 
     connection = socket.socket(fileno=socket_fd)
     try:
         engine = Engine(directory, clock or Clock(), quota_bytes)
-    except (NewerFormat, OSError) as refusal:
+    except (NewerFormat, OSError, lmdb.Error) as refusal:
         connection.sendall(frame(Ready(str(refusal))))
         return
     connection.sendall(frame(Ready(None)))

@@ -27,6 +27,7 @@ def test_a_good_file_is_called_good(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("[broker", ":1: "),
+        (f"a = {'[' * 5_000}{']' * 5_000}", ": file: this is nested too deeply"),
         ('[[queue]]\nname = "a"\ncolour = "red"\n', ":3: queue[0].colour: "),
         ('[[queue]]\nname = "a"\ndelay_s = 901\n', ":3: queue[0].delay_s: "),
         ('[[queue]]\nname = "a.b"\n', ":2: queue[0].name: "),

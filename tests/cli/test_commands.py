@@ -68,7 +68,7 @@ def run(client: Client, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The command with these arguments, and perhaps standard input."""
     monkeypatch.setenv("BROKER_URL", client.url)
 
-    def call(*arguments: str, stdin: str | None = None) -> Result:
+    def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(main, arguments, input=stdin)
 
     return call
@@ -103,6 +103,31 @@ def test_send_reads_a_file(run: Run, client: Client, tmp_path: Path) -> None:
     run("send", "orders", f"@{tmp_path / 'body'}")
 
     assert peeked(client, "orders") == ["from a file"]
+
+
+def test_line_ends_are_sent_as_they_are(run: Run, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"a\r\nb\rc")
+
+    run("send", "orders", f"@{tmp_path / 'body'}")
+    run("send", "orders", stdin=b"d\r\ne")
+
+    assert peeked(client, "orders") == ["a\r\nb\rc", "d\r\ne"]
+
+
+def test_what_is_not_utf_8_is_a_wrong_command_line(
+    run: Run, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "body").write_bytes(b"ab\xff")
+
+    from_file = run("send", "orders", f"@{tmp_path / 'body'}")
+    piped = run("send", "orders", stdin=b"\xff")
+    argument = run("send", "orders", "\udcff")
+
+    assert (from_file.exit_code, piped.exit_code, argument.exit_code) == (2, 2, 2)
+    assert "this is not UTF-8 (byte 2)" in from_file.stderr
+    assert "standard input: this is not UTF-8 (byte 0)" in piped.stderr
+    assert "BODY: this is not UTF-8 (byte 0)" in argument.stderr
+    assert peeked(client, "orders") == []
 
 
 def test_receive_keeps_what_it_prints_and_says_so(run: Run, client: Client) -> None:
