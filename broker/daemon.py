@@ -26,7 +26,7 @@ from broker.edge.health import Health
 from broker.edge.http.server import Server, listen
 from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
-from broker.runtime.invokers import load_invokers
+from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.notify import Notifier
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
@@ -133,6 +133,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 await broker.dispatchers.wait_done()
             runtime.cancel_scope.cancel()
         log.info("stopped")
+    except* BrokenPlugin as broken:
+        raise CannotStart(str(_first(broken)), EXIT_CONFIG) from None
     except* (DirectoryInUse, DirectoryUnusable, StoreRefused) as refused:
         raise CannotStart(str(_first(refused)), EXIT_STORE) from None
     except* StoreUnavailable as gone:

@@ -113,8 +113,9 @@ class App:
         scope = self._scopes.get(credential)
         if scope is None:
             scope = self._parse_scope(credential)
-            if len(self._scopes) < SCOPES_MAX:
-                self._scopes[credential] = scope
+            if len(self._scopes) >= SCOPES_MAX:
+                self._scopes.clear()
+            self._scopes[credential] = scope
         return scope
 
     def _parse_scope(self, credential: str) -> tuple[Namespace, str]:

@@ -9,7 +9,12 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from broker.core.commands import CountMessages, QueueCounts
-from broker.core.errors import BrokerError
+from broker.core.errors import (
+    BrokerError,
+    QueueDoesNotExist,
+    StoreFailed,
+    StoreUnavailable,
+)
 from broker.core.names import Namespace
 from broker.edge.http.message import Request, Response
 from broker.runtime.broker import Broker
@@ -36,7 +41,10 @@ class Health:
             case b"/readyz":
                 return _answer(self.ready, "ready", "not ready")
             case b"/metrics":
-                return Response(200, await self._metrics(), CONTENT_TYPE_LATEST)
+                try:
+                    return Response(200, await self._metrics(), CONTENT_TYPE_LATEST)
+                except (StoreFailed, StoreUnavailable) as error:
+                    return _answer(False, "", error.message)
         return None
 
     async def store_answers(self) -> bool:
@@ -51,13 +59,28 @@ class Health:
 
     async def _metrics(self) -> bytes:
         rows: list[tuple[str, str, QueueCounts]] = []
-        for namespace, resources in self._broker.registry.namespaces.items():
+        for namespace, resources in list(self._broker.registry.namespaces.items()):
             names = list(resources.queues)
-            counts = await self._broker.queues.counts(Namespace.parse(namespace), *names)
-            rows.extend((namespace, name, each) for name, each in zip(names, counts, strict=True))
+            for name, counts in zip(names, await self._counts(namespace, names), strict=True):
+                rows.append((namespace, name, counts))
         now = CollectorRegistry(auto_describe=False)
         now.register(_Gauges(self._broker, rows))
         return generate_latest(now) + generate_latest(REGISTRY)
+
+    async def _counts(self, namespace: str, names: list[str]) -> list[QueueCounts]:
+        """The counts of each queue; of one that has just been deleted, nothing."""
+        place = Namespace.parse(namespace)
+        try:
+            return await self._broker.queues.counts(place, *names)
+        except QueueDoesNotExist:
+            pass
+        counts = []
+        for name in names:
+            try:
+                counts += await self._broker.queues.counts(place, name)
+            except QueueDoesNotExist:
+                counts.append(QueueCounts())
+        return counts
 
 
 class _Gauges(Collector):

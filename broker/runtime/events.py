@@ -1,6 +1,6 @@
 """events as the edge uses them: buses, rules, targets, and putting an event on a bus"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,11 +67,16 @@ class Events:
         self, namespace: Namespace, events: Sequence[Event], bus: str = DEFAULT_BUS
     ) -> list[str | BrokerError]:
         """Put many events on a bus, each for itself; the id of each, or why it was refused."""
-        routed = [self._route(namespace, event, bus) for event in events]
-        refusals = await self._publisher.publish_each(namespace, [each for _, each in routed])
-        return [
-            refusal or event_id for (event_id, _), refusal in zip(routed, refusals, strict=True)
-        ]
+        event_ids: list[str] = []
+
+        def route_each() -> Iterator[Routed]:
+            for event in events:
+                event_id, routed = self._route(namespace, event, bus)
+                event_ids.append(event_id)
+                yield routed
+
+        refusals = await self._publisher.publish_each(namespace, route_each())
+        return [refusal or event_id for event_id, refusal in zip(event_ids, refusals, strict=True)]
 
     def _route(self, namespace: Namespace, event: Event, bus: str) -> tuple[str, Routed]:
         """An event's id and its deliveries."""

@@ -25,14 +25,24 @@ class InvokerNotFound(InvalidParameter):
 
 
 def load_invokers() -> dict[str, Invoker]:
-    """One instance of every installed plugin, by name. Raises: TypeError, for what is none."""
+    """One instance of every installed plugin, by name. Raises: BrokenPlugin."""
     invokers: dict[str, Invoker] = {}
     for entry_point in entry_points(group=GROUP):
-        invoker = entry_point.load()()
+        try:
+            invoker = entry_point.load()()
+        except Exception as error:
+            raise BrokenPlugin(
+                f"the invoker {entry_point.name} ({entry_point.value}) can't be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error
         if not isinstance(invoker, Invoker):
-            raise TypeError(f"{entry_point.value} is no invoker: see broker.plugin.Invoker")
+            raise BrokenPlugin(f"{entry_point.value} is no invoker: see broker.plugin.Invoker")
         invokers[entry_point.name] = invoker
     return invokers
+
+
+class BrokenPlugin(Exception):
+    """An installed plugin can't be used; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

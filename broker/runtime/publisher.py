@@ -1,7 +1,7 @@
 """putting what was routed into the store, and counting what found no place"""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from broker.core.commands import FanOut
 from broker.core.errors import BrokerError
@@ -32,16 +32,18 @@ class Publisher:
             raise refusal
 
     async def publish_each(
-        self, namespace: Namespace, publishes: Sequence[Routed]
+        self, namespace: Namespace, publishes: Iterable[Routed]
     ) -> list[BrokerError | None]:
         """Commit many publishes, each all or none; for each None or why it was refused.
 
-        They go to the store in parts, so that a commit stays within its bounds.
+        They go to the store in parts, so that a commit stays within its bounds, and are taken from
+        `publishes` only as they are needed: of many wide ones, few are there at a time.
         """
-        refusals: list[BrokerError | None] = [None] * len(publishes)
+        refusals: list[BrokerError | None] = []
         part: list[tuple[int, FanOut]] = []
         entries = size = 0
         for index, routed in enumerate(publishes):
+            refusals.append(None)
             for source, target in routed.undeliverable:
                 undeliverable(source, target)
             if not routed.entries:

@@ -1,6 +1,6 @@
 """topics as the edge uses them: create, subscribe, publish with one fan-out"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import trio
@@ -156,10 +156,17 @@ class Topics:
         Returns when those that were not refused are on disk.
         """
         self.get(namespace, name)
-        routed = [self._route(namespace, name, *draft) for draft in drafts]
-        refusals = await self._publisher.publish_each(namespace, [each for _, each in routed])
+        message_ids: list[str] = []
+
+        def route_each() -> Iterator[Routed]:
+            for draft in drafts:
+                message_id, routed = self._route(namespace, name, *draft)
+                message_ids.append(message_id)
+                yield routed
+
+        refusals = await self._publisher.publish_each(namespace, route_each())
         return [
-            refusal or message_id for (message_id, _), refusal in zip(routed, refusals, strict=True)
+            refusal or message_id for message_id, refusal in zip(message_ids, refusals, strict=True)
         ]
 
     def _route(

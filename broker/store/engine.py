@@ -111,6 +111,9 @@ class Engine:
                 return self._answer(outcomes, _wakeups(view), now_ms)
             view.write_back()
             used_bytes = _used_bytes(txn)
+        except lmdb.MapFullError:
+            txn.abort()
+            raise _Unapplied(StoreFull()) from None
         except BaseException:
             txn.abort()
             raise
