@@ -51,7 +51,7 @@ class Dispatchers:
     def _hear(self, namespace: str, kind: str, name: str) -> None:
         if kind != "function":
             return
-        self._functions.limits_changed()
+        self._functions.changed(namespace, name)
         place = namespace, name
         known = name in self._registrar.registry.resources(namespace).functions
         if known and place not in self._running:

@@ -75,16 +75,12 @@ class Functions:
     # The ledger
 
     def ledger(self, namespace: Namespace | str) -> Ledger:
-        """The namespace's ledger, with the reservations as they are now."""
+        """The namespace's ledger."""
         ledger = self._ledgers.get(str(namespace))
         if ledger is None:
             ledger = self._ledgers[str(namespace)] = Ledger(self._account_concurrency)
-        functions = self._registrar.registry.resources(namespace).functions
-        ledger.reserved = {
-            name: function.reserved_concurrency
-            for name, function in functions.items()
-            if function.reserved_concurrency is not None
-        }
+            for name, function in self._registrar.registry.resources(namespace).functions.items():
+                ledger.reserve(name, function.reserved_concurrency)
         return ledger
 
     async def wait_permit(self, namespace: Namespace | str, name: str) -> None:
@@ -101,8 +97,10 @@ class Functions:
         self._ledgers[str(namespace)].release(name)
         self._freed.unpark_all()
 
-    def limits_changed(self) -> None:
-        """A reservation is another now; whoever waits looks again."""
+    def changed(self, namespace: str, name: str) -> None:
+        """A function is another now, or gone: so is its reservation. Whoever waits looks again."""
+        function = self._registrar.registry.resources(namespace).functions.get(name)
+        self.ledger(namespace).reserve(name, function.reserved_concurrency if function else None)
         self._freed.unpark_all()
 
     # Invoking
