@@ -1,7 +1,6 @@
 """wires everything; owns the root nursery"""
 
 import gc
-import ipaddress
 import logging
 import os
 import resource
@@ -76,7 +75,6 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         address = listen_address(config, options.listen)
     except ConfigError as error:
         raise CannotStart(str(error), EXIT_CONFIG) from None
-    _refuse_exposure(address)
     try:
         listener = listen(*address)
     except OSError as error:
@@ -127,6 +125,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 notifier.stopping()
                 server.drain()
                 broker.dispatchers.stop()
+                broker.waiters.close()
                 deadline = trio.current_time() + config.broker.shutdown_grace_s
                 requests.cancel_scope.deadline = deadline
             with trio.move_on_at(deadline):
@@ -189,22 +188,6 @@ def _read(path: Path | None) -> tuple[Config, list[AnyResource]]:
     config = load_config(path)
     namespace = Namespace(config.broker.account, config.broker.region)
     return config, declared_resources(config, namespace, path)
-
-
-def _refuse_exposure(address: tuple[str, int]) -> None:
-    """Without authentication only this machine may reach the daemon."""
-    host, port = address
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if not loopback:
-        raise CannotStart(
-            f"Listening on {host} would let anybody on the network use this broker, and no "
-            f"authentication is configured. Listen on 127.0.0.1:{port} and put a proxy that "
-            "authenticates in front of it.",
-            EXIT_CONFIG,
-        )
 
 
 def _room_for(connections: int) -> int:

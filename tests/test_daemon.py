@@ -187,10 +187,10 @@ def long_poll(daemon: Daemon, wait_s: int) -> http.client.HTTPConnection:
     return connection
 
 
-def test_a_request_under_way_is_answered_before_the_daemon_stops(tmp_path: Path) -> None:
+def test_a_waiting_receive_is_answered_before_the_daemon_stops(tmp_path: Path) -> None:
     with running_daemon(tmp_path) as daemon:
         assert daemon.process is not None
-        connection = long_poll(daemon, wait_s=2)
+        connection = long_poll(daemon, wait_s=20)
         daemon.process.send_signal(signal.SIGTERM)
         response = connection.getresponse()
         assert (response.status, response.headers["Connection"]) == (200, "close")
@@ -198,9 +198,23 @@ def test_a_request_under_way_is_answered_before_the_daemon_stops(tmp_path: Path)
 
 
 def test_a_request_that_takes_longer_than_the_grace_is_cut(tmp_path: Path) -> None:
-    with running_daemon(tmp_path, "[broker]\nshutdown_grace_s = 0.2\n") as daemon:
+    began = tmp_path / "began"
+    os.mkfifo(began)
+    script = json.dumps(f"echo > {began}; exec sleep 600")
+    function = f"""
+        [broker]
+        shutdown_grace_s = 0.2
+        [[function]]
+        name = "slow"
+        invoker = "subprocess"
+        timeout_s = 900
+        settings = {{ command = ["/bin/sh", "-c", {script}] }}
+    """
+    with running_daemon(tmp_path, function) as daemon:
         assert daemon.process is not None
-        connection = long_poll(daemon, wait_s=20)
+        connection = http.client.HTTPConnection(daemon.listen, timeout=PATIENCE_S)
+        connection.request("POST", "/2015-03-31/functions/slow/invocations", "{}")
+        began.read_text()  # until the function has come so far
         daemon.process.send_signal(signal.SIGTERM)
         with pytest.raises(http.client.RemoteDisconnected):
             connection.getresponse()

@@ -8,7 +8,7 @@ import click
 
 from broker.cli.connection import json_option
 from broker.cli.output import print_json
-from broker.config import Config, ConfigError, load_config
+from broker.config import Config, ConfigError, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.config.errors import line_of, spelled
 from broker.core.errors import InvalidParameter
@@ -47,6 +47,7 @@ def _checked(path: Path) -> list[AnyResource]:
     config = load_config(path)
     namespace = Namespace(config.broker.account, config.broker.region)
     resources = declared_resources(config, namespace, path)
+    listen_address(config, config.http.listen)
     _check_functions(path, config, resources)
     return resources
 

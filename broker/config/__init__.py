@@ -1,5 +1,6 @@
 """configuration file to typed settings and declared resources"""
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -62,7 +63,10 @@ def data_directory(config: Config, path: Path | None, option: str | None) -> Pat
 
 
 def listen_address(config: Config, option: str | None) -> tuple[str, int]:
-    """Host and port: option, BROKER_LISTEN, file. Raises: ConfigError."""
+    """Host and port: option, BROKER_LISTEN, file.
+
+    Without authentication only this machine may reach the daemon. Raises: ConfigError.
+    """
     text = option or os.environ.get("BROKER_LISTEN") or config.http.listen
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
@@ -73,4 +77,18 @@ def listen_address(config: Config, option: str | None) -> tuple[str, int]:
         or int(port) > 65_535
     ):
         raise ConfigError(f"{text!r} is no address to listen on: write it as 127.0.0.1:4566")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    host = host.strip("[]") or "127.0.0.1"
+    if not _is_loopback(host):
+        raise ConfigError(
+            f"Listening on {host} would let anybody on the network use this broker, and no "
+            f"authentication is configured. Listen on 127.0.0.1:{port} and put a proxy that "
+            "authenticates in front of it."
+        )
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

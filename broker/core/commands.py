@@ -195,11 +195,12 @@ class ChangeVisibility(Command, frozen=True, tag="visibility"):
 class ReplaceMessage(Command, frozen=True, tag="replace"):
     """Delete a received message and put others in its place, in one step: a dead letter, a result.
 
-    Answers whether the handle was still good; if not, nothing is done.
+    Answers whether the handle was still good, and which entries found no queue; if it was not,
+    nothing is done.
     Raises: QueueDoesNotExist for the queue of the handle.
     """
 
-    result: ClassVar[type] = bool
+    result: ClassVar[type] = tuple[bool, list[int]]
     queue: str
     receipt_handle: bytes
     bodies: list[bytes]

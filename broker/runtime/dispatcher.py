@@ -39,6 +39,7 @@ from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import Attempt, InvokerNotFound
 from broker.runtime.metrics import ABANDONED, THROTTLES
+from broker.runtime.publisher import undeliverable
 from broker.runtime.queues import Queues
 from broker.store.seam import Store, submit_one
 
@@ -214,7 +215,6 @@ class Dispatcher:
     ) -> None:
         """Move the invocation to the dead-letter queue with its cause, or let it go and say so."""
         dead_letter_queue = _dead_letter_queue(function, self._namespace)
-        ABANDONED.labels(self._name, "yes" if dead_letter_queue else "no").inc()
         log.warning(
             "function %s gives up request %s: %s %s",
             self._name,
@@ -230,7 +230,13 @@ class Dispatcher:
             bodies = [encode(message(payload, cause))]
             entries = [NewEntry(dead_letter_queue, self._ids.new(), 0)]
         command = ReplaceMessage(self._queue, received.receipt_handle, bodies, list(entries))
-        await submit_one(self._store, str(self._namespace), command)
+        replaced, homeless = await submit_one(self._store, str(self._namespace), command)
+        if not replaced:
+            return
+        taken = dead_letter_queue is not None and not homeless
+        ABANDONED.labels(self._name, "yes" if taken else "no").inc()
+        if homeless:
+            undeliverable(f"function {self._name}", function.dead_letter_target_arn or "")
 
 
 class FunctionGone(Exception):

@@ -91,8 +91,9 @@ class Queues:
     ) -> list[Received]:
         """Up to `count` (1..10) messages, hidden for `visibility_timeout_s`.
 
-        Waits at most `wait_time_s`. Cancelled while waiting: nothing is hidden. Cancelled during
-        the commit: hidden until the timeout, then received again.
+        Waits at most `wait_time_s`, and not while the daemon stops. Cancelled while waiting:
+        nothing is hidden. Cancelled during the commit: hidden until the timeout, then received
+        again.
         Raises: OverLimit.
         """
         if wait_time_s <= 0:
@@ -107,7 +108,7 @@ class Queues:
                 except BaseException:
                     waiter.woken = True  # what it was woken for may be there still: see `line_up`
                     raise
-                if received or trio.current_time() >= deadline:
+                if received or self._waiters.closed or trio.current_time() >= deadline:
                     break
                 with trio.move_on_at(deadline) as patience:
                     await waiter.wait()

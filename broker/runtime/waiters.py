@@ -45,6 +45,14 @@ class Waiters:
 
     def __init__(self) -> None:
         self._lines: dict[Place, deque[Waiter]] = {}
+        self.closed = False  # nobody is to wait any more
+
+    def close(self) -> None:
+        """Send everybody home: the daemon stops."""
+        self.closed = True
+        for line in self._lines.values():
+            for waiter in line:
+                waiter.wake()
 
     @contextmanager
     def line_up(self, place: Place) -> Iterator[Waiter]:

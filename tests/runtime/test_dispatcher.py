@@ -18,6 +18,7 @@ from broker.plugin import (
     InvokerUnavailable,
 )
 from broker.runtime.broker import Broker
+from broker.runtime.metrics import REGISTRY
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
 from broker.testing.broker import now_ms, open_broker, running_broker
@@ -42,6 +43,11 @@ def function(**options: object) -> Function:
 async def dead_letters(broker: Broker) -> list[Message]:
     received = await broker.queues.receive(NS, "dead", 10)
     return [decode(one.body) for one in received]  # type: ignore[misc]
+
+
+def abandoned(dead_lettered: str) -> float:
+    labels = {"function": "f", "dead_lettered": dead_lettered}
+    return REGISTRY.get_sample_value("broker_invocations_abandoned_total", labels) or 0.0
 
 
 async def waiting(broker: Broker) -> tuple[int, int, int]:
@@ -77,6 +83,19 @@ async def test_a_failing_function_is_retried_after_one_and_two_minutes_then_dead
         assert letter.body == '{"n":1}'
         cause = {name: a.string_value for name, a in (letter.attributes or {}).items()}
         assert cause == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no stock"}
+        assert await waiting(broker) == (0, 0, 0)
+
+
+async def test_a_dead_letter_that_finds_no_queue_is_counted_and_logged(
+    directory: Path, autojump_clock: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = function(dead_letter_target_arn=NS.arn("sqs", "gone"), retry_attempts=0)
+    async with open_broker(directory, [failing], {"fake": FakeInvoker(fail)}) as broker:
+        lost, taken = abandoned("no"), abandoned("yes")
+        await broker.functions.invoke_async(NS, "f", b"{}")
+        await trio.sleep(1)
+        assert (abandoned("no"), abandoned("yes")) == (lost + 1, taken)
+        assert "function f can't deliver to arn:aws:sqs:us-east-1:000000000000:gone" in caplog.text
         assert await waiting(broker) == (0, 0, 0)
 
 

@@ -251,3 +251,21 @@ async def test_a_deleted_queue_is_gone_with_its_messages(
             await receive(broker)
         await broker.queues.create(NS, ORDERS)
         assert await receive(broker) == []
+
+
+async def test_a_stopping_daemon_sends_waiting_receivers_home(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS]) as broker, trio.open_nursery() as nursery:
+        answers: list[tuple[float, list[str]]] = []
+
+        async def wait() -> None:
+            bodies = await receive(broker, wait_time_s=20)
+            answers.append((trio.current_time(), bodies))
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        at = trio.current_time()
+        broker.waiters.close()
+        await trio.testing.wait_all_tasks_blocked()
+        assert answers == [(pytest.approx(at), [])]

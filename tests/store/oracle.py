@@ -202,14 +202,13 @@ class Oracle:
         name: str,
         receipt: int | None,
         entries: list[tuple[str, str | None, bytes, bytes, int]],
-    ) -> bool:
+    ) -> tuple[bool, list[int]]:
         queue = self._queue(name)
         found = self._held(queue, receipt)
         if found is None:
-            return False
+            return False, []
         queue.messages.remove(found)
-        self._place(entries, self.now_ms)
-        return True
+        return True, self._place(entries, self.now_ms)
 
     def release(self, name: str, limit: int) -> int:
         hidden = [

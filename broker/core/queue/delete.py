@@ -25,14 +25,15 @@ def delete_messages(view: QueueView, namespace: str, command: DeleteMessages) ->
     return results
 
 
-def replace_message(view: QueueView, namespace: str, command: ReplaceMessage) -> bool:
+def replace_message(
+    view: QueueView, namespace: str, command: ReplaceMessage
+) -> tuple[bool, list[int]]:
     """Delete one message and put others in its place, if the handle is still good."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
     handle = parse(view, command.receipt_handle)
     found = locate(view, queue, handle) if handle else None
     if handle is None or found is None:
-        return False
+        return False, []
     drop(view, queue, found[0], handle.sequence, found[1])
-    distribute(view, namespace, command.bodies, command.entries)
-    return True
+    return True, distribute(view, namespace, command.bodies, command.entries)
