@@ -5,6 +5,7 @@ from broker.core.limits import LIST_PAGE
 from broker.core.names import EVENT_BUS_NAME, Namespace
 from broker.core.resources import EventBus
 from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members, Refused
 
 
@@ -84,7 +85,7 @@ class ListEventBusesResponse(Members, kw_only=True):
 async def list_event_buses(call: Call, request: ListEventBusesRequest) -> ListEventBusesResponse:
     """Buses by name."""
     found = {bus.name: bus for bus in call.broker.events.buses(call.namespace, request.name_prefix)}
-    names, token = page_of(list(found), request.next_token, request.limit)
+    names, token = limited_page_of(list(found), request.next_token, request.limit)
     return ListEventBusesResponse(
         event_buses=[_member(call.namespace, found[name]) for name in names], next_token=token
     )
@@ -100,20 +101,17 @@ async def delete_event_bus(call: Call, request: DeleteEventBusRequest) -> None:
     await call.broker.events.delete_bus(*locate_bus(call, request.name))
 
 
-def page_of(names: list[str], next_token: str | None, limit: int) -> tuple[list[str], str | None]:
-    """One page of sorted names after the token, and the token of the next page.
-
-    Raises: InvalidParameter.
-    """
+def limited_page_of(
+    names: list[str], next_token: str | None, limit: int
+) -> tuple[list[str], str | None]:
+    """The same as `page_of`, once the limit is checked. Raises: InvalidParameter."""
     if not 1 <= limit <= LIST_PAGE:
         bound = "greater than or equal to 1" if limit < 1 else f"less than or equal to {LIST_PAGE}"
         raise InvalidParameter(
             f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
             f"constraint: Member must have value {bound}"
         )
-    left = [name for name in names if next_token is None or name > next_token]
-    page = left[:limit]
-    return page, page[-1] if len(page) < len(left) else None
+    return page_of(names, next_token, limit)
 
 
 def _member(namespace: Namespace, bus: EventBus) -> EventBusMember:

@@ -8,7 +8,7 @@ from broker.core.names import RULE_NAME, Namespace
 from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import Rule
 from broker.core.routing import rule_arn
-from broker.edge.aws.events.buses import Tag, page_of
+from broker.edge.aws.events.buses import Tag, limited_page_of
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import rule_key, rule_name
@@ -107,7 +107,7 @@ async def list_rules(call: Call, request: ListRulesRequest) -> ListRulesResponse
     namespace, bus = locate_bus(call, request.event_bus_name)
     rules = call.broker.events.rules(namespace, bus, request.name_prefix)
     found = {rule_name(rule): rule for rule in rules}
-    names, token = page_of(list(found), request.next_token, request.limit)
+    names, token = limited_page_of(list(found), request.next_token, request.limit)
     return ListRulesResponse(
         rules=[_member(namespace, found[name]) for name in names], next_token=token
     )

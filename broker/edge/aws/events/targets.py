@@ -5,7 +5,7 @@ import re
 from broker.core.errors import InvalidParameter
 from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
 from broker.core.resources import Target
-from broker.edge.aws.events.buses import page_of
+from broker.edge.aws.events.buses import limited_page_of
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.events import rule_name
@@ -99,7 +99,7 @@ async def list_targets_by_rule(
     namespace, bus = locate_bus(call, request.event_bus_name)
     rule = call.broker.events.rule(namespace, bus, request.rule)
     found = {target.id: target for target in rule.targets}
-    ids, token = page_of(sorted(found), request.next_token, request.limit)
+    ids, token = limited_page_of(sorted(found), request.next_token, request.limit)
     return ListTargetsByRuleResponse(
         targets=[
             TargetMember(
@@ -134,7 +134,7 @@ async def list_rule_names_by_target(
         for rule in call.broker.events.rules(namespace, bus)
         if any(target.arn == request.target_arn for target in rule.targets)
     ]
-    page, token = page_of(names, request.next_token, request.limit)
+    page, token = limited_page_of(names, request.next_token, request.limit)
     return ListRuleNamesByTargetResponse(rule_names=page, next_token=token)
 
 

@@ -4,9 +4,9 @@ from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.names import Arn, Namespace
 from broker.core.registry import subscription_arn
 from broker.core.resources import Subscription
+from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members
 from broker.edge.aws.sns.service import locate_topic, sns
-from broker.edge.aws.sns.topics import page_of
 
 NOT_HERE = ("http", "https", "email", "email-json", "sms", "application", "firehose")
 SETTABLE_LATER = (

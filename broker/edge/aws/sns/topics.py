@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from broker.core.errors import InvalidParameter, NotSupported, RecordChanged, TopicDoesNotExist
-from broker.core.limits import LIST_PAGE
 from broker.core.names import TOPIC_NAME, Namespace
 from broker.core.resources import Topic
+from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.sns.service import locate_topic, sns
 
@@ -118,13 +118,6 @@ async def list_topics(call: Call, request: ListTopicsRequest) -> ListTopicsRespo
         topics=[TopicArnResponse(topic_arn=_arn(call.namespace, name)) for name in page],
         next_token=token,
     )
-
-
-def page_of(names: list[str], next_token: str | None) -> tuple[list[str], str | None]:
-    """One page of sorted names after the token, and the token of the next page."""
-    left = [name for name in names if next_token is None or name > next_token]
-    page = left[:LIST_PAGE]
-    return page, page[-1] if len(page) < len(left) else None
 
 
 def _arn(namespace: Namespace, name: str) -> str:
