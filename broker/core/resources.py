@@ -38,6 +38,10 @@ class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=Tr
     redrive_policy: RedrivePolicy | None = None
     policy: str | None = None  # JSON text, kept as given
     redrive_allow_policy: str | None = None  # likewise
+    fifo: bool = False  # the name ends in .fifo; never changed
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"  # or "messageGroup"
+    fifo_throughput_limit: str = "perQueue"  # or "perMessageGroupId"
     other_attributes: dict[str, str] = {}  # kept and returned, without effect here
 
 
