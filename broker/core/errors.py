@@ -115,6 +115,10 @@ class OverLimit(BrokerError):
     """Too many messages of the queue are in flight."""
 
 
+class MoveTaskDoesNotExist(BrokerError):
+    """Task does not exist."""
+
+
 class PurgeQueueInProgress(BrokerError):
     """Only one purge of a queue is allowed every 60 seconds."""
 
