@@ -22,6 +22,7 @@ DEDUPLICATION_MS = 300_000  # also of receives' attempt ids
 MOVE_RATE_MAX = 500  # messages per second of a message move task
 MOVE_TASKS_MAX = 100  # active ones of an account
 LIST_MOVE_TASKS_MAX = 10
+MOVE_SLICE = 200  # messages that a task moves in one step (our own)
 LIST_QUEUES_MAX = 1_000
 
 # Topics (SNS quotas)
