@@ -83,7 +83,7 @@ class State:
         cursor = txn.cursor()
         state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
         state.expansions = len(_all(cursor, keys.EXPANSION))
-        forget = next(from_prefix(cursor, bytes([keys.FORGET])), None)
+        forget = first_from(cursor, bytes([keys.FORGET]))
         if forget is not None:
             state.forget_ms = keys.parse_forget(forget[0])
         for key, value in _all(cursor, keys.QUEUE):
@@ -109,6 +109,7 @@ class State:
             )
             state.queues[queue.namespace, queue.name] = queue
             _find_due(cursor, queue)
+            queue.scope_changed_ms = now_ms  # it may have been, just before
             if queue.turns:
                 queue.sweep_ms = now_ms + SWEEP_AFTER_LOAD_MS
             for due_ms in (queue.next_due_ms, queue.expires_ms, queue.sweep_ms):
@@ -120,6 +121,14 @@ class State:
 def pairs(cursor: lmdb.Cursor) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values from where the cursor stands. The map is opened without buffers: bytes."""
     return cast("Iterator[tuple[bytes, bytes]]", cursor.iternext(keys=True, values=True))
+
+
+def first_from(cursor: lmdb.Cursor, prefix: bytes) -> tuple[bytes, bytes] | None:
+    """The first record whose key begins with the prefix."""
+    if not cursor.set_range(prefix):
+        return None
+    key, value = cast("tuple[bytes, bytes]", cursor.item())
+    return (key, value) if key.startswith(prefix) else None
 
 
 def from_prefix(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

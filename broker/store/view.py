@@ -13,7 +13,7 @@ from broker.core.errors import QueueDoesNotExist, StoreFull
 from broker.core.limits import DEDUPLICATION_MS, FORGET_STEP_MS
 from broker.core.queue.view import NEVER_MS, Entry, Expansion, Memory, QueueState, Tenant
 from broker.store import keys
-from broker.store.state import State, from_prefix, pairs
+from broker.store.state import State, first_from, from_prefix, pairs
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
@@ -217,6 +217,10 @@ class TransactionView:
         deleted = self._txn.delete(keys.in_lane(queue_id, lane, sequence))
         assert deleted, "a place in a lane was to be deleted that isn't there"
 
+    def head(self, queue_id: int, lane: int) -> tuple[int, Entry | int] | None:
+        found = first_from(self._cursor, keys.lane(queue_id, lane))
+        return None if found is None else (keys.parse_in_lane(found[0])[1], _lane_item(found[1]))
+
     def lane(self, queue_id: int, lane: int) -> Iterator[tuple[int, Entry | int]]:
         for key, value in from_prefix(self._cursor, keys.lane(queue_id, lane)):
             yield keys.parse_in_lane(key)[1], _lane_item(value)
@@ -243,10 +247,10 @@ class TransactionView:
         return deleted
 
     def first_turn(self, queue_id: int) -> tuple[int, int, int] | None:
-        first = next(from_prefix(self._cursor, keys.turns(queue_id)), None)
-        if first is None:
+        found = first_from(self._cursor, keys.turns(queue_id))
+        if found is None:
             return None
-        return *keys.parse_turn(first[0]), keys.NUMBER.unpack(first[1])[0]
+        return *keys.parse_turn(found[0]), keys.NUMBER.unpack(found[1])[0]
 
     def forget_turns(self, queue_id: int, limit: int) -> bool:
         for prefix in (keys.turns(queue_id), keys.tenants(queue_id)):

@@ -1,7 +1,7 @@
 """deduplication: within five minutes, a FIFO queue stores what is sent under one id once
 
-The scope is the queue or each message group. An id is looked up in both scopes and remembered in
-the one that holds, so what was sent before a change of the scope still counts.
+The scope is the queue or each message group. For five minutes after the scope was changed, an id is
+looked up in both, so what was sent before still counts.
 """
 
 from hashlib import blake2b
@@ -13,7 +13,9 @@ from broker.core.queue.view import QueueState, QueueView, Sent
 
 def find_earlier(view: QueueView, queue: QueueState, message: NewMessage) -> Accepted | None:
     """The message that was sent under the same id less than five minutes ago."""
-    for per_group in (False, True):
+    scoped = queue.config.deduplication_scope == "messageGroup"
+    both = view.now_ms < queue.scope_changed_ms + DEDUPLICATION_MS
+    for per_group in (scoped, not scoped) if both else (scoped,):
         sent = view.recall(queue.identity, _digest(message, per_group=per_group))
         if isinstance(sent, Sent) and view.now_ms < sent.at_ms + DEDUPLICATION_MS:
             return Accepted(sent.message_id, sent.sequence)

@@ -113,6 +113,9 @@ def first_turn(view: QueueView, queue: QueueState) -> tuple[int, int, int] | Non
 def front(view: QueueView, queue: QueueState, lane: int, count: int) -> list[tuple[int, Entry]]:
     """Up to `count` messages from the front of a lane, with their sequence numbers."""
     found: list[tuple[int, Entry]] = []
+    if count == 1:
+        first = view.head(queue.id, lane)
+        return [(first[0], first[1])] if first and isinstance(first[1], Entry) else []
     for sequence, item in view.lane(queue.id, lane):
         if not isinstance(item, Entry) or len(found) == count:
             break  # behind a marker, everything waits
@@ -122,7 +125,7 @@ def front(view: QueueView, queue: QueueState, lane: int, count: int) -> list[tup
 
 def give_turn(view: QueueView, queue: QueueState, lane: int) -> None:
     """To a FIFO lane, unless it has one, is empty or is locked."""
-    first = next(view.lane(queue.id, lane), None)
+    first = view.head(queue.id, lane)
     if first is not None and isinstance(first[1], Entry):
         if view.put_turn(queue.id, 0, first[0], lane):
             queue.turns += 1

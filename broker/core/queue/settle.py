@@ -2,7 +2,7 @@
 
 import msgspec
 
-from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
+from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
@@ -66,6 +66,28 @@ def _stepped_over(entry: Entry) -> Entry:
     if entry.moved or entry.cancellable:
         return msgspec.structs.replace(entry, moved=False, cancellable=False)
     return entry
+
+
+def delay_again(view: QueueView, queue: QueueState, by_ms: int) -> None:
+    """Have a FIFO queue's delayed messages wait so much longer, or shorter.
+
+    A new delay holds for them too. Of more than a commit takes, those that are due last keep the
+    old one.
+    """
+    delayed: list[Placed] = []
+    for item in view.entries(queue.id, queue.settled_ms + 1):
+        if len(delayed) == COMMIT_ENTRIES_MAX:
+            break
+        if not item[2].in_flight:
+            delayed.append(item)
+    for item in delayed:
+        lift(view, queue, *item)
+    until_ms = [max(at_ms + by_ms, queue.settled_ms) for at_ms, _, _ in delayed]
+    insert(
+        view,
+        queue,
+        [(at_ms, seq, entry) for at_ms, (_, seq, entry) in zip(until_ms, delayed, strict=True)],
+    )
 
 
 def expire(view: QueueView, queue: QueueState) -> None:

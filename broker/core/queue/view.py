@@ -109,6 +109,7 @@ class QueueState:
     expires_ms: int = NEVER_MS  # not later than the first visible entry's end
     sweep_ms: int = NEVER_MS  # when lanes are next looked through for what is too old
     sweep_lane: int = 0  # where that goes on
+    scope_changed_ms: int = 0  # when the deduplication scope was changed, or may have been
 
     @property
     def fifo(self) -> bool:
@@ -222,6 +223,9 @@ class QueueView(Protocol):
 
     def delete_in_lane(self, queue_id: int, lane: int, sequence: int) -> None:
         """Remove either; it is there."""
+
+    def head(self, queue_id: int, lane: int) -> tuple[int, Entry | int] | None:
+        """What is first in a lane, with its sequence."""
 
     def lane(self, queue_id: int, lane: int) -> Iterator[tuple[int, Entry | int]]:
         """A lane's entries and markers in order. Nothing may be written while it runs."""
