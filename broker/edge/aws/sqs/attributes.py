@@ -69,10 +69,9 @@ def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str,
         elif name in TEXTS:
             changes[TEXTS[name]] = _json_object(name, value)
         elif name in KEPT:
-            if (setting := _kept(name, value)) is not None:
-                kept[name] = setting
-            else:
-                kept.pop(name, None)
+            kept.pop(name, None)
+            if (text := _kept(name, value)) is not None:
+                kept[name] = text
         else:
             raise _not_settable(name, value)
     if attributes.get("KmsMasterKeyId"):
