@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -129,9 +129,15 @@ class Celery:
 
         A worker that is stopped before gives the message back, for another worker.
         """
+        self._wait_until(lambda: self.counts() == (0, 0))
+
+    def wait_logged(self, text: str) -> None:
+        self._wait_until(lambda: text in self.log.read_text())
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
         patience = time.monotonic() + SILENCE_S
-        while (counts := self.counts()) != (0, 0):
-            assert time.monotonic() < patience, (counts, self.log.read_text())
+        while not condition():
+            assert time.monotonic() < patience, (self.counts(), self.log.read_text())
             time.sleep(0.05)
 
 
@@ -216,6 +222,7 @@ def test_a_worker_takes_no_more_than_it_may_prefetch_and_gives_back_what_it_has_
             begun = peer.told()
             assert peer.counts() == (2, 1)
             first.send_signal(signal.SIGTERM)
+            peer.wait_logged("Warm shutdown")
             peer.open_gate()
             assert peer.told() == {**begun, "state": "ended"}
             assert first.wait(timeout=SILENCE_S) == 0
