@@ -24,6 +24,7 @@ MOVE_TASKS_MAX = 100  # active ones of an account
 LIST_MOVE_TASKS_MAX = 10
 MOVE_SLICE = 200  # messages that a task moves in one step (our own)
 LIST_QUEUES_MAX = 1_000
+KMS_REUSE_S_MIN, KMS_REUSE_S_MAX, KMS_REUSE_S_DEFAULT = 60, 86_400, 300  # of a data key
 
 # Topics (SNS quotas)
 TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB

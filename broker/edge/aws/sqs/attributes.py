@@ -16,6 +16,9 @@ from broker.core.errors import (
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import (
     DELAY_S_MAX,
+    KMS_REUSE_S_DEFAULT,
+    KMS_REUSE_S_MAX,
+    KMS_REUSE_S_MIN,
     MAX_RECEIVE_COUNT_MAX,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MIN_SETTING,
@@ -66,10 +69,9 @@ def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str,
         elif name in TEXTS:
             changes[TEXTS[name]] = _json_object(name, value)
         elif name in KEPT:
-            if value:
-                kept[name] = value
-            else:
-                kept.pop(name, None)
+            kept.pop(name, None)
+            if (text := _kept(name, value)) is not None:
+                kept[name] = text
         else:
             raise _not_settable(name, value)
     if attributes.get("KmsMasterKeyId"):
@@ -132,6 +134,16 @@ def _number(name: str, value: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
     return number
+
+
+def _kept(name: str, value: str) -> str | None:
+    """The value to keep, checked; None for what stands for nothing."""
+    if name == "SqsManagedSseEnabled" and value not in ("true", "false"):
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    if name == "KmsDataKeyReusePeriodSeconds" and value:
+        reuse_s = _number(name, value, KMS_REUSE_S_MIN, KMS_REUSE_S_MAX)
+        return str(reuse_s) if reuse_s != KMS_REUSE_S_DEFAULT else None
+    return value or None
 
 
 def _json_object(name: str, value: str) -> str | None:
