@@ -26,8 +26,10 @@ def stats(
 ) -> None:
     """Show the depth, age and rates of queues; of all if none are named.
 
-    Rates are messages a second over the last minute; `again` are received messages that had been
-    received before. With --json --watch, each look is a line.
+    Shown are messages that are visible, in flight and delayed, the age of the one that is next to
+    be received, how many receivers wait, and messages a second over the last minute. --json tells
+    more: totals, five minutes, messages that were given back or received again. With --watch too,
+    each look is a line.
     """
     with connected(url) as client:
         if not watch:
@@ -64,18 +66,17 @@ def _look(client: Client, names: tuple[str, ...]) -> list[QueueStatistics]:
 
 def _print(found: list[QueueStatistics]) -> None:
     print_table(
+        # Short, because a terminal of 80 columns has to have room for the names of queues.
         (
             "queue",
             "visible",
-            "in flight",
+            "flight",
             "delayed",
             "oldest",
-            "waiting",
+            "waits",
             "sent/s",
-            "received/s",
-            "again/s",
-            "deleted/s",
-            "returned/s",
+            "recv/s",
+            "del/s",
         ),
         [
             (
@@ -87,9 +88,7 @@ def _print(found: list[QueueStatistics]) -> None:
                 q.waiting_receivers,
                 q.last_minute.sent,
                 q.last_minute.received,
-                q.last_minute.received_again,
                 q.last_minute.deleted,
-                q.last_minute.returned,
             )
             for q in found
         ],
