@@ -24,6 +24,7 @@ COMMANDS = {
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
     "invoke": "broker.cli.invoke:invoke",
+    "bench": "broker.cli.bench:bench",
     "completion": "broker.cli.completion:completion",
 }
 
