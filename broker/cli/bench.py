@@ -59,9 +59,7 @@ def bench(url: str | None, data_dir_parent: Path | None, seconds: float, as_json
     try:
         if url is None:
             if is_memory(parent):
-                _say(
-                    f"{parent} is memory and no disk: give --data-dir-parent. Measuring all the same"
-                )
+                _say(f"{parent} is memory, no disk (give --data-dir-parent); measured all the same")
             _say(f"fdatasync in {parent}")
             syncs = fdatasyncs(parent, seconds)
         with _address(url, parent) as address:
