@@ -114,7 +114,7 @@ def run_load(
                 raise MeasurementFailed("a load process failed; see its traceback above")
     finally:
         for child, _ in children:
-            child.terminate()
+            child.kill()
     latencies = sorted(latency for tally in tallies for latency in tally.latencies_s)
     return Sample(
         sum(tally.done for tally in tallies) / seconds,

@@ -68,6 +68,8 @@ def import_(
     Bodies, attributes and the ids of groups and deduplication are as they were; message ids, times
     and receive counts begin anew. A line needs no more than {"body": "..."}.
 
+    (A FIFO queue drops messages whose deduplication id it has seen in the last five minutes.)
+
     Stops at a line that can't be sent, with all before it sent. How far it came is noted in
     FILE.QUEUE.imported until all is done: --resume goes on from there.
     """

@@ -1,8 +1,9 @@
 """messages as JSON lines: what `broker export` writes and `broker import` reads
 
 A line has what a peek tells of a message. An import takes the body and the attributes from it, and
-the group and deduplication id; what belongs to a message's life so far (its id, times, receives,
-where it came from) begins anew. `delay_s` is for lines that were written by hand.
+the group and deduplication id from its system attributes; what belongs to a message's life so far
+(its id, times, receives, where it came from) begins anew. A line that is written by hand may say
+`delay_s`, `message_group_id` and `message_deduplication_id` itself.
 """
 
 from typing import Any
@@ -11,10 +12,10 @@ import msgspec
 
 from broker.client.results import Attribute, PeekedMessage
 
-# System attributes that a message has from its sender, and what they are called when it is sent.
+# What a message has from its sender, and the system attributes that tell of it.
 _GIVEN = {
-    "MessageGroupId": "message_group_id",
-    "MessageDeduplicationId": "message_deduplication_id",
+    "message_group_id": "MessageGroupId",
+    "message_deduplication_id": "MessageDeduplicationId",
 }
 
 
@@ -25,6 +26,8 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     attributes: dict[str, Attribute] = {}
     system_attributes: dict[str, str] = {}
     delay_s: int | None = None
+    message_group_id: str | None = None
+    message_deduplication_id: str | None = None
     message_id: str = ""
     state: str = ""
     sent_at_ms: int = 0
@@ -65,7 +68,10 @@ def entry(line: MessageLine) -> dict[str, Any]:
         given["attributes"] = line.attributes
     if line.delay_s is not None:
         given["delay_s"] = line.delay_s
-    for attribute, name in _GIVEN.items():
-        if attribute in line.system_attributes:
-            given[name] = line.system_attributes[attribute]
+    for name, attribute in _GIVEN.items():
+        value = getattr(line, name)
+        if value is None:
+            value = line.system_attributes.get(attribute)
+        if value is not None:
+            given[name] = value
     return given

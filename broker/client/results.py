@@ -98,6 +98,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     received_again: float
     deleted: float
     returned: float
+    moved: float
 
 
 class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):

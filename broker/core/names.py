@@ -84,6 +84,11 @@ def is_internal(queue: str) -> bool:
     return "/" in queue
 
 
+def is_fifo(queue: str) -> bool:
+    """Whether a queue of that name is a FIFO queue: SQS says so by the name."""
+    return queue.endswith(".fifo")
+
+
 def uuid_text(message_id: bytes) -> str:
     """16 bytes in the usual form, 8-4-4-4-12."""
     h = message_id.hex()

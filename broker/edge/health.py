@@ -153,6 +153,7 @@ _TRAFFIC = {
     "received": "Messages received, also again.",
     "received_again": "Messages received that had been received before.",
     "deleted": "Received messages that were deleted.",
+    "moved": "Messages moved to another queue.",
     "returned": "Messages given back before their visibility timeout ended.",
 }
 

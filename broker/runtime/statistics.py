@@ -15,19 +15,20 @@ from typing import Any
 
 import msgspec
 
-from broker.core import commands
+from broker.core import commands, resources
 from broker.core.commands import Command, StoreStatus
 from broker.core.errors import BrokerError
 from broker.core.limits import METRICS_QUEUES_MAX
 from broker.core.registry import Registry
+from broker.core.resources import MessageMoveTask
 from broker.store.seam import Listener, Store
 
 SLOT_MS = 5_000
 WINDOWS_S = (60, 300)
 _SLOTS = WINDOWS_S[-1] * 1000 // SLOT_MS
 
-SENT, RECEIVED, RECEIVED_AGAIN, DELETED, RETURNED = range(5)
-_NOTHING = (0, 0, 0, 0, 0)
+SENT, RECEIVED, RECEIVED_AGAIN, DELETED, RETURNED, MOVED = range(6)
+_NOTHING = (0, 0, 0, 0, 0, 0)
 
 Place = tuple[str, str]  # namespace and queue
 
@@ -35,11 +36,12 @@ Place = tuple[str, str]  # namespace and queue
 class Figures(msgspec.Struct, frozen=True):
     """One figure for each thing that is counted."""
 
-    sent: float = 0
+    sent: float = 0  # by programs and publishes: not what was dead-lettered or moved here
     received: float = 0
     received_again: float = 0  # of the received: given back, or not deleted in time
-    deleted: float = 0
+    deleted: float = 0  # by handle, by id or by cursor; not by a purge
     returned: float = 0  # given back before their visibility timeout ended
+    moved: float = 0  # to another queue, by a message move task or by choice
 
 
 class QueueCounters:
@@ -82,6 +84,7 @@ class Statistics:
         self._queues: dict[Place, QueueCounters] = {}
         self._labelled = 0
         self._gone = list(_NOTHING)  # by queues without a label, before they were deleted
+        self._moves: dict[tuple[str, str], int] = {}  # by namespace and task: moved so far
 
     def hear_time(self, now_ms: int) -> None:
         """The time of a commit; called with every answer of the store, before its callers go on."""
@@ -104,6 +107,18 @@ class Statistics:
                 self.count(namespace, queue, kind)
             else:
                 counters.now[kind] += 1
+
+    def count_move(self, namespace: str, task: MessageMoveTask, slice_max: int) -> None:
+        """Note what a message move task has moved in a slice; its record tells only the sum."""
+        place = namespace, task.name
+        # After a restart the sum before is not known: the slice was a whole one, or all there was.
+        before = self._moves.get(place, max(0, task.moved - slice_max))
+        if task.moved > before:
+            self.count(namespace, task.source, MOVED, task.moved - before)
+        if task.status in ("RUNNING", "CANCELLING"):
+            self._moves[place] = task.moved
+        else:
+            self._moves.pop(place, None)
 
     def totals(self, namespace: str, queue: str) -> Figures:
         """What was counted since the daemon started, or the queue was made."""
@@ -261,6 +276,41 @@ def _replace(
     statistics.count_each(namespace, _placed(command.entries, homeless), SENT)
 
 
+def _cancel(
+    statistics: Statistics, namespace: str, command: commands.CancelMessages, done: list[bool]
+) -> None:
+    statistics.count(namespace, command.queue, DELETED, sum(done))
+
+
+def _discard(
+    statistics: Statistics,
+    namespace: str,
+    command: commands.DiscardMessages,
+    results: list[str | None],
+) -> None:
+    statistics.count(namespace, command.queue, DELETED, results.count(None))
+
+
+def _relocate(
+    statistics: Statistics,
+    namespace: str,
+    command: commands.RelocateMessages,
+    results: list[str | None],
+) -> None:
+    statistics.count(namespace, command.queue, MOVED, results.count(None))
+
+
+def _move(
+    statistics: Statistics,
+    namespace: str,
+    command: commands.MoveMessages,
+    record: commands.Record,
+) -> None:
+    task = resources.decode(record.value)
+    assert isinstance(task, MessageMoveTask)
+    statistics.count_move(namespace, task, len(command.message_ids))
+
+
 def _placed(entries: list[commands.NewEntry], homeless: list[int]) -> list[str]:
     """The queues of entries that found one."""
     if not homeless:
@@ -276,4 +326,8 @@ _COUNTS: dict[type[Command], Callable[[Statistics, str, Any, Any], None]] = {
     commands.DeleteMessages: _delete,
     commands.ChangeVisibility: _change_visibility,
     commands.ReplaceMessage: _replace,
+    commands.CancelMessages: _cancel,
+    commands.DiscardMessages: _discard,
+    commands.RelocateMessages: _relocate,
+    commands.MoveMessages: _move,
 }

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import trio
 
-from broker.core.commands import VisibilityChange
+from broker.core.commands import Pick, VisibilityChange
 from broker.core.message import message
 from broker.core.names import Namespace
 from broker.core.resources import Queue
@@ -147,3 +148,34 @@ async def test_a_deleted_queue_begins_anew(directory: Path, autojump_clock: obje
         await broker.queues.create(here, Queue(name="orders"))
 
         assert broker.statistics.totals(str(here), "orders").sent == 0
+
+
+async def test_what_a_message_move_task_moves_is_counted_where_it_comes_from(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [Queue(name="letters"), Queue(name="orders")]) as broker:
+        here = Namespace()
+        await broker.queues.send(here, "letters", [(message(str(n)), 0) for n in range(450)])
+        await broker.message_moves.start(here, "letters", "orders")
+        await trio.sleep(60)
+
+        assert broker.statistics.totals(str(here), "letters").moved == 450
+        assert broker.statistics.totals(str(here), "orders").sent == 0
+        (counts,) = await broker.queues.counts(here, "orders")
+        assert counts.visible == 450
+
+
+async def test_a_choice_of_messages_is_counted_as_moved_or_deleted(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [Queue(name="letters"), Queue(name="orders")]) as broker:
+        here = Namespace()
+        await broker.queues.send(here, "letters", [(message(str(n)), 0) for n in range(3)])
+        first, second, _ = await broker.queues.peek(here, "letters")
+        pick = Pick(first.cursor, broker.ids.new())
+        await broker.queues.relocate(here, "letters", [pick], "orders")
+        await broker.queues.discard(here, "letters", [second.cursor, second.cursor])
+
+        found = broker.statistics.totals(str(here), "letters")
+
+    assert (found.sent, found.moved, found.deleted) == (3, 1, 1)

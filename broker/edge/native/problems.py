@@ -50,6 +50,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.EventBusExists: Row(409, "Event bus exists"),
     errors.RuleDoesNotExist: Row(404, "Rule does not exist"),
     errors.FunctionDoesNotExist: Row(404, "Function does not exist"),
+    errors.MoveTaskDoesNotExist: Row(404, "Message move task does not exist"),
+    errors.MoveTaskRunning: Row(409, "Message move task under way"),
     errors.RecordChanged: Row(409, "Changed in the meantime"),
     errors.InvalidParameter: Row(400, "Invalid parameter"),
     errors.MissingParameter: Row(400, "Missing parameter"),

@@ -15,7 +15,10 @@ from broker.runtime.statistics import WINDOWS_S, Figures
 class Totals(Result, frozen=True, kw_only=True, omit_defaults=False):
     """Messages since the daemon started, or since the queue was made."""
 
-    sent: int
+    sent: Annotated[
+        int,
+        msgspec.Meta(description="By programs and publishes; not dead-lettered or moved here."),
+    ]
     received: int
     received_again: Annotated[
         int, msgspec.Meta(description="Of the received: given back, or not deleted in time.")
@@ -23,6 +26,9 @@ class Totals(Result, frozen=True, kw_only=True, omit_defaults=False):
     deleted: int
     returned: Annotated[
         int, msgspec.Meta(description="Given back before their visibility timeout ended.")
+    ]
+    moved: Annotated[
+        int, msgspec.Meta(description="To another queue, by a message move task or by choice.")
     ]
 
 
@@ -34,6 +40,7 @@ class Rates(Result, frozen=True, kw_only=True, omit_defaults=False):
     received_again: float
     deleted: float
     returned: float
+    moved: float
 
 
 class QueueStatistics(Result, frozen=True, kw_only=True, omit_defaults=False):

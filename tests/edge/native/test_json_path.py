@@ -67,13 +67,13 @@ def test_what_is_no_json_path_is_refused_as_such(client: Client, path: str) -> N
 
 
 def test_a_path_that_takes_too_long_is_refused_and_its_process_killed() -> None:
-    endless = "[" * 90 + "1" + "]" * 90
+    deep = "[" * 60 + "]" * 60
 
     async def too_long() -> None:
-        async with trying("$" + "..*" * 60) as json_path:
+        async with trying("$" + "..*" * 8 + ".nothing") as json_path:
             with pytest.raises(InvalidParameter, match="took more than 5 s"):
                 # On this clock five seconds are over as soon as everybody waits.
-                await json_path.selects([endless.replace("1", "1, 2")] * 2)
+                await json_path.selects([deep])
 
     trio.run(too_long, clock=MockClock(autojump_threshold=0))
 

@@ -48,6 +48,7 @@ async def test_what_was_done_to_a_queue_is_told_in_all_and_of_late(api: Api) -> 
         "received_again": 0,
         "deleted": 1,
         "returned": 0,
+        "moved": 0,
     }
     assert found["last_minute"]["sent"] == 2
     assert 0 < found["last_five_minutes"]["sent"] < 1
