@@ -34,7 +34,6 @@ class MessageLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     visible_at_ms: int = 0
     receive_count: int = 0
     dead_letter_source_arn: str | None = None
-    sequence_number: str | None = None
     cursor: str = ""
 
 

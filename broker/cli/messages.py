@@ -11,13 +11,13 @@ from broker.core.limits import DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_
 COUNT_MAX = 1_000
 
 
-def parse_attributes(given: tuple[str, ...]) -> dict[str, str]:
+def parse_attributes(given: tuple[str, ...], option: str = "--attribute") -> dict[str, str]:
     """`NAME=VALUE` options as a mapping."""
     attributes = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--attribute {text!r}: write it as NAME=VALUE.")
+            raise click.UsageError(f"{option} {text!r}: write it as NAME=VALUE.")
         attributes[name] = value
     return attributes
 

@@ -117,7 +117,6 @@ def _print_message(message: PeekedMessage, now_ms: int) -> None:
         ("visible", time_text(message.visible_at_ms, now_ms)),
         ("receives", message.receive_count),
         ("came from", message.dead_letter_source_arn),
-        ("sequence number", message.sequence_number),
         ("cursor", message.cursor),
         *((name, value) for name, value in message.system_attributes.items()),
     ]

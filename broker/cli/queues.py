@@ -8,6 +8,7 @@ import msgspec
 
 from broker.cli.confirm import confirm, yes_option
 from broker.cli.connection import connected, json_option, url_option
+from broker.cli.messages import parse_attributes
 from broker.cli.output import print_json, print_table, size_text
 from broker.cli.scan import depth
 from broker.client import BrokerRefused, Client, QueueInfo
@@ -68,18 +69,32 @@ def settings_options(command: F) -> F:
         ),
     ):
         command = click.option(name, type=kind, help=text)(command)
-    return command
+    return click.option(
+        "--setting",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Any other setting that the API has, its value in JSON; may be repeated.",
+    )(command)
 
 
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, under the names of the API."""
+    settings = {}
+    for name, text in parse_attributes(options.pop("setting"), "--setting").items():
+        try:
+            settings[name] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            raise click.UsageError(
+                f"--setting {name}: the value must be JSON, for instance true, 60 or '\"text\"'."
+            ) from None
     renamed = {
         "visibility_timeout": "visibility_timeout_s",
         "retention": "retention_s",
         "receive_wait_time": "receive_wait_time_s",
         "delay": "delay_s",
     }
-    return {renamed.get(name, name): v for name, v in options.items() if v is not None}
+    given = {renamed.get(name, name): v for name, v in options.items() if v is not None}
+    return settings | given
 
 
 @click.group(invoke_without_command=True)

@@ -58,7 +58,6 @@ class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):
     visible_at_ms: int
     receive_count: int
     dead_letter_source_arn: str | None = None
-    sequence_number: str | None = None
     cursor: str
 
 

@@ -13,12 +13,12 @@ PEEKED = PeekedMessage(
         "SenderId": "000000000000",
         "MessageGroupId": "Berlin",
         "MessageDeduplicationId": "1001",
+        "SequenceNumber": "00000000000000000042",
     },
     state="visible",
     sent_at_ms=1,
     visible_at_ms=2,
     receive_count=3,
-    sequence_number="00000000000000000042",
     cursor="AAAA",
 )
 

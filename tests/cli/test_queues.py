@@ -57,10 +57,21 @@ def test_a_dead_letter_queue_is_taken_away(run: Run, client: Client) -> None:
     assert client.queue("orders").dead_letter_queue is None
 
 
+def test_any_setting_of_the_api_can_be_given_by_its_name(run: Run, client: Client) -> None:
+    result = run("queues", "configure", "orders", "--setting", "retention_s=600")
+    unknown = run("queues", "configure", "orders", "--setting", "colour=1")
+
+    assert (result.exit_code, unknown.exit_code) == (0, 1)
+    assert "colour" in unknown.stderr
+    assert client.queue("orders").retention_s == 600
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("queues", "configure", "orders"),
+        ("queues", "configure", "orders", "--setting", "retention_s"),
+        ("queues", "configure", "orders", "--setting", "retention_s=soon"),
         ("queues", "configure", "orders", "--delay", "901"),
         ("queues", "configure", "orders", "--no-dead-letter-queue", "--max-receive-count", "3"),
         ("queues", "delete", "orders"),

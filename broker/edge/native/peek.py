@@ -74,7 +74,6 @@ class PeekedMessage(Result, frozen=True, kw_only=True):
     visible_at_ms: int
     receive_count: int
     dead_letter_source_arn: str | None = None
-    sequence_number: str | None = None  # in a FIFO queue
     cursor: str  # where it lies, until it is received or hidden
 
 
@@ -224,7 +223,6 @@ class _Scan:
             visible_at_ms=peeked.visible_at_ms,
             receive_count=peeked.receive_count,
             dead_letter_source_arn=peeked.dead_letter_source_arn,
-            sequence_number=f"{peeked.sequence:020}" if self.queue.fifo else None,
             cursor=_cursor_text(peeked.cursor),
         )
 
