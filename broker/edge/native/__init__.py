@@ -7,7 +7,9 @@ from broker.edge.native import (
     functions,
     messages,
     openapi,
+    peek,
     queues,
+    statistics,
     status,
     topics,
 )
@@ -20,7 +22,9 @@ __all__ = [
     "functions",
     "messages",
     "openapi",
+    "peek",
     "queues",
+    "statistics",
     "status",
     "topics",
 ]
