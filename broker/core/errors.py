@@ -27,6 +27,10 @@ class QueueNameExists(BrokerError):
     """A queue already exists with the same name and a different value for an attribute."""
 
 
+class QueueDeletedRecently(BrokerError):
+    """A queue of this name was deleted a short while ago."""
+
+
 class TopicDoesNotExist(BrokerError):
     """Topic does not exist"""
 
@@ -62,8 +66,16 @@ class InvalidParameter(BrokerError):
     """A parameter's value is not acceptable."""
 
 
+class InvalidRedrivePolicy(InvalidParameter):
+    """The queue can't have this dead-letter queue."""
+
+
 class MissingParameter(BrokerError):
     """A required parameter is missing."""
+
+
+class InvalidAddress(BrokerError):
+    """The address is not a queue's."""
 
 
 class InvalidAttributeName(BrokerError):

@@ -11,6 +11,7 @@ MESSAGE_BYTES_MIN_SETTING = KIB
 MESSAGE_ATTRIBUTES_MAX = 10
 RECEIVE_COUNT_MAX = 10  # messages a receive may return
 DELAY_S_MAX = 900
+SCHEDULED_DELAY_S_MAX = 34_560_000  # 400 days (our own); only if the configuration allows it
 VISIBILITY_TIMEOUT_S_MAX = 43_200
 WAIT_TIME_S_MAX = 20
 RETENTION_S_MIN, RETENTION_S_MAX = 60, 1_209_600
@@ -18,6 +19,19 @@ MAX_RECEIVE_COUNT_MAX = 1_000  # of a redrive policy
 PURGE_INTERVAL_MS = 60_000
 IN_FLIGHT_MAX = 120_000
 LIST_QUEUES_MAX = 1_000
+DELETED_NAME_BLOCKED_S = 60  # before a deleted queue's name can be had again
+DELETED_NAME_BLOCKED_S_MAX = 3_600  # as a setting (our own)
+SOURCE_QUEUE_ARNS_MAX = 10  # of a redrive allow policy
+MESSAGE_GROUP_ID_CHARS_MAX = 128  # also of deduplication ids and receive request attempt ids
+KMS_REUSE_PERIOD_S_MIN, KMS_REUSE_PERIOD_S_MAX = 60, 86_400
+TAGS_MAX = 50
+TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX = 128, 256
+# Of a queue's policy:
+POLICY_BYTES_MAX = 8_192
+POLICY_STATEMENTS_MAX = 20
+POLICY_PRINCIPALS_MAX = 50
+POLICY_CONDITIONS_MAX = 10
+POLICY_ACTIONS_MAX = 7  # of one statement
 
 # Topics (SNS quotas)
 TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB

@@ -14,6 +14,7 @@ from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
     AnyResource,
+    DeletedQueue,
     EventBus,
     Function,
     Queue,
@@ -59,6 +60,7 @@ class Resources:
     """The resources of one namespace, by name."""
 
     queues: dict[str, Queue] = field(default_factory=dict)
+    deleted_queues: dict[str, DeletedQueue] = field(default_factory=dict)
     topics: dict[str, Topic] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     event_buses: dict[str, EventBus] = field(
@@ -75,6 +77,7 @@ class Resources:
         """All resources of a kind, by name."""
         table: dict[str, AnyResource] = {
             "queue": self.queues,
+            "deleted_queue": self.deleted_queues,
             "topic": self.topics,
             "subscription": self.subscriptions,
             "event_bus": self.event_buses,

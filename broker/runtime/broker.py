@@ -15,7 +15,7 @@ from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
 from broker.runtime.publisher import Publisher
-from broker.runtime.queues import Queues
+from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
@@ -38,6 +38,7 @@ class Broker:
         now_ms: Callable[[], int] = wall_ms,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
+        queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
     ) -> None:
         self.store = store
         self.now_ms = now_ms
@@ -45,7 +46,7 @@ class Broker:
         self.registry = Registry()
         self.registrar = Registrar(store, self.registry)
         self.waiters = Waiters()
-        self.queues = Queues(store, self.registrar, self.waiters, self.ids)
+        self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
