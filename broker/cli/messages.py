@@ -7,7 +7,7 @@ import click
 
 from broker.cli.connection import EXIT_REFUSED, connected, json_option, url_option
 from broker.cli.output import ago, print_json, print_table, read_text, shortened
-from broker.core.limits import SCHEDULED_DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
+from broker.core.limits import LONG_DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 
 COUNT_MAX = 1_000
 PEEK_MAX = 100
@@ -33,7 +33,7 @@ def _epoch_ms(time: datetime | None) -> int | None:
 @click.argument("body", required=False)
 @click.option(
     "--delay",
-    type=click.IntRange(0, SCHEDULED_DELAY_S_MAX),
+    type=click.IntRange(0, LONG_DELAY_S_MAX),
     help="Seconds until it is visible; more than 900 only if the configuration allows it.",
 )
 @click.option(

@@ -14,6 +14,7 @@ from broker.core.limits import (
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
     FUNCTION_TIMEOUT_S_MAX,
+    LONG_DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
     MEMORY_MB_MAX,
     MEMORY_MB_MIN,
@@ -24,7 +25,6 @@ from broker.core.limits import (
     RETENTION_S_MAX,
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
-    SCHEDULED_DELAY_S_MAX,
     SHUTDOWN_GRACE_S_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
@@ -53,7 +53,7 @@ _Concurrency = Annotated[int, _between(1, ACCOUNT_CONCURRENCY_MAX)]
 _Reserved = Annotated[int, _between(0, ACCOUNT_CONCURRENCY_MAX)]
 _RetryDelay = Annotated[float, _between(0, EVENT_AGE_S_MAX)]
 _Delay = Annotated[int, _between(0, DELAY_S_MAX)]
-_DelayMax = Annotated[int, _between(DELAY_S_MAX, SCHEDULED_DELAY_S_MAX)]
+_DelayMax = Annotated[int, _between(DELAY_S_MAX, LONG_DELAY_S_MAX)]
 _Blocked = Annotated[int, _between(0, DELETED_NAME_BLOCKED_S_MAX)]
 _MessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, MESSAGE_BYTES_MAX)]
 _Retention = Annotated[int, _between(RETENTION_S_MIN, RETENTION_S_MAX)]

@@ -253,6 +253,81 @@ class PurgeQueue(Command, frozen=True, tag="purge"):
     queue: str
 
 
+class CancelMessages(Command, frozen=True, tag="cancel"):
+    """Delete delayed messages that were sent as cancellable; whether each was still waiting.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[bool]
+    queue: str
+    message_ids: list[bytes]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.message_ids)
+
+
+class Pick(msgspec.Struct, frozen=True, array_like=True):
+    """A message that a peek found, and what becomes of it."""
+
+    cursor: bytes
+    message_id: bytes  # its new one
+    body: bytes | None = None  # in place of its own
+
+
+class RelocateMessages(Command, frozen=True, tag="relocate"):
+    """Move chosen messages, each to where it was dead-lettered from or all to one queue.
+
+    An answer's entry is None, or what is in the way: MessageNotFound (it was received, moved or
+    deleted since), CouldNotDetermineMessageSource, QueueDoesNotExist (of its destination).
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    picks: list[Pick]
+    destination: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.picks)
+
+
+class DiscardMessages(Command, frozen=True, tag="discard"):
+    """Delete messages that a peek found; an answer's entry is None or MessageNotFound.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    cursors: list[bytes]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.cursors)
+
+
+class MoveMessages(Command, frozen=True, tag="move"):
+    """Carry out the next slice of a message move task; answers with the task's record.
+
+    Raises: MoveTaskDoesNotExist.
+    """
+
+    result: ClassVar[type] = Record
+    task: str
+    message_ids: list[bytes]  # new ones, as many as may be moved
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.message_ids)
+
+
 class Configure(Command, frozen=True, tag="configure"):
     """Change configuration records, all or none; answers their new versions (0: deleted).
 
@@ -320,6 +395,10 @@ AnyCommand = (
     | ReplaceMessage
     | ReleaseInFlight
     | PurgeQueue
+    | CancelMessages
+    | RelocateMessages
+    | DiscardMessages
+    | MoveMessages
     | Configure
     | ReadRecords
     | CountMessages

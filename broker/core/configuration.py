@@ -6,6 +6,7 @@ from broker.core import resources
 from broker.core.commands import Configure, ReadRecords, Record, RecordChange
 from broker.core.errors import RecordChanged
 from broker.core.queue.purge import start_empty
+from broker.core.queue.settle import delay_again, settle
 from broker.core.queue.view import QueueState, QueueView
 
 
@@ -75,9 +76,15 @@ def _change_queue(view: RecordView, namespace: str, change: RecordChange, versio
         start_empty(view, queue)
         view.add_queue(queue)
         return
+    if config.deduplication_scope != queue.config.deduplication_scope:
+        queue.scope_changed_ms = view.now_ms
+    delay_by_ms = (config.delay_s - queue.config.delay_s) * 1000
     queue.config, queue.version = config, version
+    if queue.fifo and delay_by_ms:
+        settle(view, queue)
+        delay_again(view, queue, delay_by_ms)
     if queue.visible:  # the retention may be another now
-        queue.expires_ms = view.now_ms
+        queue.expires_ms = queue.sweep_ms = view.now_ms
         view.schedule(queue, queue.expires_ms)
 
 

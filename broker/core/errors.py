@@ -127,6 +127,15 @@ class OverLimit(BrokerError):
     """Too many messages of the queue are in flight."""
 
 
+class MoveTaskDoesNotExist(BrokerError):
+    """Task does not exist."""
+
+
+class MoveTaskRunning(BrokerError):
+    """There is already a task running. Only one active task is allowed for a source queue arn at \
+a given time."""
+
+
 class PurgeQueueInProgress(BrokerError):
     """Only one purge of a queue is allowed every 60 seconds."""
 

@@ -17,6 +17,7 @@ from broker.core.resources import (
     DeletedQueue,
     EventBus,
     Function,
+    MessageMoveTask,
     Queue,
     Resource,
     Rule,
@@ -61,6 +62,7 @@ class Resources:
 
     queues: dict[str, Queue] = field(default_factory=dict)
     deleted_queues: dict[str, DeletedQueue] = field(default_factory=dict)
+    message_move_tasks: dict[str, MessageMoveTask] = field(default_factory=dict)
     topics: dict[str, Topic] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     event_buses: dict[str, EventBus] = field(
@@ -78,6 +80,7 @@ class Resources:
         table: dict[str, AnyResource] = {
             "queue": self.queues,
             "deleted_queue": self.deleted_queues,
+            "message_move_task": self.message_move_tasks,
             "topic": self.topics,
             "subscription": self.subscriptions,
             "event_bus": self.event_buses,

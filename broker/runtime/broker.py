@@ -14,6 +14,7 @@ from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
+from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
@@ -47,6 +48,7 @@ class Broker:
         self.registrar = Registrar(store, self.registry)
         self.waiters = Waiters()
         self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
+        self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
@@ -64,6 +66,7 @@ class Broker:
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
+            await nursery.start(self.message_moves.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()

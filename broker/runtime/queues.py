@@ -11,12 +11,13 @@ from broker.core.commands import (
     Accepted,
     NewMessage,
     Peeked,
+    Pick,
     QueueCounts,
     Received,
     VisibilityChange,
 )
 from broker.core.dead_letters import check_redrive_policy
-from broker.core.errors import QueueDoesNotExist
+from broker.core.errors import BrokerError, QueueDoesNotExist
 from broker.core.limits import DELAY_S_MAX, DELETED_NAME_BLOCKED_S
 from broker.core.message import Message, encode
 from broker.core.names import Namespace, is_internal
@@ -133,16 +134,18 @@ class Queues:
     async def send_encoded(
         self, namespace: Namespace, name: str, messages: list[NewMessage]
     ) -> list[Accepted] | None:
-        """Send messages that are encoded and have their ids, all or none.
+        """Send messages that are encoded and have their ids, all or none; bulk sends do so.
 
-        Returns when they are on disk; of a FIFO queue, what each came to: a duplicate has the id
-        and number of the message that is there already. Raises: StoreFull.
+        Returns when they are on disk; of a FIFO queue, with what each came to: a duplicate has the
+        id and number of the message that is there already. Raises: StoreFull.
         """
         command = commands.SendMessages(name, messages)
         (outcome,) = await self._store.submit(namespace.text, (command,))
-        if isinstance(outcome, Exception):
+        if outcome is None:
+            return None
+        if isinstance(outcome, BrokerError):
             raise outcome
-        accepted: list[Accepted] | None = outcome
+        accepted: list[Accepted] = outcome
         return accepted
 
     async def receive(
@@ -243,3 +246,25 @@ class Queues:
         command = commands.PeekMessages(name, count, after)
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
+
+    async def cancel_scheduled(self, namespace: Namespace, name: str, message_id: bytes) -> bool:
+        """Delete a cancellable message; whether it was still to become visible."""
+        command = commands.CancelMessages(name, [message_id])
+        (cancelled,) = await submit_one(self._store, str(namespace), command)
+        return bool(cancelled)
+
+    async def relocate(
+        self, namespace: Namespace, name: str, picks: list[Pick], destination: str | None = None
+    ) -> list[str | None]:
+        """Move messages that a peek found; see `commands.RelocateMessages`."""
+        command = commands.RelocateMessages(name, picks, destination)
+        results: list[str | None] = await submit_one(self._store, str(namespace), command)
+        return results
+
+    async def discard(
+        self, namespace: Namespace, name: str, cursors: list[bytes]
+    ) -> list[str | None]:
+        """Delete messages that a peek found; None or MessageNotFound for each."""
+        command = commands.DiscardMessages(name, cursors)
+        results: list[str | None] = await submit_one(self._store, str(namespace), command)
+        return results

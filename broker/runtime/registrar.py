@@ -81,3 +81,16 @@ class Registrar:
             for kind, name, _, _ in changes:
                 for listener in self.listeners:
                     listener(str(namespace), kind, name)
+
+    async def submit(self, namespace: Namespace, command: commands.MoveMessages) -> None:
+        """Have a command applied that changes a resource beside what else it does.
+
+        Raises: MoveTaskDoesNotExist, StoreFailed.
+        """
+        async with self._changing:
+            with trio.CancelScope(shield=True):
+                record = await submit_one(self._store, str(namespace), command)
+            resource = resources.decode(record.value)
+            self.registry.change(
+                record.namespace, record.kind, record.name, resource, record.version
+            )

@@ -87,7 +87,9 @@ def test_the_url_of_a_queue_of_another_account(broker: Daemon, sqs: Any, name: s
             sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=owner)
 
 
-@pytest.mark.parametrize("address", ["", "http://host/000000000000/a b", "http://host.example/", "käse"])
+@pytest.mark.parametrize(
+    "address", ["", "http://host/000000000000/a b", "http://host.example/", "käse"]
+)
 def test_what_is_no_address_of_a_queue(sqs: Any, address: str) -> None:
     with raises_refusal("InvalidAddress", f"The address {address} is not valid for this endpoint."):
         sqs.purge_queue(QueueUrl=address)

@@ -11,7 +11,7 @@ from broker.core import commands
 from broker.core import message as messages
 from broker.core.commands import Received
 from broker.core.errors import BrokerError, InvalidParameter, MissingParameter
-from broker.core.limits import DELAY_S_MAX, MESSAGE_GROUP_ID_CHARS_MAX, SCHEDULED_DELAY_S_MAX
+from broker.core.limits import DELAY_S_MAX, LONG_DELAY_S_MAX, MESSAGE_GROUP_ID_CHARS_MAX
 from broker.core.message import Attributes, Message, md5_digest
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
@@ -39,7 +39,7 @@ Delay = Annotated[
     int,
     msgspec.Meta(
         ge=0,
-        le=SCHEDULED_DELAY_S_MAX,
+        le=LONG_DELAY_S_MAX,
         description=f"Seconds; the queue's delay by default. More than {DELAY_S_MAX} only if the "
         "configuration's delay_s_max allows it. Not on FIFO queues.",
     ),
