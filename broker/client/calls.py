@@ -124,6 +124,12 @@ def peek(queue: str, *, count: int = 10, after: str = "") -> Ask[Page[PeekedMess
     return get(path, page("messages", PeekedMessage), {"count": count, "after": after})
 
 
+def cancel_scheduled(queue: str, message_id: str) -> Ask[None]:
+    """Delete a message that was sent for later, before it becomes visible."""
+    path = f"/v1/queues/{label(queue)}/scheduled/{label(message_id)}"
+    return Ask("DELETE", path, nothing)
+
+
 def queues(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[QueueInfo]]:
     """Queues by name."""
     query: dict[str, str | int] = {"prefix": prefix, "after": after, "limit": limit}

@@ -31,6 +31,10 @@ class QueueDeletedRecently(BrokerError):
     """A queue of this name was deleted a short while ago."""
 
 
+class ResourceNotFound(BrokerError):
+    """The resource that was named doesn't exist."""
+
+
 class TopicDoesNotExist(BrokerError):
     """Topic does not exist"""
 
@@ -117,6 +121,10 @@ class BatchTooLong(BrokerError):
 
 class ReceiptHandleIsInvalid(BrokerError):
     """The receipt handle was not issued by this broker."""
+
+
+class MessageNotScheduled(BrokerError):
+    """No message with this id waits to become visible, of those that can be cancelled."""
 
 
 class MessageNotInFlight(BrokerError):

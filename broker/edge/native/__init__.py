@@ -8,6 +8,7 @@ from broker.edge.native import (
     messages,
     openapi,
     queues,
+    scheduled,
     status,
     topics,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "messages",
     "openapi",
     "queues",
+    "scheduled",
     "status",
     "topics",
 ]

@@ -3,6 +3,7 @@
 from broker.edge.aws.sqs import (
     dead_letter_sources,
     delete,
+    message_move_tasks,
     permissions,
     queues,
     receive,
@@ -15,6 +16,7 @@ from broker.edge.aws.sqs.service import sqs
 __all__ = [
     "dead_letter_sources",
     "delete",
+    "message_move_tasks",
     "permissions",
     "queues",
     "receive",

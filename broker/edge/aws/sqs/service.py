@@ -17,13 +17,6 @@ sqs = Service(
     error_detail=True,
     flattened=True,
     query_compatible=True,
-    known_actions=frozenset(
-        {
-            "CancelMessageMoveTask",
-            "ListMessageMoveTasks",
-            "StartMessageMoveTask",
-        }
-    ),
     errors={
         errors.QueueDoesNotExist: Wire(
             400,
@@ -62,7 +55,13 @@ sqs = Service(
         errors.PurgeQueueInProgress: Wire(
             403, "PurgeQueueInProgress", _SQS + "PurgeQueueInProgress"
         ),
+        errors.MoveTaskDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.ResourceNotFound: Wire(404, "ResourceNotFoundException"),
+        errors.MoveTaskRunning: Wire(
+            400, "InvalidParameterValueException", "InvalidParameterValue"
+        ),
         errors.OverLimit: Wire(403, "OverLimit"),
+        errors.LimitExceeded: Wire(403, "OverLimit"),
         errors.NotSupported: Wire(400, "UnsupportedOperation", _SQS + "UnsupportedOperation"),
         errors.RecordChanged: Wire(400, "RequestThrottled"),
         errors.StoreFull: Wire(503, "RequestThrottled"),
