@@ -28,7 +28,7 @@ from broker.edge.aws.sqs.message_group import (
     deduplication_id_of,
     not_of_this_type,
 )
-from broker.edge.aws.sqs.validation import check_delay, check_size
+from broker.edge.aws.sqs.validation import check_size, delay_of
 from broker.edge.native.operation import Result, Shape
 from broker.edge.native.problems import to_problem
 
@@ -155,11 +155,9 @@ def to_message(
     # Most bodies are plain ASCII without control characters, which is seen at a glance.
     if not data.isascii() or len(data.translate(None, _CONTROLS)) != len(data):
         check_characters(body)
-    delay_s = new.delay_s
-    if delay_s is None:
-        delay_s = queue.delay_s
-    else:
-        check_delay(queue, delay_s, sending.delay_s_max)
+    delay_s = queue.delay_s
+    if new.delay_s is not None:
+        delay_s = delay_of(queue, new.delay_s, sending.delay_s_max)
     attributes = None
     size = len(data)
     if new.attributes:

@@ -33,7 +33,7 @@ from broker.edge.aws.sqs.message_group import (
     deduplication_id_of,
 )
 from broker.edge.aws.sqs.service import locate_queue, sqs
-from broker.edge.aws.sqs.validation import check_body, check_delay, check_size
+from broker.edge.aws.sqs.validation import check_body, check_size, delay_of
 
 
 class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
@@ -115,10 +115,7 @@ def _check(call: Call, queue: Queue, new: _NewMessage, *, in_batch: bool = False
     """Raises: InvalidParameter, MissingParameter, InvalidMessageContents, MessageTooLong."""
     body = new.message_body
     check_body(body)
-    delay_s = queue.delay_s
-    if new.delay_seconds is not None:
-        check_delay(queue, new.delay_seconds, call.broker.queues.options.delay_s_max)
-        delay_s = new.delay_seconds
+    delay_s = delay_of(queue, new.delay_seconds, call.broker.queues.options.delay_s_max)
     group = new.message_group_id
     if group is not None:
         check_group(group)

@@ -15,18 +15,24 @@ def check_body(body: str) -> None:
         check_characters(body)
 
 
-def check_delay(queue: Queue, delay_s: int, delay_s_max: int) -> None:
-    """A message's own delay; a FIFO queue delays all of its messages or none.
+def delay_of(queue: Queue, delay_s: int | None, delay_s_max: int) -> int:
+    """A message's delay: its own, else the queue's.
 
+    A FIFO queue delays all of its messages alike: 0 is accepted and means nothing.
     Raises: InvalidParameter.
     """
-    if queue.fifo and delay_s:
-        raise not_of_this_type("DelaySeconds", delay_s)
+    if delay_s is None:
+        return queue.delay_s
+    if queue.fifo:
+        if delay_s:
+            raise not_of_this_type("DelaySeconds", delay_s)
+        return queue.delay_s
     if not 0 <= delay_s <= delay_s_max:
         raise InvalidParameter(
             f"Value {delay_s} for parameter DelaySeconds is invalid. "
             f"Reason: DelaySeconds must be >= 0 and <= {delay_s_max}."
         )
+    return delay_s
 
 
 def check_size(size_bytes: int, maximum_bytes: int, *, in_batch: bool = False) -> None:
