@@ -363,7 +363,7 @@ class CountMessages(Command, frozen=True, tag="counts"):
 class PeekMessages(Command, frozen=True, tag="peek"):
     """Look at messages without receiving them, in the order in which they become visible.
 
-    Raises: QueueDoesNotExist.
+    Raises: QueueDoesNotExist, InvalidParameter (for a cursor that none was given out as).
     """
 
     result: ClassVar[type] = list[Peeked]

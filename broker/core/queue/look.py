@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 
 from broker.core.commands import CountMessages, Peeked, PeekMessages, QueueCounts
+from broker.core.errors import InvalidParameter
 from broker.core.limits import COMMIT_BYTES_MAX
 from broker.core.queue import lanes
 from broker.core.queue.entries import Placed
@@ -71,7 +72,10 @@ def peek_messages(view: QueueView, namespace: str, command: PeekMessages) -> lis
 
 def at_cursor(view: QueueView, queue: QueueState, cursor: bytes) -> Placed | None:
     """The message that a peek found there, if it is there still and nobody has received it."""
-    kind, place, sequence = _parsed(cursor)
+    try:
+        kind, place, sequence = _parsed(cursor)
+    except InvalidParameter:
+        return None
     if kind == _IN_LANE:
         item = view.get_in_lane(queue.id, place, sequence)
         return (IN_LANE, sequence, item) if isinstance(item, Entry) else None
@@ -107,7 +111,9 @@ def _page(
 
 
 def _parsed(cursor: bytes) -> tuple[int, int, int]:
-    """Kind, place and sequence; before everything, for a cursor that none was given out as."""
-    if len(cursor) == _CURSOR.size and cursor[0] in (_IN_LANE, _IN_TIME):
-        return _CURSOR.unpack(cursor)
-    return _IN_LANE, 0, 0
+    """Kind, place and sequence; before everything, if the cursor is empty."""
+    if not cursor:
+        return _IN_LANE, 0, 0
+    if len(cursor) != _CURSOR.size or cursor[0] not in (_IN_LANE, _IN_TIME):
+        raise InvalidParameter("The cursor is none that an earlier peek gave out.")
+    return _CURSOR.unpack(cursor)

@@ -11,8 +11,7 @@ def check_body(body: str) -> None:
     """Raises: MissingParameter, InvalidMessageContents."""
     if not body:
         raise MissingParameter("The request must contain the parameter MessageBody.")
-    if not body.isascii() or not body.isprintable():
-        check_characters(body)
+    check_characters(body)
 
 
 def delay_of(queue: Queue, delay_s: int | None, delay_s_max: int) -> int:
