@@ -270,18 +270,23 @@ def _check_references(config: Config) -> None:
         if name is not None and name not in known:
             raise _Refused(key, f"{name} is not declared in this file")
 
+    def check_target(key: Place, name: str | None) -> None:
+        check(key, name, queues)
+        if name is not None and is_fifo(name):
+            raise _Refused(key, f"{name} is a FIFO queue, and only senders know message groups")
+
     for index, queue in enumerate(config.queue):
         check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
     for index, function in enumerate(config.function):
-        check(("function", index, "dead_letter_queue"), function.dead_letter_queue, queues)
+        check_target(("function", index, "dead_letter_queue"), function.dead_letter_queue)
     for index, subscription in enumerate(config.subscription):
         check(("subscription", index, "topic"), subscription.topic, topics)
-        check(("subscription", index, "queue"), subscription.queue, queues)
+        check_target(("subscription", index, "queue"), subscription.queue)
         check(("subscription", index, "function"), subscription.function, functions)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):
             place = ("rule", index, "targets", number)
-            check((*place, "queue"), target.queue, queues)
+            check_target((*place, "queue"), target.queue)
             check((*place, "topic"), target.topic, topics)
             check((*place, "function"), target.function, functions)
