@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from broker.core.errors import QueueDeletedRecently
+from broker.core.errors import QueueDeletedRecently, StoreFull
+from broker.core.limits import MIB
+from broker.core.message import message
 from broker.core.names import Namespace
 from broker.core.resources import Queue
 from broker.runtime.broker import Broker
@@ -22,6 +24,11 @@ ORDERS = Queue(name="orders")
 async def create(broker: Broker, name: str = "orders") -> None:
     """As SQS does it."""
     await broker.queues.create(NS, Queue(name=name), unless_deleted_recently=True)
+
+
+async def fill(broker: Broker) -> None:
+    while True:
+        await broker.queues.send(NS, "orders", [(message("x" * 100_000), 0)])
 
 
 def notes(broker: Broker) -> set[str]:
@@ -81,4 +88,23 @@ async def test_nothing_is_blocked_if_the_configuration_says_so(
         await broker.queues.delete(NS, "orders")
         assert notes(broker) == set()
         await create(broker)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_queue_is_deleted_also_when_the_store_is_full(
+    directory: Path, autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    """Deleting is how room is made; the note of it must not stand in the way."""
+    with open_inline_store(directory, Clock(now_ms, now_ms), quota_bytes=4 * MIB) as store:
+        broker = Broker(store, {}, now_ms)
+        await nursery.start(broker.run)
+        await create(broker)
+        with pytest.raises(StoreFull):
+            await fill(broker)
+        with pytest.raises(StoreFull):
+            await create(broker, "other")
+        await broker.queues.delete(NS, "orders")
+        assert notes(broker) == {"orders"}
+        await trio.sleep(1)  # housekeeping gives the room back
+        await create(broker, "other")
         nursery.cancel_scope.cancel()
