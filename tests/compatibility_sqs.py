@@ -13,7 +13,8 @@ from botocore.model import Shape
 
 from broker.edge.aws.sqs import sqs
 from tests.module_map import ROOT
-from tests.wire.exchange import MODEL, Exchange
+from tests.wire.exchange import Exchange
+from tests.wire.sqs_clients import MODEL
 from tests.wire.sqs_exchanges import CONVERSATIONS
 
 FILE = ROOT / "docs" / "compatibility-sqs.md"

@@ -8,7 +8,7 @@ from tests.compatibility_sqs import (
     NOT_TESTED,
     page,
 )
-from tests.wire.exchange import MODEL
+from tests.wire.sqs_clients import MODEL
 
 
 def test_the_page_says_what_the_conversations_show() -> None:

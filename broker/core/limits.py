@@ -28,7 +28,7 @@ DELETED_NAME_BLOCKED_S = 60  # before a deleted queue's name can be had again
 DELETED_NAME_BLOCKED_S_MAX = 3_600  # as a setting (our own)
 SOURCE_QUEUE_ARNS_MAX = 10  # of a redrive allow policy
 MESSAGE_GROUP_ID_CHARS_MAX = 128  # also of deduplication ids and receive request attempt ids
-KMS_REUSE_PERIOD_S_MIN, KMS_REUSE_PERIOD_S_MAX = 60, 86_400
+KMS_REUSE_S_MIN, KMS_REUSE_S_MAX, KMS_REUSE_S_DEFAULT = 60, 86_400, 300  # of a data key
 TAGS_MAX = 50
 TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX = 128, 256
 # Of a queue's policy:

@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from tests.wire.exchange import ANY, Exchange, Refusal
+from tests.wire.exchange import ANY, Error, Exchange
 
 Conversation = list[Exchange]
 
@@ -20,7 +20,7 @@ FOO_BAR = {"Foo": {"DataType": "String", "StringValue": "Bar"}}
 TRACE = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1"}}
 TRACE_MD5 = "d6619b3d47b81d3fc72c0db005a70eda"
 
-NO_QUEUE = Refusal(
+NO_QUEUE = Error(
     "QueueDoesNotExist",
     "The specified queue does not exist.",
     _SQS + "NonExistentQueue",
@@ -28,20 +28,20 @@ NO_QUEUE = Refusal(
 )
 
 
-def invalid(message: str) -> Refusal:
-    return Refusal("InvalidParameterValueException", message, "InvalidParameterValue")
+def invalid(message: str) -> Error:
+    return Error("InvalidParameterValueException", message, "InvalidParameterValue")
 
 
-def missing(parameter: str) -> Refusal:
-    return Refusal(
+def missing(parameter: str) -> Error:
+    return Error(
         "MissingRequiredParameterException",
         f"The request must contain the parameter {parameter}.",
         "MissingParameter",
     )
 
 
-def of_batch(shape: str, message: str) -> Refusal:
-    return Refusal(shape, message, _SQS + shape)
+def of_batch(shape: str, message: str) -> Error:
+    return Error(shape, message, _SQS + shape)
 
 
 def made(suffix: str = "", **attributes: str) -> Exchange:
@@ -59,7 +59,7 @@ def on_queue(action: str, answer: dict[str, Any] | None = None, **request: Any) 
     return Exchange(action, {"QueueUrl": "${queue}", **request}, answer or {})
 
 
-def refused(action: str, refusal: Refusal, **request: Any) -> Exchange:
+def refused(action: str, refusal: Error, **request: Any) -> Exchange:
     return Exchange(action, {"QueueUrl": "${queue}", **request}, refusal=refusal)
 
 
@@ -104,7 +104,7 @@ QUEUES: Conversation = [
     Exchange(
         "CreateQueue",
         {"QueueName": "${name}", "Attributes": {"DelaySeconds": "8"}},
-        refusal=Refusal(
+        refusal=Error(
             "QueueNameExists",
             "A queue already exists with the same name and a different value for attribute "
             "DelaySeconds",
@@ -159,7 +159,7 @@ QUEUES: Conversation = [
     Exchange(
         "DeleteQueue",
         {"QueueUrl": "http://sqs/000000000000/a b"},
-        refusal=Refusal(
+        refusal=Error(
             "InvalidAddress",
             "The address http://sqs/000000000000/a b is not valid for this endpoint.",
         ),
@@ -206,12 +206,12 @@ ATTRIBUTES: Conversation = [
     ),
     refused(
         "SetQueueAttributes",
-        Refusal("InvalidAttributeName", "Unknown Attribute Foobar."),
+        Error("InvalidAttributeName", "Unknown Attribute Foobar."),
         Attributes={"Foobar": "1"},
     ),
     refused(
         "SetQueueAttributes",
-        Refusal("InvalidAttributeValue", "Invalid value for the parameter DelaySeconds."),
+        Error("InvalidAttributeValue", "Invalid value for the parameter DelaySeconds."),
         Attributes={"DelaySeconds": "901"},
     ),
 ]
@@ -237,7 +237,7 @@ PERMISSIONS: Conversation = [
     on_queue("GetQueueAttributes", {"Attributes": {"Policy": ANY}}, AttributeNames=["Policy"]),
     refused(
         "AddPermission",
-        Refusal("OverLimit", "8 Actions were found, maximum allowed is 7."),
+        Error("OverLimit", "8 Actions were found, maximum allowed is 7."),
         Label="m",
         AWSAccountIds=["111111111111"],
         Actions=["SendMessage"] * 8,
@@ -324,7 +324,7 @@ MESSAGES: Conversation = [
     ),
     refused(
         "DeleteMessage",
-        Refusal(
+        Error(
             "ReceiptHandleIsInvalid",
             'The input receipt handle "garbage" is not a valid receipt handle.',
         ),
@@ -341,7 +341,7 @@ MESSAGES: Conversation = [
     ),
     refused(
         "SendMessage",
-        Refusal(
+        Error(
             "InvalidMessageContents",
             "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to "
             "#xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
@@ -674,8 +674,8 @@ def listed(count: int, *tasks: dict[str, Any]) -> Exchange:
     )
 
 
-def no_resource(parameter: str) -> Refusal:
-    return Refusal(
+def no_resource(parameter: str) -> Error:
+    return Error(
         "ResourceNotFoundException",
         f"The resource that you specified for the {parameter} parameter doesn't exist.",
     )
@@ -777,7 +777,7 @@ DEAD_LETTERS: Conversation = [
     Exchange(
         "CancelMessageMoveTask",
         {"TaskHandle": "${task}"},
-        refusal=Refusal("ResourceNotFoundException", "Task does not exist."),
+        refusal=Error("ResourceNotFoundException", "Task does not exist."),
     ),
     listed(
         2,

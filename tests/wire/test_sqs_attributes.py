@@ -137,7 +137,6 @@ def test_a_key_of_kms_replaces_the_queues_own_encryption_and_an_empty_one_gives_
         ("SqsManagedSseEnabled", ""),
         ("SqsManagedSseEnabled", "yes"),
         ("KmsMasterKeyId", "a b"),
-        ("KmsDataKeyReusePeriodSeconds", ""),
         ("KmsDataKeyReusePeriodSeconds", "59"),
         ("KmsDataKeyReusePeriodSeconds", "86401"),
     ],

@@ -66,6 +66,8 @@ def _plain(service: Service, kind: Any, node: Any) -> Any:
     if origin is dict:
         _, item = get_args(kind)
         pairs = _numbered(service, node, "entry")
+        if service.flattened and isinstance(node, dict) and _key(node):
+            pairs.append(node)  # SQS takes `Attribute.Name=…&Attribute.Value=…` for a map of one
         return {_key(pair): _plain(service, item, _value(pair)) for pair in pairs}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if not isinstance(node, dict):

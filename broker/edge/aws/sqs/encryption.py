@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 
 from broker.core.errors import InvalidAttributeName, InvalidAttributeValue
-from broker.core.limits import KMS_REUSE_PERIOD_S_MAX, KMS_REUSE_PERIOD_S_MIN
+from broker.core.limits import KMS_REUSE_S_DEFAULT, KMS_REUSE_S_MAX, KMS_REUSE_S_MIN
 
 MANAGED, KEY, REUSE = "SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"
 NAMES = (MANAGED, KEY, REUSE)
 
-_REUSE_DEFAULT = "300"
+_REUSE_DEFAULT = str(KMS_REUSE_S_DEFAULT)
 _KEY = re.compile(r"[A-Za-z0-9:/_-]{1,2048}")  # an id, an alias, or an ARN of either
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
@@ -54,7 +54,8 @@ def shown(kept: Mapping[str, str]) -> dict[str, str]:
 def _is_valid(name: str, value: str) -> bool:
     if name == MANAGED:
         return value in ("true", "false")
+    if not value:  # back to the default
+        return True
     if name == KEY:
-        return not value or _KEY.fullmatch(value) is not None
-    low, high = KMS_REUSE_PERIOD_S_MIN, KMS_REUSE_PERIOD_S_MAX
-    return _DIGITS.fullmatch(value) is not None and low <= int(value) <= high
+        return _KEY.fullmatch(value) is not None
+    return _DIGITS.fullmatch(value) is not None and KMS_REUSE_S_MIN <= int(value) <= KMS_REUSE_S_MAX
