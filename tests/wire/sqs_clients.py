@@ -10,17 +10,24 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
+import botocore.session
 import httpx
 from botocore.exceptions import ClientError
+from botocore.model import Shape
 
 from tests.daemon import Daemon
 from tests.wire import node
 
+MODEL = botocore.session.get_session().get_service_model("sqs")
 XMLNS = "{http://queue.amazonaws.com/doc/2012-11-05/}"
 
 
 class Refusal(Exception):
-    """An error, as its code and its message."""
+    """An error, as its code and its message; `shape` where the client tells it apart."""
+
+    def __init__(self, code: str, message: str, shape: str = "") -> None:
+        super().__init__(code, message)
+        self.shape = shape
 
 
 class SqsClient(Protocol):
@@ -40,8 +47,9 @@ class Boto3Client:
         try:
             answer = getattr(self._sqs, "_".join(words(action)))(**members)
         except ClientError as error:
-            found = error.response["Error"]
-            raise Refusal(found["Code"], found["Message"]) from None
+            found: Any = error.response["Error"]
+            shape = found.get("QueryErrorCode", "")
+            raise Refusal(found["Code"], found["Message"], shape) from None
         del answer["ResponseMetadata"]
         return dict(answer)
 
@@ -127,76 +135,97 @@ class QueryClient:
         root = ElementTree.fromstring(answer.content)
         if answer.status_code != 200:
             (error,) = root.iter(f"{XMLNS}Error")
-            raise Refusal(error.findtext(f"{XMLNS}Code"), error.findtext(f"{XMLNS}Message"))
+            code, message = (error.findtext(XMLNS + name) or "" for name in ("Code", "Message"))
+            raise Refusal(code, message)
         result = root.find(f"{XMLNS}{action}Result")
-        return {} if result is None else _members(result)
+        shape = MODEL.operation_model(action).output_shape
+        if shape is None or not shape.members:
+            assert result is None, "an action without output has no result"
+            return {}
+        assert result is not None
+        return dict(_value(action, shape, result))
 
     def close(self) -> None:
         self._http.close()
 
 
-# Of requests: a list's name in the form is the singular; a map's entries have names or keys.
-_LISTS = {
-    "Entries": "{action}RequestEntry",
+# What Query calls lists and maps: the singular of one entry, mostly.
+_NAMES = {
+    "AWSAccountIds": "AWSAccountId",
+    "Actions": "ActionName",
     "AttributeNames": "AttributeName",
+    "Attributes": "Attribute",
+    "BinaryListValues": "BinaryListValue",
+    "Entries": "{action}RequestEntry",
+    "Failed": "BatchResultErrorEntry",
     "MessageAttributeNames": "MessageAttributeName",
+    "MessageAttributes": "MessageAttribute",
     "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "Messages": "Message",
+    "QueueUrls": "QueueUrl",
+    "Results": "ListMessageMoveTasksResultEntry",
+    "StringListValues": "StringListValue",
+    "Successful": "{action}ResultEntry",
+    "TagKeys": "TagKey",
+    "Tags": "Tag",
+    "queueUrls": "QueueUrl",
+    "tags": "Tag",
 }
-_MAPS = {
-    "Attributes": ("Attribute", "Name"),
-    "MessageAttributes": ("MessageAttribute", "Name"),
-    "MessageSystemAttributes": ("MessageSystemAttribute", "Name"),
-    "tags": ("Tag", "Key"),
-}
+
+
+def _name(action: str, member: str) -> str:
+    return _NAMES.get(member, member).format(action=action)
 
 
 def _form(action: str, members: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for member, value in members.items():
-        if member in _MAPS:
-            entry, key = _MAPS[member]
-            for n, (name, item) in enumerate(value.items(), 1):
-                yield f"{prefix}{entry}.{n}.{key}", name
-                yield from _form(action, {"Value": item}, f"{prefix}{entry}.{n}.")
+        name = prefix + _name(action, member)
+        if isinstance(value, dict):
+            key = "Key" if member in ("tags", "Tags") else "Name"
+            for n, (entry, item) in enumerate(value.items(), 1):
+                yield f"{name}.{n}.{key}", entry
+                yield from _item(action, f"{name}.{n}.Value", item)
         elif isinstance(value, list):
-            entry = _LISTS[member].format(action=action)
             for n, item in enumerate(value, 1):
-                yield from _form(action, {f"{entry}.{n}": item}, prefix)
-        elif isinstance(value, dict):
-            yield from _form(action, value, f"{prefix}{member}.")
+                yield from _item(action, f"{name}.{n}", item)
         else:
-            text = text_of_bytes(value) if isinstance(value, bytes) else str(value)
-            yield f"{prefix}{member}", text
+            yield from _item(action, name, value)
 
 
-# Of answers: elements that stand for an item of a list, and for an entry of a map.
-_ITEMS = {
-    "ListQueuesResult/QueueUrl": "QueueUrls",
-    "ReceiveMessageResult/Message": "Messages",
-    "SendMessageBatchResult/SendMessageBatchResultEntry": "Successful",
-    "DeleteMessageBatchResult/DeleteMessageBatchResultEntry": "Successful",
-    "ChangeMessageVisibilityBatchResult/ChangeMessageVisibilityBatchResultEntry": "Successful",
-    "SendMessageBatchResult/BatchResultErrorEntry": "Failed",
-    "DeleteMessageBatchResult/BatchResultErrorEntry": "Failed",
-    "ChangeMessageVisibilityBatchResult/BatchResultErrorEntry": "Failed",
-}
-_ENTRIES = {"Attribute": "Attributes", "MessageAttribute": "MessageAttributes"}
+def _item(action: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        yield from _form(action, value, f"{name}.")
+    else:
+        yield name, text_of_bytes(value) if isinstance(value, bytes) else str(value)
 
 
-def _members(element: ElementTree.Element) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    parent = element.tag.removeprefix(XMLNS)
-    for child in element:
-        name = child.tag.removeprefix(XMLNS)
-        value: Any = _members(child) if len(child) else child.text or ""
-        if name == "SenderFault":
-            value = value == "true"
-        if name in _ENTRIES:
-            found.setdefault(_ENTRIES[name], {})[value["Name"]] = value["Value"]
-        elif f"{parent}/{name}" in _ITEMS:
-            found.setdefault(_ITEMS[f"{parent}/{name}"], []).append(value)
-        else:
-            found[name] = value
-    return with_bytes(found)
+def _value(action: str, shape: Shape, element: ElementTree.Element) -> Any:
+    """What an element says, as the model has it."""
+    if shape.type_name == "structure":
+        known = {XMLNS + _name(action, member) for member in shape.members}
+        assert {child.tag for child in element} <= known, "nothing that the model doesn't have"
+        found = {}
+        for member, inner in shape.members.items():
+            elements = element.findall(XMLNS + _name(action, member))
+            if inner.type_name == "list" and elements:
+                found[member] = [_value(action, inner.member, each) for each in elements]
+            elif inner.type_name == "map" and elements:
+                key = XMLNS + ("Key" if member == "Tags" else "Name")
+                found[member] = {
+                    each.findtext(key): _value(action, inner.value, each.find(f"{XMLNS}Value"))
+                    for each in elements
+                }
+            elif elements:
+                (one,) = elements
+                found[member] = _value(action, inner, one)
+        return found
+    text = element.text or ""
+    if shape.type_name == "blob":
+        return base64.b64decode(text)
+    if shape.type_name in ("integer", "long"):
+        return int(text)
+    return text == "true" if shape.type_name == "boolean" else text
 
 
 def words(name: str) -> list[str]:

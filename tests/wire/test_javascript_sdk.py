@@ -56,7 +56,7 @@ def test_errors_are_of_the_classes_that_the_sdk_has_for_them(seen: Any) -> None:
     texts = {key: (error["status"], error["message"]) for key, error in errors.items()}
     assert texts == {
         "queue": (400, "The specified queue does not exist."),
-        "unsupported": (400, "The action TagQueue is not supported by this broker."),
+        "unsupported": (400, "StringListValues is not supported by this broker."),
         "topic": (404, "Topic does not exist"),
         "function": (
             404,

@@ -125,6 +125,29 @@ def test_every_action(client: SqsClient, broker: Daemon, name: str) -> None:
     assert call("ChangeMessageVisibilityBatch", QueueUrl=url, Entries=changes) == outcome
     assert call("DeleteMessageBatch", QueueUrl=url, Entries=entries) == outcome
 
+    assert call("ListQueueTags", QueueUrl=url) == {"Tags": {"team": "a"}}
+    assert call("TagQueue", QueueUrl=url, Tags={"cost center": "ä"}) == {}
+    assert call("UntagQueue", QueueUrl=url, TagKeys=["team"]) == {}
+    assert call("ListQueueTags", QueueUrl=url) == {"Tags": {"cost center": "ä"}}
+
+    share = {"AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"]}
+    assert call("AddPermission", QueueUrl=url, Label="l", **share) == {}
+    assert call("RemovePermission", QueueUrl=url, Label="l") == {}
+
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}"
+    policy = f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":1}}'
+    source = call("CreateQueue", QueueName=f"{name}-2", Attributes={"RedrivePolicy": policy})
+    found = call("ListDeadLetterSourceQueues", QueueUrl=url)
+    assert found == {"queueUrls": [source["QueueUrl"]]}
+    call("SendMessageBatch", QueueUrl=url, Entries=[{"Id": "a", "MessageBody": "a"}])
+    slowly = {"DestinationArn": f"{arn}-2", "MaxNumberOfMessagesPerSecond": 1}
+    for body in "bc":
+        call("SendMessage", QueueUrl=url, MessageBody=body)
+    started = call("StartMessageMoveTask", SourceArn=arn, **slowly)
+    (task,) = call("ListMessageMoveTasks", SourceArn=arn, MaxResults=10)["Results"]
+    assert task.items() >= {**started, **slowly, "SourceArn": arn, "Status": "RUNNING"}.items()
+    assert "ApproximateNumberOfMessagesMoved" in call("CancelMessageMoveTask", **started)
+
     assert call("PurgeQueue", QueueUrl=url) == {}
     assert call("DeleteQueue", QueueUrl=url) == {}
     with pytest.raises(Refusal) as refused:

@@ -153,9 +153,13 @@ def test_a_switch_is_on_or_off(call: Call, past: str) -> None:
 
 
 @pytest.mark.parametrize(("at", "past"), [(1, 0), (1_000, 1_001)])
-def test_receives_before_a_message_is_a_dead_letter(call: Call, at: int, past: int) -> None:
+def test_receives_before_a_message_is_a_dead_letter(
+    call: Call, name: str, at: int, past: int
+) -> None:
+    call("CreateQueue", QueueName=f"{name}-dead")
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{name}-dead"
+
     def policy(count: int) -> str:
-        arn = call("GetQueueAttributes", AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{count}}}'
 
     given = policy(past)

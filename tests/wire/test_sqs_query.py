@@ -338,20 +338,10 @@ def test_errors(client: QueryClient, queue: str) -> None:
     )
     status, code, _ = client.error("ReceiveMessage", queue, MaxNumberOfMessages="many")
     assert (status, code) == (400, "SerializationException")
-    assert client.error("SendMessage", queue, MessageBody="a", MessageGroupId="g") == (
-        400,
-        "AWS.SimpleQueueService.UnsupportedOperation",
-        "MessageGroupId is not supported by this broker.",
-    )
     assert client.error("Frobnicate", queue) == (
         400,
         "InvalidAction",
         "The action Frobnicate is not valid for this endpoint.",
-    )
-    assert client.error("TagQueue", queue) == (
-        400,
-        "InvalidAction",
-        "The action TagQueue is not supported by this broker.",
     )
 
 
