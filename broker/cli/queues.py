@@ -30,6 +30,7 @@ _TOLD = frozenset(
     {
         "name",
         "arn",
+        "fifo",
         "declared",
         "created_at_ms",
         "modified_at_ms",
