@@ -15,8 +15,11 @@ QUESTIONS = (
     "batches",
     "bulk",
     "full_cycle",
+    "fifo",
+    "bodies",
     "fan_out",
     "backlog",
+    "housekeeping",
     "store_process",
 )
 
