@@ -49,15 +49,17 @@ def export(
     last = after
     with connected(url) as client:
         total = depth(client, queue)  # before a file is made for a queue that isn't there
-        with _opened(output, resume) as (file, cursor), progress("exporting", total) as advance:
+        with _opened(output, resume) as (file, cursor):
             last = last or cursor
+            printed = output == "-" and sys.stdout.isatty()
             try:
-                for page in scan(client, queue, last, **filters):
-                    file.writelines(map(encode, page.items))
-                    file.flush()
-                    count += len(page.items)
-                    last = page.next or last
-                    advance(page.scanned, note=f"({count:,} written)")
+                with progress("exporting", total, shown=not printed) as advance:
+                    for page in scan(client, queue, last, **filters):
+                        file.writelines(map(encode, page.items))
+                        file.flush()
+                        count += len(page.items)
+                        last = page.next or last
+                        advance(page.scanned, note=f"({count:,} written)")
                 if output != "-":
                     os.fsync(file.fileno())
             except BaseException as error:
