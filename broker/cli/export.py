@@ -6,7 +6,7 @@ Each line has its message's cursor, so the file itself tells where an interrupte
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -63,10 +63,12 @@ def export(
                 if output != "-":
                     os.fsync(file.fileno())
             except BaseException as error:
-                how = f"--after {last}" if output == "-" else "--resume"
+                how = "--resume" if output != "-" else f"--after {last}" if last else "a new start"
                 click.echo(f"broker: cut off after {count:,} messages; {how} goes on.", err=True)
                 if isinstance(error, OSError):
                     click.echo(f"broker: {output}: {error.strerror}", err=True)
+                    if output == "-":  # or the interpreter tries again to write at its end
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                     sys.exit(EXIT_REFUSED)
                 raise
     click.echo(f"{count:,} messages of {queue} written.", err=True)
@@ -87,8 +89,11 @@ def _opened(output: str, resume: bool) -> Iterator[tuple[IO[bytes], str]]:
         ) from None
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
-    with file:
+    try:
         yield file, _cut_to_last_line(file, path) if resume else ""
+    finally:
+        with suppress(OSError):  # what was told to be written has been synced before
+            file.close()
 
 
 def _cut_to_last_line(file: IO[bytes], path: Path) -> str:

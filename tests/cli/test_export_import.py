@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,25 @@ def test_a_file_that_is_there_is_not_overwritten(run: Run, client: Client, file:
     assert "is there already" in again.stderr
     assert "its last line is no exported message" in resumed.stderr
     assert file.read_text() == "precious\n"
+
+
+def test_an_export_that_finds_no_room_says_where_to_go_on(client: Client) -> None:
+    client.send("orders", "a")
+
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "broker.cli", "export", "orders", "--url", client.url],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [
+        "broker: cut off after 0 messages; a new start goes on.",
+        "broker: -: No space left on device",
+    ]
 
 
 def test_no_file_is_made_for_a_queue_that_is_not_there(run: Run, file: Path) -> None:
