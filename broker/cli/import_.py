@@ -28,7 +28,8 @@ from broker.cli.output import print_json
 from broker.cli.pace import Pace
 from broker.cli.progress import Advance, progress
 from broker.client import BrokerClientError, BrokerUnanswered, Client
-from broker.core.limits import BULK_MESSAGES_MAX, MIB
+from broker.client.results import QueueInfo
+from broker.core.limits import BULK_MESSAGES_MAX, LONG_DELAY_S_MAX, MIB
 
 BULK_MESSAGES = 1_000
 BULK_BYTES = 4 * MIB  # of lines; a body of 1 MiB may take six
@@ -76,11 +77,11 @@ def import_(
     if resume and (source == "-" or from_line or dry_run):
         raise click.UsageError("--resume needs --input FILE, no --from-line and no --dry-run.")
     with connected(url) as client, _opened(source) as file:
-        size_max = client.queue(queue).maximum_message_size
+        info = client.queue(queue)
         lines = Source(file)
         if dry_run:
             lines.skip((from_line or 1) - 1)
-            _check(lines, size_max, as_json)
+            _check(lines, info, as_json)
             return
         kept = None if source == "-" else PlaceFile(Path(source), queue)
         _begin(lines, kept, resume, from_line)
@@ -247,7 +248,7 @@ def _print_wrong(wrong: list[tuple[int, str]]) -> None:
         click.echo("broker: and more", err=True)
 
 
-def _check(lines: Source, size_max: int, as_json: bool) -> None:
+def _check(lines: Source, queue: QueueInfo, as_json: bool) -> None:
     """Say what is wrong with any line, by the rules that the broker has."""
     wrong: list[tuple[int, str]] = []  # the first of them
     messages = count = 0
@@ -261,7 +262,7 @@ def _check(lines: Source, size_max: int, as_json: bool) -> None:
     while True:
         bulk = lines.bulk(BULK_MESSAGES, BULK_BYTES)
         for number, line in zip(bulk.numbers, bulk.lines, strict=True):
-            why = _refusal(line, size_max)
+            why = _refusal(line, queue)
             if why is not None:
                 note(number, why)
         messages += len(bulk.lines)
@@ -279,17 +280,23 @@ def _check(lines: Source, size_max: int, as_json: bool) -> None:
         sys.exit(EXIT_REFUSED)
 
 
-def _refusal(line: MessageLine, size_max: int) -> str | None:
+def _refusal(line: MessageLine, queue: QueueInfo) -> str | None:
     # Imported late: the edge brings much with it.
     from broker.core.errors import BrokerError
     from broker.core.resources import Queue
-    from broker.edge.native.message import Entry, to_message
+    from broker.edge.native.message import Entry, Sending, to_message
 
     plain: Any = msgspec.to_builtins(entry(line), builtin_types=(bytes,))
+    settings = Queue(
+        name=queue.name,
+        maximum_message_size=queue.maximum_message_size,
+        fifo=queue.fifo,
+        content_based_deduplication=queue.content_based_deduplication,
+    )
+    # How long a delay the broker allows, it says only to whoever asks for one.
+    sending = Sending(settings, {}, now_ms=0, delay_s_max=LONG_DELAY_S_MAX)
     try:
-        to_message(
-            Queue(name="any", maximum_message_size=size_max), msgspec.convert(plain, Entry), {}
-        )
+        to_message(sending, msgspec.convert(plain, Entry), bytes(16))
     except BrokerError as refusal:
         return f"{type(refusal).__name__}: {refusal.message}"
     except msgspec.ValidationError as error:

@@ -1,12 +1,13 @@
 """`broker send` and `receive`: messages of a queue"""
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
 from broker.cli.connection import EXIT_REFUSED, connected, json_option, url_option
 from broker.cli.output import print_json, read_text
-from broker.core.limits import DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
+from broker.core.limits import LONG_DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 
 COUNT_MAX = 1_000
 
@@ -22,10 +23,29 @@ def parse_attributes(given: tuple[str, ...], option: str = "--attribute") -> dic
     return attributes
 
 
+def _epoch_ms(time: datetime | None) -> int | None:
+    return int(time.replace(tzinfo=UTC).timestamp() * 1000) if time is not None else None
+
+
 @click.command()
 @click.argument("queue")
 @click.argument("body", required=False)
-@click.option("--delay", type=click.IntRange(0, DELAY_S_MAX), help="Seconds until it is visible.")
+@click.option(
+    "--delay",
+    type=click.IntRange(0, LONG_DELAY_S_MAX),
+    help="Seconds until it is visible; more than 900 only if the configuration allows it.",
+)
+@click.option(
+    "--deliver-at",
+    type=click.DateTime(("%Y-%m-%dT%H:%M:%SZ",)),
+    metavar="TIME",
+    help="When it becomes visible, as 2026-01-02T03:04:05Z.",
+)
+@click.option("--group", help="Message group; a FIFO queue wants one.")
+@click.option(
+    "--deduplication-id",
+    help="A FIFO queue wants one, unless it deduplicates by content.",
+)
 @click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @url_option
 @json_option
@@ -33,6 +53,9 @@ def send(
     queue: str,
     body: str | None,
     delay: int | None,
+    deliver_at: datetime | None,
+    group: str | None,
+    deduplication_id: str | None,
     attribute: tuple[str, ...],
     url: str | None,
     as_json: bool,
@@ -47,7 +70,15 @@ def send(
         text = text.removesuffix("\n")
     attributes = parse_attributes(attribute)
     with connected(url) as client:
-        message_id = client.send(queue, text, delay_s=delay, attributes=attributes)
+        message_id = client.send(
+            queue,
+            text,
+            delay_s=delay,
+            deliver_at_ms=_epoch_ms(deliver_at),
+            attributes=attributes,
+            message_group_id=group,
+            message_deduplication_id=deduplication_id,
+        )
     if as_json:
         print_json({"message_id": message_id})
     else:

@@ -50,17 +50,30 @@ def send(
     body: str,
     *,
     delay_s: int | None = None,
+    deliver_at_ms: int | None = None,
     attributes: Attributes | None = None,
+    message_group_id: str | None = None,
+    message_deduplication_id: str | None = None,
 ) -> Ask[str]:
-    """Send a message; its id. Returns when the message is on disk."""
-    document = {"body": body, "delay_s": delay_s, "attributes": to_attributes(attributes)}
+    """Send a message; its id. Returns when the message is on disk.
+
+    A FIFO queue wants a group, and a deduplication id unless it deduplicates by content.
+    """
+    document = {
+        "body": body,
+        "delay_s": delay_s,
+        "deliver_at_ms": deliver_at_ms,
+        "attributes": to_attributes(attributes),
+        "message_group_id": message_group_id,
+        "message_deduplication_id": message_deduplication_id,
+    }
     return post(f"/v1/queues/{label(queue)}/messages", document, member("message_id", str))
 
 
 def send_many(queue: str, bodies: Iterable[str | Mapping[str, Any]]) -> Ask[BulkResult]:
     """Send up to 10,000 messages in one request, each stored or refused for itself.
 
-    A message is its body, or a mapping with `body` and perhaps `delay_s` and `attributes`.
+    A message is its body, or a mapping with `body` and what else `send` takes, in the API's form.
     """
     entries = [each if isinstance(each, Mapping) else {"body": each} for each in bodies]
     path = f"/v1/queues/{label(queue)}/messages/bulk"
@@ -133,6 +146,12 @@ def peek(
         "message_id": message_id,
     }
     return get(f"/v1/queues/{label(queue)}/messages", peek_page, query)
+
+
+def cancel_scheduled(queue: str, message_id: str) -> Ask[None]:
+    """Delete a message that was sent for later, before it becomes visible."""
+    path = f"/v1/queues/{label(queue)}/scheduled/{label(message_id)}"
+    return Ask("DELETE", path, nothing)
 
 
 def queues(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[QueueInfo]]:

@@ -55,6 +55,7 @@ class _Api:
     acknowledge = _Method(calls.acknowledge)
     extend = _Method(calls.extend)
     peek = _Method(calls.peek)
+    cancel_scheduled = _Method(calls.cancel_scheduled)
     queues = _Method(calls.queues)
     queue = _Method(calls.queue)
     put_queue = _Method(calls.put_queue)

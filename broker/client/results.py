@@ -80,6 +80,10 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     visibility_timeout_s: int
     dead_letter_queue: str | None = None
     max_receive_count: int | None = None
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    fifo_throughput_limit: str = "perQueue"
     declared: bool = False
     created_at_ms: int = 0
     modified_at_ms: int = 0

@@ -39,7 +39,7 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
         found = record.version if record else 0
         if change.expected_version is not None and change.expected_version != found:
             raise RecordChanged(f"The {change.kind} {change.name} was changed in the meantime.")
-    if any(change.value is not None for change in command.changes):
+    if _takes_room(command.changes):
         view.admit()
     versions = []
     for change, record in zip(command.changes, current, strict=True):
@@ -53,6 +53,13 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
             _change_queue(view, namespace, change, version)
         versions.append(version)
     return versions
+
+
+def _takes_room(changes: list[RecordChange]) -> bool:
+    """Not if a queue goes: the note that is left of it is little beside the room that it frees."""
+    if any(change.kind == "queue" and change.value is None for change in changes):
+        return False
+    return any(change.value is not None for change in changes)
 
 
 def _change_queue(view: RecordView, namespace: str, change: RecordChange, version: int) -> None:

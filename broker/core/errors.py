@@ -27,6 +27,14 @@ class QueueNameExists(BrokerError):
     """A queue already exists with the same name and a different value for an attribute."""
 
 
+class QueueDeletedRecently(BrokerError):
+    """A queue of this name was deleted a short while ago."""
+
+
+class ResourceNotFound(BrokerError):
+    """The resource that was named doesn't exist."""
+
+
 class TopicDoesNotExist(BrokerError):
     """Topic does not exist"""
 
@@ -62,8 +70,16 @@ class InvalidParameter(BrokerError):
     """A parameter's value is not acceptable."""
 
 
+class InvalidRedrivePolicy(InvalidParameter):
+    """The queue can't have this dead-letter queue."""
+
+
 class MissingParameter(BrokerError):
     """A required parameter is missing."""
+
+
+class InvalidAddress(BrokerError):
+    """The address is not a queue's."""
 
 
 class InvalidAttributeName(BrokerError):
@@ -105,6 +121,10 @@ class BatchTooLong(BrokerError):
 
 class ReceiptHandleIsInvalid(BrokerError):
     """The receipt handle was not issued by this broker."""
+
+
+class MessageNotScheduled(BrokerError):
+    """No message with this id waits to become visible, of those that can be cancelled."""
 
 
 class MessageNotInFlight(BrokerError):

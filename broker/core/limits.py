@@ -24,6 +24,19 @@ MOVE_TASKS_MAX = 100  # active ones of an account
 LIST_MOVE_TASKS_MAX = 10
 MOVE_SLICE = 200  # messages that a task moves in one step (our own)
 LIST_QUEUES_MAX = 1_000
+DELETED_NAME_BLOCKED_S = 60  # before a deleted queue's name can be had again
+DELETED_NAME_BLOCKED_S_MAX = 3_600  # as a setting (our own)
+SOURCE_QUEUE_ARNS_MAX = 10  # of a redrive allow policy
+MESSAGE_GROUP_ID_CHARS_MAX = 128  # also of deduplication ids and receive request attempt ids
+KMS_REUSE_S_MIN, KMS_REUSE_S_MAX, KMS_REUSE_S_DEFAULT = 60, 86_400, 300  # of a data key
+TAGS_MAX = 50
+TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX = 128, 256
+# Of a queue's policy:
+POLICY_BYTES_MAX = 8_192
+POLICY_STATEMENTS_MAX = 20
+POLICY_PRINCIPALS_MAX = 50
+POLICY_CONDITIONS_MAX = 10
+POLICY_ACTIONS_MAX = 7  # of one statement
 
 # Topics (SNS quotas)
 TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB

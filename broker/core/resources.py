@@ -45,6 +45,10 @@ class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=Tr
     other_attributes: dict[str, str] = {}  # kept and returned, without effect here
 
 
+class DeletedQueue(Resource, tag="deleted_queue.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A queue that was deleted at `created_at_ms`: its name can't be had at once."""
+
+
 class MessageMoveTask(
     Resource, tag="message_move_task.1", frozen=True, kw_only=True, omit_defaults=True
 ):
@@ -122,11 +126,14 @@ class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defau
     revision_id: str = ""
 
 
-AnyResource = Queue | MessageMoveTask | Topic | Subscription | EventBus | Rule | Function
+AnyResource = (
+    Queue | DeletedQueue | MessageMoveTask | Topic | Subscription | EventBus | Rule | Function
+)
 R = TypeVar("R", bound=Resource)
 
 KINDS: dict[type[Resource], str] = {
     Queue: "queue",
+    DeletedQueue: "deleted_queue",
     MessageMoveTask: "message_move_task",
     Topic: "topic",
     Subscription: "subscription",

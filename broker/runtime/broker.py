@@ -16,7 +16,7 @@ from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
 from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
-from broker.runtime.queues import Queues
+from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.timekeeper import Timekeeper
@@ -40,6 +40,7 @@ class Broker:
         now_ms: Callable[[], int] = wall_ms,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
+        queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
     ) -> None:
         self.now_ms = now_ms
         self.ids = Ids()
@@ -49,7 +50,7 @@ class Broker:
         self.registrar = Registrar(store, self.registry)
         self.registrar.listeners.append(self.statistics.hear)
         self.waiters = Waiters()
-        self.queues = Queues(store, self.registrar, self.waiters, self.ids)
+        self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
         self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)

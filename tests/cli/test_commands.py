@@ -45,6 +45,31 @@ def test_send_reads_a_file(run: Run, client: Client, tmp_path: Path) -> None:
     assert peeked(client, "orders") == ["from a file"]
 
 
+def test_send_to_a_fifo_queue_names_group_and_deduplication_id(run: Run, client: Client) -> None:
+    client.put_queue("orders.fifo")
+    refused = run("send", "orders.fifo", "a")
+    sent = [
+        run("send", "orders.fifo", "a", "--group", "g", "--deduplication-id", "d") for _ in range(2)
+    ]
+
+    (message,) = client.peek("orders.fifo").items
+    assert (refused.exit_code, "MessageGroupId" in refused.stderr) == (1, True)
+    assert [each.stdout.strip() for each in sent] == [message.message_id] * 2
+    assert message.system_attributes["MessageGroupId"] == "g"
+    assert message.system_attributes["MessageDeduplicationId"] == "d"
+    client.delete_queue("orders.fifo")
+
+
+def test_send_for_a_time_that_is_past_or_too_far(run: Run, client: Client) -> None:
+    run("send", "orders", "a", "--deliver-at", "2020-01-02T03:04:05Z")
+    refused = run("send", "orders", "b", "--deliver-at", "2999-01-02T03:04:05Z")
+    wrong = run("send", "orders", "c", "--deliver-at", "tomorrow")
+
+    assert peeked(client, "orders") == ["a"]
+    assert (refused.exit_code, "delay_s_max" in refused.stderr) == (1, True)
+    assert wrong.exit_code == 2
+
+
 def test_line_ends_are_sent_as_they_are(run: Run, client: Client, tmp_path: Path) -> None:
     (tmp_path / "body").write_bytes(b"a\r\nb\rc")
 

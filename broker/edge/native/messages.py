@@ -10,10 +10,13 @@ from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist,
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
+from broker.core.system_attributes import sequence_number
+from broker.edge.aws.sqs.message_group import check_attempt_id
 from broker.edge.native.message import (
     EntryError,
     NewMessage,
     ReceivedMessage,
+    Sending,
     entry_error,
     handle_bytes,
     to_message,
@@ -35,11 +38,22 @@ def queue_of(call: Call, name: str) -> Queue:
     return queue
 
 
+def sending_to(call: Call, queue: Queue) -> Sending:
+    """What holds for all messages that this request sends to the queue."""
+    return Sending(
+        queue,
+        {"SenderId": call.namespace.account},
+        call.broker.now_ms(),
+        call.broker.queues.options.delay_s_max,
+    )
+
+
 class Sent(Result, frozen=True, kw_only=True):
-    """A message that is on disk."""
+    """A message that is on disk; a duplicate is answered as what it is a duplicate of."""
 
     message_id: str
     md5_of_body: str
+    sequence_number: str | None = None  # of FIFO queues
 
 
 @operations.add(
@@ -52,10 +66,16 @@ class Sent(Result, frozen=True, kw_only=True):
 async def send_message(call: Call, name: str, new: NewMessage) -> Sent:
     """Send one message; answered when it is on disk."""
     queue = queue_of(call, name)
-    message = to_message(queue, new, {"SenderId": call.namespace.account})
-    delay_s = queue.delay_s if new.delay_s is None else new.delay_s
-    (message_id,) = await call.broker.queues.send(call.namespace, name, [(message, delay_s)])
-    return Sent(message_id=uuid_text(message_id), md5_of_body=message.md5.hex())
+    message, record = to_message(sending_to(call, queue), new, call.broker.ids.new())
+    accepted = await call.broker.queues.send_encoded(call.namespace, name, [record])
+    if accepted is None:
+        return Sent(message_id=uuid_text(record.message_id), md5_of_body=message.md5.hex())
+    (one,) = accepted
+    return Sent(
+        message_id=uuid_text(one.message_id),
+        md5_of_body=message.md5.hex(),
+        sequence_number=sequence_number(one.sequence),
+    )
 
 
 class Receive(Shape, frozen=True, kw_only=True):
@@ -64,6 +84,13 @@ class Receive(Shape, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=RECEIVE_COUNT_MAX)] = 1
     visibility_timeout_s: VisibilityTimeout | None = None  # None: the queue's
     wait_time_s: Annotated[int, msgspec.Meta(ge=0, le=WAIT_TIME_S_MAX)] | None = None
+    receive_request_attempt_id: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Of FIFO queues: the same receive, made again within five minutes after "
+            "its answer was lost, gets the same messages."
+        ),
+    ] = None
 
 
 class ReceivedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
@@ -92,12 +119,16 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
     timeout_s = receive.visibility_timeout_s
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
+    attempt_id = receive.receive_request_attempt_id
+    if attempt_id is not None:
+        check_attempt_id(queue, attempt_id)
     queues = call.broker.queues
+    arguments = (call.namespace, name, receive.count, timeout_s)
     if wait_s:
         with call.request.long_poll():
-            received = await queues.receive(call.namespace, name, receive.count, timeout_s, wait_s)
+            received = await queues.receive(*arguments, wait_s, attempt_id)
     else:
-        received = await queues.receive(call.namespace, name, receive.count, timeout_s)
+        received = await queues.receive(*arguments, 0, attempt_id)
     return ReceivedMessages(messages=[to_received(one, call.origin) for one in received])
 
 
@@ -156,6 +187,7 @@ async def extend_visibility(call: Call, name: str, request: Extend) -> Done:
 _HANDLE_ERRORS: dict[str, BrokerError] = {
     "ReceiptHandleIsInvalid": errors.ReceiptHandleIsInvalid(),
     "MessageNotInFlight": errors.MessageNotInFlight(),
+    "ReceiptHandleExpired": errors.MessageNotInFlight("The receipt handle has expired."),
     "VisibilityTimeoutTooLong": InvalidParameter(
         f"A message can't be hidden for more than {VISIBILITY_TIMEOUT_S_MAX} seconds in all."
     ),

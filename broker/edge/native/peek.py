@@ -31,6 +31,7 @@ from broker.core.limits import (
 from broker.core.message import Message
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
+from broker.core.system_attributes import system_attributes
 from broker.edge.native.json_path import JsonPath, trying
 from broker.edge.native.message import Attribute, shown_attributes
 from broker.edge.native.messages import queue_of
@@ -126,12 +127,12 @@ class _Wanted:
         return (
             (not self.message_id or uuid_text(peeked.message_id) == self.message_id)
             and self.text in message.body
-            and all(_has(message, name, value) for name, value in self.attributes)
+            and all(_has(message, peeked, name, value) for name, value in self.attributes)
         )
 
 
-def _has(message: Message, name: str, value: str) -> bool:
-    if (message.system_attributes or {}).get(name) == value:
+def _has(message: Message, peeked: Peeked, name: str, value: str) -> bool:
+    if system_attributes(message, peeked).get(name) == value:
         return True
     attribute = (message.attributes or {}).get(name)
     if attribute is None:
@@ -217,7 +218,7 @@ class _Scan:
             message_id=uuid_text(peeked.message_id),
             body=message.body,
             attributes=shown_attributes(message.attributes),
-            system_attributes=message.system_attributes or {},
+            system_attributes=system_attributes(message, peeked),
             state=state,
             sent_at_ms=peeked.sent_at_ms,
             visible_at_ms=peeked.visible_at_ms,

@@ -116,7 +116,7 @@ async def test_extending_hides_a_message_for_longer(api: Api) -> None:
         ({"body": ""}, 400, "MissingParameter"),
         ({"body": "\u0000"}, 400, "InvalidMessageContents"),
         ({"body": "a" * (1024 * 1024 + 1)}, 413, "MessageTooLong"),
-        ({"body": "a", "delay_s": 901}, 400, "MalformedRequest"),
+        ({"body": "a", "delay_s": 901}, 400, "InvalidParameter"),
         ({"body": "a", "attributes": {"": {"string_value": "b"}}}, 400, "InvalidParameter"),
         ({"body": "a", "attributes": {"b": {"string_value": ""}}}, 400, "InvalidParameter"),
         ({"body": "a", "colour": "red"}, 400, "MalformedRequest"),
