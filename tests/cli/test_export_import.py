@@ -60,6 +60,32 @@ def test_messages_make_a_round_trip_with_their_attributes(
     }
 
 
+def test_messages_of_a_fifo_queue_keep_their_groups_and_their_order(
+    run: Run, client: Client, file: Path
+) -> None:
+    for queue in ("from.fifo", "to.fifo"):
+        client.put_queue(queue)
+    for n in range(6):
+        client.send(
+            "from.fifo",
+            str(n),
+            message_group_id="even odd".split()[n % 2],
+            message_deduplication_id=f"id-{n}",
+        )
+
+    run("export", "from.fifo", "--output", str(file))
+    imported = run("import", "to.fifo", "--input", str(file))
+
+    there = [m.body for m in client.peek("to.fifo", attributes=["MessageGroupId=odd"]).items]
+    (first, *_) = client.peek("to.fifo", attributes=["MessageDeduplicationId=id-4"]).items
+    for queue in ("from.fifo", "to.fifo"):
+        client.delete_queue(queue)
+    assert imported.exit_code == 0, imported.stderr
+    assert there == ["1", "3", "5"]
+    assert first.body == "4"
+    assert len(first.system_attributes["SequenceNumber"]) == 20
+
+
 def test_a_line_tells_all_that_is_known_of_a_message(run: Run, client: Client) -> None:
     message_id = client.send("orders", "a")
     client.receive("orders")
