@@ -41,7 +41,8 @@ def test_configuring_changes_what_is_given_and_nothing_else(run: Run, client: Cl
         "orders", retention_s=600, dead_letter_queue="heard", max_receive_count=3, delay_s=5
     )
 
-    run("queues", "configure", "orders", "--visibility-timeout", "90", "--delay", "0")
+    result = run("queues", "configure", "orders", "--visibility-timeout", "90", "--delay", "0")
+    assert result.exit_code == 0, result.stderr
 
     found = client.queue("orders")
     assert (found.visibility_timeout_s, found.delay_s, found.retention_s) == (90, 0, 600)
