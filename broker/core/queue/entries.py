@@ -19,9 +19,9 @@ def insert(
         if entry.lane:
             charge = queue.fifo or not charged
             if visible_at_ms <= settled_ms:
+                lanes.line_up(view, queue, sequence, entry)
                 if not charge:
                     lanes.refund(view, queue, entry.lane)
-                lanes.line_up(view, queue, sequence, entry)
                 expect_sweep(view, queue)
                 continue
             if charge:

@@ -45,6 +45,10 @@ def settle(view: QueueView, queue: QueueState) -> None:
             since = [0, 0]
             break
     delayed, in_flight = counted[0] + since[0], counted[1] + since[1]
+    # Into the lane first: a tenant with nothing left, if only for a moment, is forgotten.
+    insert(
+        view, queue, [(IN_LANE, sequence, _stepped_over(entry)) for _, sequence, entry in grouped]
+    )
     for item in grouped:
         lift(view, queue, *item)
     queue.delayed -= delayed
@@ -52,9 +56,6 @@ def settle(view: QueueView, queue: QueueState) -> None:
     queue.visible += delayed + in_flight
     queue.settled_ms = max(queue.settled_ms, line_ms)
     queue.next_due_ms = next_due_ms
-    insert(
-        view, queue, [(IN_LANE, sequence, _stepped_over(entry)) for _, sequence, entry in grouped]
-    )
     if next_due_ms < NEVER_MS:
         view.schedule(queue, next_due_ms)
     if delayed or in_flight:

@@ -1,0 +1,123 @@
+"""message groups, where the rules are easily got wrong: examples that an oracle once found"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.core import commands, resources
+from broker.core.commands import NewMessage, RecordChange, VisibilityChange
+from broker.store.clock import Clock
+from broker.store.engine import Engine
+from tests.store.invariants import check_engine
+
+NAMESPACE = "000000000000/us-east-1"
+EPOCH_MS = 1_700_000_000_000
+
+
+class OneStore:
+    """A store on a clock that is moved by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.now_ms = EPOCH_MS
+        self._directory = directory
+        self._serial = 0
+        self.engine = self._open()
+
+    def _open(self) -> Engine:
+        return Engine(self._directory, Clock(lambda: self.now_ms, lambda: 0))
+
+    def reopen(self) -> None:
+        self.engine.close()
+        self.engine = self._open()
+
+    def run(self, command: Any) -> Any:
+        (outcome,) = self.run_all(command)
+        return outcome
+
+    def run_all(self, *batch: Any) -> list[Any]:
+        """In one commit."""
+        outcomes = self.engine.apply([(NAMESPACE, command) for command in batch]).outcomes
+        for outcome in outcomes:
+            assert not isinstance(outcome, Exception), outcome
+        return outcomes
+
+    def create(self, name: str, **settings: Any) -> None:
+        value = resources.encode(resources.Queue(name=name, **settings))
+        self.run(commands.Configure([RecordChange("queue", name, value)]))
+
+    def new(self, text: str, delay_ms: int = 0, **more: Any) -> NewMessage:
+        """A message of the group that its text begins with; "-" is none."""
+        self._serial += 1
+        group = None if text[0] == "-" else text[0]
+        return NewMessage(self._serial.to_bytes(16), text.encode(), delay_ms, group, **more)
+
+    def send(self, queue: str, *texts: str, **more: Any) -> None:
+        self.run(commands.SendMessages(queue, [self.new(text, **more) for text in texts]))
+
+    def receive(self, queue: str, count: int = 1, timeout_ms: int = 30_000) -> Any:
+        return self.run(commands.ReceiveMessages(queue, count, timeout_ms, b"01234567"))
+
+    def receive_texts(self, queue: str, count: int = 1, timeout_ms: int = 30_000) -> list[str]:
+        return [message.body.decode() for message in self.receive(queue, count, timeout_ms)]
+
+    def hide(self, queue: str, handle: bytes, timeout_ms: int, **how: bool) -> str | None:
+        change = VisibilityChange(handle, timeout_ms, **how)
+        (result,) = self.run(commands.ChangeVisibility(queue, [change]))
+        assert result is None or isinstance(result, str)
+        return result
+
+    def peek(self, queue: str) -> list[commands.Peeked]:
+        peeked: list[commands.Peeked] = self.run(commands.PeekMessages(queue, 10_000))
+        return peeked
+
+    def texts(self, queue: str) -> list[str]:
+        return [message.body.decode() for message in self.peek(queue)]
+
+    def advance(self) -> None:
+        """Until nothing is due, as the daemon does."""
+        for _ in range(1_000):
+            self.run(commands.Advance())
+            due_at_ms = self.engine.apply([]).status.due_at_ms
+            if due_at_ms is None or due_at_ms > self.now_ms:
+                check_engine(self.engine, settled=True)
+                return
+        raise AssertionError("there is no end to what is due")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[OneStore]:
+    store = OneStore(tmp_path / "data")
+    yield store
+    check_engine(store.engine)
+    store.engine.close()
+
+
+def test_a_tenant_whose_message_timed_out_goes_behind_those_who_waited_longer(
+    store: OneStore,
+) -> None:
+    store.create("orders")
+    store.send("orders", "a1", "b1")
+    assert store.receive_texts("orders", timeout_ms=1_000) == ["a1"]
+    store.now_ms += 1_000
+    assert store.receive_texts("orders") == ["b1"]
+
+
+def test_so_does_one_whose_message_was_given_back_at_once(store: OneStore) -> None:
+    store.create("orders")
+    store.send("orders", "a1", "b1")
+    assert store.receive_texts("orders", timeout_ms=0) == ["a1"]
+    assert store.receive_texts("orders", timeout_ms=0) == ["b1"]
+    (a,) = store.receive("orders")
+    assert a.body == b"a1"
+    store.hide("orders", a.receipt_handle, 0)
+    assert store.receive_texts("orders") == ["b1"]
+
+
+def test_and_one_whose_message_was_released(store: OneStore) -> None:
+    store.create("orders")
+    store.send("orders", "a1", "b1")
+    store.receive("orders")
+    store.run(commands.ReleaseInFlight("orders"))
+    assert store.receive_texts("orders") == ["b1"]
