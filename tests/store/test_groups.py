@@ -121,3 +121,21 @@ def test_and_one_whose_message_was_released(store: OneStore) -> None:
     store.receive("orders")
     store.run(commands.ReleaseInFlight("orders"))
     assert store.receive_texts("orders") == ["b1"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_messages_behind_one_in_flight_expire_by_themselves(
+    store: OneStore, restarted: bool
+) -> None:
+    store.create("orders", fifo=True, retention_s=60)
+    store.send("orders", "a1", "a2")
+    (first,) = store.receive("orders", timeout_ms=600_000)
+    store.now_ms += 30_000
+    if restarted:
+        store.reopen()
+    store.now_ms += 30_000
+    store.advance()  # a2 is too old, but its group is locked
+    store.run(commands.DeleteMessages("orders", [first.receipt_handle]))
+    store.now_ms += 60_000
+    store.advance()
+    assert store.texts("orders") == []

@@ -14,12 +14,12 @@ A lane that may be received from has one turn, and receiving takes the first tur
 - In a standard queue groups are tenants and the queue is fair (max-min): the next message is taken
   from the tenant with the fewest messages in flight; among equals, from the one that has waited
   longest since it was last served or had nothing to receive. Each message of a receive is chosen
-  so. A tenant with nothing visible or in flight is forgotten; when one begins to wait is told by the
-  age of its message. A tenant with a huge backlog gets what others leave, and one with many or slow messages in
-  flight waits for those first; whoever has little to do is served as if alone. A message without a
-  group is a tenant of its own, with nothing in flight. Amazon's thresholds (a tenant is noisy with
-  more than a tenth of the messages in flight, and at least 30) come to the same order, but a
-  tenant below them may delay others.
+  so. A tenant with nothing visible or in flight is forgotten; when one began to wait is told by the
+  age of its message. A tenant with a huge backlog gets what others leave, and one with many or slow
+  messages in flight waits for those first; whoever has little to do is served as if alone. A
+  message without a group is a tenant of its own, with nothing in flight. Amazon's thresholds (a
+  tenant is noisy with more than a tenth of the messages in flight, and at least 30) come to the
+  same order, but a tenant below them may delay others.
 """
 
 from hashlib import blake2b

@@ -146,7 +146,7 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
     queue.sweep_lane, queue.sweep_ms = lane, NEVER_MS
     if lane:
         queue.sweep_ms = view.now_ms
-    elif queue.turns:
+    elif next(view.lanes(queue.id, 0), None) is not None:  # perhaps locked, and without a turn
         queue.sweep_ms = view.now_ms + queue.retention_ms // SWEEPS_PER_RETENTION
     if queue.sweep_ms < NEVER_MS:
         view.schedule(queue, queue.sweep_ms)
