@@ -139,3 +139,36 @@ def test_messages_behind_one_in_flight_expire_by_themselves(
     store.now_ms += 60_000
     store.advance()
     assert store.texts("orders") == []
+
+
+def test_what_a_peek_found_delayed_can_be_relocated_when_it_has_become_visible(
+    store: OneStore,
+) -> None:
+    store.create("dead")
+    store.create("orders")
+    store.send("dead", "a1", delay_ms=1_000)
+    (peeked,) = store.peek("dead")
+    store.now_ms += 1_000
+    pick = commands.Pick(peeked.cursor, bytes(16))
+    assert store.run(commands.RelocateMessages("dead", [pick], "orders")) == [None]
+    assert store.texts("orders") == ["a1"]
+
+
+def test_what_was_received_since_a_peek_is_not_discarded(store: OneStore) -> None:
+    store.create("dead")
+    store.send("dead", "a1", "-1")
+    peeked = store.peek("dead")
+    store.receive("dead", 2, timeout_ms=1_000)
+    cursors = [message.cursor for message in peeked]
+    assert store.run(commands.DiscardMessages("dead", cursors)) == 2 * ["MessageNotFound"]
+    store.now_ms += 1_000
+    assert store.run(commands.DiscardMessages("dead", cursors)) == 2 * ["MessageNotFound"]
+
+
+@pytest.mark.parametrize("cursor", [b"x", b"\x00" + 28 * b"\xff", b"\x01" + 28 * b"\xff"])
+def test_a_cursor_that_was_made_up_is_refused(store: OneStore, cursor: bytes) -> None:
+    store.create("dead")
+    store.send("dead", "a1", "-1")
+    assert store.run(commands.DiscardMessages("dead", [cursor])) == ["MessageNotFound"]
+    with pytest.raises(AssertionError, match="InvalidParameter"):
+        store.run(commands.PeekMessages("dead", 10, cursor))
