@@ -172,3 +172,46 @@ def test_a_cursor_that_was_made_up_is_refused(store: OneStore, cursor: bytes) ->
     assert store.run(commands.DiscardMessages("dead", [cursor])) == ["MessageNotFound"]
     with pytest.raises(AssertionError, match="InvalidParameter"):
         store.run(commands.PeekMessages("dead", 10, cursor))
+
+
+def test_a_move_task_takes_what_lies_behind_messages_that_are_too_old(store: OneStore) -> None:
+    """They go on the way, even if nothing has swept them yet."""
+    store.create("dead", retention_s=60)
+    store.create("orders")
+    store.send("dead", "a1", "-1")
+    store.now_ms += 30_000
+    store.send("dead", "a2", "-2")
+    store.now_ms += 30_000
+    moved = move_all(store, "dead", "orders", at_once=1)
+    assert moved == 2
+    assert sorted(store.texts("orders")) == ["-2", "a2"]
+    assert store.texts("dead") == []
+
+
+def test_a_move_task_is_not_over_before_all_that_is_due_was_looked_at(
+    store: OneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.core.queue.settle.SETTLE_SLICE", 1)
+    store.create("dead", fifo=True)
+    store.create("orders", fifo=True)
+    store.send("dead", "a1")
+    store.receive("dead")
+    store.send("dead", "a2", delay_ms=1)  # is looked at first, and waits for a1
+    store.send("dead", "b1", delay_ms=2)
+    store.now_ms += 2
+    assert move_all(store, "dead", "orders", at_once=10) == 1
+
+
+def move_all(store: OneStore, source: str, destination: str, at_once: int) -> int:
+    """Carry out a task; how many it has moved."""
+    task = resources.MessageMoveTask(name="task", source=source, destination=destination)
+    value = resources.encode(task)
+    store.run(commands.Configure([RecordChange("message_move_task", "task", value)]))
+    for number in range(100):
+        ids = [bytes([number, n]) * 8 for n in range(at_once)]
+        record = store.run(commands.MoveMessages("task", ids))
+        done = resources.decode(record.value)
+        assert isinstance(done, resources.MessageMoveTask)
+        if done.status == "COMPLETED":
+            return done.moved
+    raise AssertionError("there is no end to the task")
