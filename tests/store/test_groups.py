@@ -215,3 +215,19 @@ def move_all(store: OneStore, source: str, destination: str, at_once: int) -> in
         if done.status == "COMPLETED":
             return done.moved
     raise AssertionError("there is no end to the task")
+
+
+def test_a_fan_out_with_two_entries_for_a_queue_that_has_much_to_settle_counts_both(
+    store: OneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.core.queue.settle.SETTLE_SLICE", 1)
+    store.create("orders")
+    for delay_ms in (1, 2):
+        store.send("orders", "-1", delay_ms=delay_ms)
+    store.now_ms += 2
+    entries = [commands.NewEntry("orders", bytes([n]) * 16, 0) for n in range(2)]
+    assert store.run(commands.FanOut([b"-3"], entries)) == []
+    check_engine(store.engine)
+    store.advance()
+    (counts,) = store.run(commands.CountMessages(["orders"]))
+    assert (counts.visible, counts.delayed) == (4, 0)
