@@ -231,3 +231,12 @@ def test_a_fan_out_with_two_entries_for_a_queue_that_has_much_to_settle_counts_b
     store.advance()
     (counts,) = store.run(commands.CountMessages(["orders"]))
     assert (counts.visible, counts.delayed) == (4, 0)
+
+
+def test_nothing_stays_of_a_queue_that_is_purged_and_reclaimed_in_one_commit(
+    store: OneStore,
+) -> None:
+    store.create("orders")
+    send = commands.SendMessages("orders", [store.new("a1")])
+    store.run_all(send, commands.PurgeQueue("orders"), *4 * [commands.Advance()])
+    check_engine(store.engine, settled=True)
