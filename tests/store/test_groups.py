@@ -240,3 +240,14 @@ def test_nothing_stays_of_a_queue_that_is_purged_and_reclaimed_in_one_commit(
     send = commands.SendMessages("orders", [store.new("a1")])
     store.run_all(send, commands.PurgeQueue("orders"), *4 * [commands.Advance()])
     check_engine(store.engine, settled=True)
+
+
+def test_an_attempt_is_not_repeated_if_a_message_was_given_back_until_the_same_time(
+    store: OneStore,
+) -> None:
+    store.create("orders", fifo=True)
+    store.send("orders", "a1")
+    attempt = commands.ReceiveMessages("orders", 1, 30_000, b"01234567", "attempt")
+    (first,) = store.run(attempt)
+    store.hide("orders", first.receipt_handle, 30_000, delayed=True)
+    assert store.run(attempt) == []
