@@ -251,3 +251,12 @@ def test_an_attempt_is_not_repeated_if_a_message_was_given_back_until_the_same_t
     (first,) = store.run(attempt)
     store.hide("orders", first.receipt_handle, 30_000, delayed=True)
     assert store.run(attempt) == []
+
+
+def test_a_message_whose_delay_is_cut_short_can_no_longer_be_cancelled(store: OneStore) -> None:
+    store.create("orders", fifo=True, delay_s=1)
+    store.send("orders", "a1", delay_ms=1_000, cancellable=True)
+    (peeked,) = store.peek("orders")
+    store.create("orders", fifo=True)
+    assert store.run(commands.CancelMessages("orders", [peeked.message_id])) == [False]
+    assert store.receive_texts("orders") == ["a1"]

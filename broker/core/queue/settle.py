@@ -1,7 +1,5 @@
 """time passing in a queue: what was hidden becomes visible, what is too old goes"""
 
-import msgspec
-
 from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
@@ -46,9 +44,7 @@ def settle(view: QueueView, queue: QueueState) -> None:
             break
     delayed, in_flight = counted[0] + since[0], counted[1] + since[1]
     # Into the lane first: a tenant with nothing left, if only for a moment, is forgotten.
-    insert(
-        view, queue, [(IN_LANE, sequence, _stepped_over(entry)) for _, sequence, entry in grouped]
-    )
+    insert(view, queue, [(IN_LANE, sequence, entry) for _, sequence, entry in grouped])
     for item in grouped:
         lift(view, queue, *item)
     queue.delayed -= delayed
@@ -61,12 +57,6 @@ def settle(view: QueueView, queue: QueueState) -> None:
     if delayed or in_flight:
         view.wake(queue)
         expect_expiry(view, queue)
-
-
-def _stepped_over(entry: Entry) -> Entry:
-    if entry.moved or entry.cancellable:
-        return msgspec.structs.replace(entry, moved=False, cancellable=False)
-    return entry
 
 
 def delay_again(view: QueueView, queue: QueueState, by_ms: int) -> None:
