@@ -61,6 +61,8 @@ class _Api:
     put_queue = _Method(calls.put_queue)
     delete_queue = _Method(calls.delete_queue)
     purge = _Method(calls.purge)
+    queue_statistics = _Method(calls.queue_statistics)
+    statistics = _Method(calls.statistics)
     topics = _Method(calls.topics)
     publish = _Method(calls.publish)
     publish_many = _Method(calls.publish_many)

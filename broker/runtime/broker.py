@@ -18,6 +18,7 @@ from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
 from broker.runtime.waiters import Waiters
@@ -41,11 +42,13 @@ class Broker:
         origin: str = "",
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
     ) -> None:
-        self.store = store
         self.now_ms = now_ms
         self.ids = Ids()
         self.registry = Registry()
+        self.statistics = Statistics(self.registry, now_ms)
+        self.store = store = CountedStore(store, self.statistics)
         self.registrar = Registrar(store, self.registry)
+        self.registrar.listeners.append(self.statistics.hear)
         self.waiters = Waiters()
         self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
         self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
@@ -72,6 +75,7 @@ class Broker:
             task_status.started()
 
     def _hear(self, status: StoreStatus, wakeups: list[Wakeup]) -> None:
+        self.statistics.hear_time(status.now_ms)
         self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)

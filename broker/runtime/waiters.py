@@ -1,6 +1,6 @@
 """receivers that wait: woken in the order in which they came, as many as can be served"""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -72,6 +72,17 @@ class Waiters:
                 self._lines.pop(place, None)
             elif waiter.woken:
                 _wake_first(line, 1)
+
+    def count(self, place: Place) -> int:
+        """How many are in a queue's line."""
+        return len(self._lines.get(place, ()))
+
+    def counts(self) -> Counter[str]:
+        """How many are in the lines of each namespace's queues."""
+        counts: Counter[str] = Counter()
+        for (namespace, _), line in self._lines.items():
+            counts[namespace] += len(line)
+        return counts
 
     def wake(self, wakeup: Wakeup) -> None:
         """Wake as many as there are messages for."""

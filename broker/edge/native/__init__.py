@@ -7,8 +7,10 @@ from broker.edge.native import (
     functions,
     messages,
     openapi,
+    peek,
     queues,
     scheduled,
+    statistics,
     status,
     topics,
 )
@@ -21,8 +23,10 @@ __all__ = [
     "functions",
     "messages",
     "openapi",
+    "peek",
     "queues",
     "scheduled",
+    "statistics",
     "status",
     "topics",
 ]

@@ -1,36 +1,30 @@
-"""/v1/queues/{name}/messages and what consumers do: send, receive, acknowledge, extend, peek"""
+"""/v1/queues/{name}/messages and what consumers do: send, receive, acknowledge, extend"""
 
-import base64
-import binascii
 from typing import Annotated
 
 import msgspec
 
 from broker.core import errors
-from broker.core import message as messages
-from broker.core.commands import Peeked, VisibilityChange
+from broker.core.commands import VisibilityChange
 from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist, StoreFull
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
-from broker.core.system_attributes import sequence_number, system_attributes
+from broker.core.system_attributes import sequence_number
 from broker.edge.aws.sqs.message_group import check_attempt_id
 from broker.edge.native.message import (
-    Attribute,
     EntryError,
     NewMessage,
     ReceivedMessage,
     Sending,
     entry_error,
     handle_bytes,
-    shown_attributes,
     to_message,
     to_received,
 )
 from broker.edge.native.operation import Call, Result, Shape, operations
 
 RECEIVE_COUNT_MAX = 1_000
-PEEK_COUNT_MAX = 100
 
 VisibilityTimeout = Annotated[int, msgspec.Meta(ge=0, le=VISIBILITY_TIMEOUT_S_MAX)]
 Handles = Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECEIVE_COUNT_MAX)]
@@ -207,83 +201,3 @@ def _done(results: list[str | None]) -> Done:
         if name is not None
     ]
     return Done(successful=len(results) - len(refused), errors=refused)
-
-
-class Peek(Shape, frozen=True, kw_only=True):
-    """How many messages to look at, and behind which one to begin."""
-
-    count: Annotated[int, msgspec.Meta(ge=1, le=PEEK_COUNT_MAX)] = 10
-    after: Annotated[str, msgspec.Meta(description="The `next` of an earlier page.")] = ""
-
-
-class PeekedMessage(Result, frozen=True, kw_only=True):
-    """A message as it lies in its queue."""
-
-    message_id: str
-    body: str
-    attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
-    system_attributes: dict[str, str] = msgspec.field(default_factory=dict)
-    state: str  # visible, in_flight or delayed
-    sent_at_ms: int
-    visible_at_ms: int
-    receive_count: int
-    dead_letter_source_arn: str | None = None
-
-
-class PeekedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
-    """A page of a queue; `next` is null after the last one."""
-
-    messages: list[PeekedMessage]
-    next: str | None = None
-
-
-@operations.add(
-    "GET",
-    "/v1/queues/{name}/messages",
-    query=Peek,
-    answers={200: PeekedMessages},
-    raises=(QueueDoesNotExist,),
-)
-async def peek_messages(call: Call, name: str, query: Peek) -> PeekedMessages:
-    """Look at messages in the order in which they become visible; changes nothing."""
-    queue_of(call, name)
-    after = _cursor(query.after)
-    peeked = await call.broker.queues.peek(call.namespace, name, query.count, after)
-    now_ms = call.broker.now_ms()
-    more = len(peeked) == query.count
-    return PeekedMessages(
-        messages=[_to_peeked(one, now_ms, call.origin) for one in peeked],
-        next=_cursor_text(peeked[-1].cursor) if more else None,
-    )
-
-
-def _to_peeked(peeked: Peeked, now_ms: int, origin: str) -> PeekedMessage:
-    message = messages.rendered(messages.decode(peeked.body), peeked.via, origin)
-    if peeked.in_flight:
-        state = "in_flight"
-    else:
-        state = "delayed" if peeked.visible_at_ms > now_ms else "visible"
-    return PeekedMessage(
-        message_id=uuid_text(peeked.message_id),
-        body=message.body,
-        attributes=shown_attributes(message.attributes),
-        system_attributes=system_attributes(message, peeked),
-        state=state,
-        sent_at_ms=peeked.sent_at_ms,
-        visible_at_ms=peeked.visible_at_ms,
-        receive_count=peeked.receive_count,
-        dead_letter_source_arn=peeked.dead_letter_source_arn,
-    )
-
-
-def _cursor_text(cursor: bytes) -> str:
-    return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
-
-
-def _cursor(text: str) -> bytes:
-    """Raises: InvalidParameter, for what was no page's `next`."""
-    try:
-        cursor = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        cursor = b"?"
-    return cursor
