@@ -145,9 +145,8 @@ def _queue_attributes() -> str:
     for name in MODEL.shape_for("QueueAttributeName").enum:
         if name == "All":
             continue
-        state = SUPPORTED if name in returned else NOT_TESTED
-        can_be_set = "set, returned" if name in set_ else "returned"
-        rows.append((name, can_be_set, ATTRIBUTE_NOTES.get(name, state)))
+        state = ATTRIBUTE_NOTES.get(name, SUPPORTED) if name in returned else NOT_TESTED
+        rows.append((name, "set, returned" if name in set_ else "returned", state))
     return _table(("attribute", "", "state"), rows)
 
 

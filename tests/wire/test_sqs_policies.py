@@ -147,6 +147,7 @@ def test_seven_actions_and_one_more(sqs: Any, queue: str) -> None:
 
 def test_permissions_that_are_refused(sqs: Any, queue: str) -> None:
     add(sqs, queue, "there", ["111111111111"], ["SendMessage"])
+    add(sqs, queue, "l" * 80, ["111111111111"], ["SendMessage"])
     code = "InvalidParameterValue"
     with raises_refusal(
         code, "Value there for parameter Label is invalid. Reason: Already exists."

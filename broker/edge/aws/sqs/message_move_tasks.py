@@ -48,7 +48,7 @@ async def start_message_move_task(
     if request.destination_arn is not None:
         destination = _queue(call, "DestinationArn", request.destination_arn)
     queues = call.broker.registry.resources(call.namespace).queues
-    if not source_queues(request.source_arn, queues):
+    if not source_queues(call.namespace.arn("sqs", source), queues):
         raise InvalidParameter("Source queue must be configured as a Dead Letter Queue.")
     task = await call.broker.message_moves.start(call.namespace, source, destination, rate)
     return StartMessageMoveTaskResponse(task_handle=_handle(call.namespace, task))
