@@ -130,6 +130,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 requests.cancel_scope.deadline = deadline
             with trio.move_on_at(deadline):
                 await broker.dispatchers.wait_done()
+                await broker.queues.returns.wait_empty()
             runtime.cancel_scope.cancel()
         log.info("stopped")
     except* BrokenPlugin as broken:

@@ -57,12 +57,14 @@ class Broker:
             store, self.registrar, self.functions, self.queues, self.ids, now_ms
         )
         store.listener = self._hear
+        self.registrar.listeners.append(self._hear_change)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
+            nursery.start_soon(self.queues.returns.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()
@@ -71,3 +73,8 @@ class Broker:
         self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)
+
+    def _hear_change(self, namespace: str, kind: str, name: str) -> None:
+        """Who waits at a queue that was deleted is to hear of it."""
+        if kind == "queue" and name not in self.registry.namespaces[namespace].queues:
+            self.waiters.wake_all((namespace, name))

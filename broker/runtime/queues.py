@@ -7,11 +7,13 @@ import trio
 from broker.core import commands
 from broker.core.commands import NewMessage, Peeked, QueueCounts, Received, VisibilityChange
 from broker.core.errors import QueueDoesNotExist
+from broker.core.limits import COMMIT_BYTES_MAX
 from broker.core.message import Message, encode
 from broker.core.names import Namespace, is_internal
 from broker.core.resources import Queue
 from broker.runtime.ids import Ids
 from broker.runtime.registrar import Registrar
+from broker.runtime.returns import Returns
 from broker.runtime.waiters import Waiters
 from broker.store.seam import Store, submit_one
 
@@ -24,6 +26,7 @@ class Queues:
         self._registrar = registrar
         self._waiters = waiters
         self._ids = ids
+        self.returns = Returns(store)
 
     def get(self, namespace: Namespace, name: str) -> Queue:
         """The queue's settings."""
@@ -89,23 +92,23 @@ class Queues:
         visibility_timeout_s: float = 30,
         wait_time_s: float = 0,
     ) -> list[Received]:
-        """Up to `count` (1..10) messages, hidden for `visibility_timeout_s`.
+        """Up to `count` (1..1,000) messages, hidden for `visibility_timeout_s`.
 
-        Waits at most `wait_time_s`, and not while the daemon stops. Cancelled while waiting:
-        nothing is hidden. Cancelled during the commit: hidden until the timeout, then received
-        again.
+        Waits at most `wait_time_s`, and not while the daemon stops. Cancelled at any time: no
+        message is taken; what the commit under way may have hidden is given back, as if it had
+        never been received.
         Raises: OverLimit.
         """
         if wait_time_s <= 0:
             return await self._receive_now(namespace, name, count, visibility_timeout_s)
         received: list[Received] = []
-        with self._waiters.line_up((str(namespace), name)) as waiter:
+        with self._waiters.line_up((str(namespace), name), count) as waiter:
             deadline = trio.current_time() + wait_time_s
             while not received:
                 waiter.woken = False
                 try:
                     received = await self._receive_now(namespace, name, count, visibility_timeout_s)
-                except BaseException:
+                except Exception:
                     waiter.woken = True  # what it was woken for may be there still: see `line_up`
                     raise
                 if received or self._waiters.closed or trio.current_time() >= deadline:
@@ -114,6 +117,8 @@ class Queues:
                     await waiter.wait()
                 if patience.cancelled_caught:
                     break
+            if _cut_short(received, count):
+                waiter.woken = True  # there may be more than it took: for the next in line
         return received
 
     async def _receive_now(
@@ -122,8 +127,21 @@ class Queues:
         command = commands.ReceiveMessages(
             name, count, math.ceil(visibility_timeout_s * 1000), self._ids.new()[:8]
         )
-        received: list[Received] = await submit_one(self._store, str(namespace), command)
+        # Shielded, for as long as a commit takes: else nobody would hear what it has hidden.
+        with trio.CancelScope(shield=True):
+            received: list[Received] = await submit_one(self._store, str(namespace), command)
+        if received:
+            try:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            except trio.Cancelled:
+                self.give_back(namespace, name, received)
+                raise
         return received
+
+    def give_back(self, namespace: Namespace, name: str, received: list[Received]) -> None:
+        """Undo a receive whose messages didn't reach their receiver. Doesn't wait."""
+        handles = [one.receipt_handle for one in received]
+        self.returns.give_back(namespace, name, handles, spend_receive=False)
 
     async def wait_visible(self, namespace: Namespace, name: str) -> None:
         """Until the queue has a message to receive; takes none."""
@@ -169,3 +187,8 @@ class Queues:
         command = commands.PeekMessages(name, count, after)
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
+
+
+def _cut_short(received: list[Received], count: int) -> bool:
+    """Whether a receive ended because its messages were large, and not for want of more."""
+    return 0 < len(received) < count and sum(len(one.body) for one in received) >= COMMIT_BYTES_MAX

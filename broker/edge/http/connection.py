@@ -220,6 +220,10 @@ class Connection:
                 await self._send_rest()
             except OSError:
                 return  # the client is gone, or the way to it
+            finally:
+                self._turns.flush()
+                if self._line.undelivered is not None:
+                    self._line.undelivered()
 
     async def _serve(self) -> None:
         while await self._read_requests():
@@ -341,6 +345,9 @@ class Connection:
         self.deadline = math.inf
         self._busy = True
         request.long_poll = self._long_poll
+        if self._line.undelivered is not None:  # by a request that came together with this one
+            self._turns.flush()
+            await self._send_rest()
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
@@ -351,9 +358,23 @@ class Connection:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
             failure = Response(500, b"internal error\n", "text/plain")
             data, keep_alive = self._encode(request, failure)
+        if request.undelivered is not None:
+            if self._line.hung_up or self._is_closed():
+                request.undelivered()
+                return False
+            self._line.entrust(request.undelivered)
         self._line.send(data)
         self._busy = False
         return keep_alive
+
+    def _is_closed(self) -> bool:
+        """Whether the client has hung up, if it has sent nothing before."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     @contextmanager
     def _long_poll(self) -> Iterator[None]:

@@ -67,6 +67,9 @@ class Request:
         self.peer = peer
         # Within it, the handler is cancelled if the client hangs up.
         self.long_poll: Callable[[], AbstractContextManager[None]] = nullcontext
+        # Set by a handler whose response takes something along: called if the client has gone
+        # before all of it was sent.
+        self.undelivered: Callable[[], None] | None = None
         raw_path, _, self.raw_query = target.partition(b"?")
         self.raw_path = raw_path
 

@@ -25,6 +25,7 @@ from broker.edge.native.message import (
     to_received,
 )
 from broker.edge.native.operation import Call, Result, Shape, operations
+from broker.edge.receive import receive_for
 
 RECEIVE_COUNT_MAX = 1_000
 PEEK_COUNT_MAX = 100
@@ -89,7 +90,7 @@ class ReceivedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
 async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedMessages:
     """Receive messages, waiting for the first one (long poll) if that is asked for.
 
-    A client that hangs up while it waits takes no message with it.
+    A client that hangs up before it is answered takes no message with it.
     """
     queue = queue_of(call, name)
     wait_s = receive.wait_time_s
@@ -98,12 +99,15 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
     timeout_s = receive.visibility_timeout_s
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
-    queues = call.broker.queues
-    if wait_s:
-        with call.request.long_poll():
-            received = await queues.receive(call.namespace, name, receive.count, timeout_s, wait_s)
-    else:
-        received = await queues.receive(call.namespace, name, receive.count, timeout_s)
+    received = await receive_for(
+        call.request,
+        call.broker.queues,
+        call.namespace,
+        name,
+        receive.count,
+        timeout_s,
+        wait_s,
+    )
     return ReceivedMessages(messages=[to_received(one, call.origin) for one in received])
 
 

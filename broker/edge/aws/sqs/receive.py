@@ -23,6 +23,7 @@ from broker.edge.aws.sqs.validation import (
     check_visibility_timeout,
     out_of_range,
 )
+from broker.edge.receive import receive_for
 
 
 class ReceiveMessageRequest(Members, kw_only=True):
@@ -76,11 +77,9 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
     check_visibility_timeout(timeout_s)
-    if wait_s:
-        with call.request.long_poll():
-            received = await call.broker.queues.receive(namespace, name, count, timeout_s, wait_s)
-    else:
-        received = await call.broker.queues.receive(namespace, name, count, timeout_s)
+    received = await receive_for(
+        call.request, call.broker.queues, namespace, name, count, timeout_s, wait_s
+    )
     system_names = {*request.attribute_names, *request.message_system_attribute_names}
     return ReceiveMessageResponse(
         messages=[
