@@ -125,6 +125,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 notifier.stopping()
                 server.drain()
                 broker.dispatchers.stop()
+                broker.streams.close()
                 broker.waiters.close()
                 deadline = trio.current_time() + config.broker.shutdown_grace_s
                 requests.cancel_scope.deadline = deadline

@@ -17,6 +17,7 @@ from broker.runtime.invokers import InvokerHost
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.streams import Streams
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
 from broker.runtime.waiters import Waiters
@@ -46,6 +47,7 @@ class Broker:
         self.registrar = Registrar(store, self.registry)
         self.waiters = Waiters()
         self.queues = Queues(store, self.registrar, self.waiters, self.ids)
+        self.streams = Streams(self.queues, self.ids)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
@@ -75,6 +77,7 @@ class Broker:
             self.waiters.wake(wakeup)
 
     def _hear_change(self, namespace: str, kind: str, name: str) -> None:
-        """Who waits at a queue that was deleted is to hear of it."""
+        """Whoever receives from a queue that was deleted is to hear of it."""
         if kind == "queue" and name not in self.registry.namespaces[namespace].queues:
             self.waiters.wake_all((namespace, name))
+            self.streams.end_of_queue(namespace, name)

@@ -6,7 +6,7 @@ import trio
 
 from broker.core import commands
 from broker.core.commands import NewMessage, Peeked, QueueCounts, Received, VisibilityChange
-from broker.core.errors import QueueDoesNotExist
+from broker.core.errors import BrokerError, QueueDoesNotExist
 from broker.core.limits import COMMIT_BYTES_MAX
 from broker.core.message import Message, encode
 from broker.core.names import Namespace, is_internal
@@ -105,6 +105,7 @@ class Queues:
         with self._waiters.line_up((str(namespace), name), count) as waiter:
             deadline = trio.current_time() + wait_time_s
             while not received:
+                await trio.lowlevel.checkpoint_if_cancelled()  # with the wake-up still unused
                 waiter.woken = False
                 try:
                     received = await self._receive_now(namespace, name, count, visibility_timeout_s)
@@ -168,6 +169,27 @@ class Queues:
         command = commands.ChangeVisibility(name, changes)
         results: list[str | None] = await submit_one(self._store, str(namespace), command)
         return results
+
+    async def settle(
+        self,
+        namespace: Namespace,
+        name: str,
+        changes: list[VisibilityChange],
+        receipt_handles: list[bytes],
+    ) -> tuple[list[str | None], list[str | None]]:
+        """Change visibilities, then delete, in one commit; None or an error's name for each."""
+        both: list[commands.Command] = []
+        if changes:
+            both.append(commands.ChangeVisibility(name, changes))
+        if receipt_handles:
+            both.append(commands.DeleteMessages(name, receipt_handles))
+        outcomes = await self._store.submit(str(namespace), both)
+        for outcome in outcomes:
+            if isinstance(outcome, BrokerError):
+                raise outcome
+        changed = outcomes[0] if changes else []
+        deleted = outcomes[-1] if receipt_handles else []
+        return changed, deleted
 
     async def purge(self, namespace: Namespace, name: str) -> None:
         """Raises: PurgeQueueInProgress."""
