@@ -1,4 +1,4 @@
-"""the native API: /v1 in plain JSON, with CloudEvents, bulk bodies in msgpack, and OpenAPI"""
+"""the native API: /v1 in plain JSON, with CloudEvents, bulk in msgpack, streams, and OpenAPI"""
 
 # Imported for what they add to the operations.
 from broker.edge.native import (
@@ -9,6 +9,7 @@ from broker.edge.native import (
     openapi,
     queues,
     status,
+    streams,
     topics,
 )
 from broker.edge.native.api import NativeApi
@@ -22,5 +23,6 @@ __all__ = [
     "openapi",
     "queues",
     "status",
+    "streams",
     "topics",
 ]

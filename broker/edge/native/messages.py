@@ -13,6 +13,7 @@ from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist,
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
+from broker.edge.native.errors import TagIsInvalid
 from broker.edge.native.message import (
     Attribute,
     EntryError,
@@ -163,7 +164,8 @@ async def extend_visibility(call: Call, name: str, request: Extend) -> Done:
     return _done(await call.broker.queues.change_visibility(call.namespace, name, changes))
 
 
-_HANDLE_ERRORS: dict[str, BrokerError] = {
+HANDLE_ERRORS: dict[str, BrokerError] = {
+    "TagIsInvalid": TagIsInvalid(),
     "ReceiptHandleIsInvalid": errors.ReceiptHandleIsInvalid(),
     "MessageNotInFlight": errors.MessageNotInFlight(),
     "VisibilityTimeoutTooLong": InvalidParameter(
@@ -174,7 +176,7 @@ _HANDLE_ERRORS: dict[str, BrokerError] = {
 
 def _done(results: list[str | None]) -> Done:
     refused = [
-        entry_error(index, _HANDLE_ERRORS[name])
+        entry_error(index, HANDLE_ERRORS[name])
         for index, name in enumerate(results)
         if name is not None
     ]

@@ -97,7 +97,7 @@ def _aim(case: Case) -> None:
     kind = case.path.split("/")[2]
     name = (case.path_parameters or {}).get("name", "")
     if kind in KNOWN and len(name) % 2 == 1 and case.method != "DELETE":
-        case.path_parameters = {"name": KNOWN[kind]}
+        case.path_parameters = {**(case.path_parameters or {}), "name": KNOWN[kind]}
     # Another namespace has none of them.
     case.query = {k: v for k, v in (case.query or {}).items() if k not in ("account", "region")}
     if case.path.endswith("/receive") and isinstance(case.body, dict):
