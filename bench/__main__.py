@@ -15,6 +15,7 @@ QUESTIONS = (
     "batches",
     "bulk",
     "full_cycle",
+    "stream",
     "fan_out",
     "backlog",
     "store_process",
