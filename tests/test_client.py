@@ -1,6 +1,7 @@
 """The Python client against a running daemon: the same calls, blocking and awaited."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -280,3 +281,37 @@ def test_acknowledgements_that_were_not_confirmed_are_not_taken_for_done(
 
         with pytest.raises(BrokerUnanswered):
             acknowledge_and_leave()
+
+
+def test_more_messages_than_a_request_takes_are_settled_in_several(
+    client: Client, queue: str
+) -> None:
+    client.send_many(queue, [str(n) for n in range(2_500)])
+    with client.stream(queue, credit=2_500) as stream:
+        held: list[StreamMessage] = []
+        while len(held) < 2_500:
+            held += next(stream)
+        stream.acknowledge(held)
+        stream.acknowledge([])
+        assert stream.confirm() == []
+    counts = client.queue(queue)
+    assert (counts.visible, counts.in_flight) == (0, 0)
+
+
+def test_a_daemon_that_stops_lets_its_streams_settle_what_they_hold(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon, Client(daemon.url) as client:
+        client.put_queue("orders")
+        client.send_many("orders", ["a", "b"])
+        assert daemon.process is not None
+        with client.stream("orders", batch=1) as stream:
+            held = [*next(stream), *next(stream)]
+            daemon.process.send_signal(signal.SIGTERM)
+            with pytest.raises(StreamEnded) as ended:
+                next(stream)
+            assert ended.value.code == "ShuttingDown"
+            stream.acknowledge(held[:1])
+            assert stream.confirm() == []
+        assert daemon.process.wait(timeout=60) == 0
+        daemon.start()
+        (left,) = client.receive("orders", count=10)
+        assert (left.body, left.receive_count) == ("b", 2)

@@ -24,6 +24,7 @@ from broker.client.errors import BrokerRefused, BrokerUnanswered, StreamEnded
 from broker.client.results import StreamMessage, TagError
 
 SUBPROTOCOL = "broker.msgpack"
+TAGS_MAX = 1_000  # of one request
 
 
 class _Opened(msgspec.Struct, tag_field="type", tag="open"):
@@ -146,11 +147,17 @@ class StreamProtocol:
         if self.closed:
             self.check()
 
-    def ask(self, what: dict[str, Any]) -> bytes:
+    def ask(self, **what: Any) -> bytes:
         """A request's bytes. Raises: what has closed the stream."""
         self.check_open()
         self._frames += 1
         return self.take_outgoing() + self._protocol.send(BytesMessage(_encode(what)))
+
+    def ask_for(self, action: str, messages: Iterable[StreamMessage], **how: Any) -> bytes:
+        """The bytes of requests for that to be done with messages, however many they are."""
+        tags = [message.tag for message in messages]
+        parts = (tags[at : at + TAGS_MAX] for at in range(0, len(tags), TAGS_MAX))
+        return b"".join([self.ask(**{action: part}, **how) for part in parts])
 
     def close(self) -> bytes:
         """The bytes that say goodbye."""
@@ -162,8 +169,3 @@ class StreamProtocol:
         """What is to be sent now, if anything."""
         data, self._outgoing = self._outgoing, b""
         return data
-
-
-def tags(messages: Iterable[StreamMessage]) -> list[int]:
-    """What the broker knows them by."""
-    return [message.tag for message in messages]

@@ -10,29 +10,17 @@ import socket
 import ssl
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
 import httpx
 
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.results import StreamMessage, TagError
-from broker.client.streaming import StreamProtocol, tags
+from broker.client.streaming import StreamProtocol
 
 READ_BYTES = 1 << 18
 PATIENCE_S = 30.0  # for a connection, and for the broker to say goodbye
-
-
-def _acknowledge(messages: Iterable[StreamMessage]) -> dict[str, Any]:
-    return {"ack": tags(messages)}
-
-
-def _extend(messages: Iterable[StreamMessage], visibility_timeout_s: int) -> dict[str, Any]:
-    return {"extend": tags(messages), "visibility_timeout_s": visibility_timeout_s}
-
-
-def _release(messages: Iterable[StreamMessage], spend_receive: bool) -> dict[str, Any]:
-    return {"release": tags(messages), "spend_receive": spend_receive}
 
 
 def _address(url: httpx.URL) -> tuple[str, int]:
@@ -103,19 +91,20 @@ class MessageStream:
 
     def acknowledge(self, messages: Iterable[StreamMessage]) -> None:
         """Have messages deleted. `confirm` waits until they are."""
-        self._send(self._protocol.ask(_acknowledge(messages)))
+        self._send(self._protocol.ask_for("ack", messages))
 
     def extend(self, messages: Iterable[StreamMessage], *, visibility_timeout_s: int) -> None:
         """Have messages stay hidden until so long from now."""
-        self._send(self._protocol.ask(_extend(messages, visibility_timeout_s)))
+        how = {"visibility_timeout_s": visibility_timeout_s}
+        self._send(self._protocol.ask_for("extend", messages, **how))
 
     def release(self, messages: Iterable[StreamMessage], *, spend_receive: bool = False) -> None:
         """Give messages back, visible at once; `spend_receive` if it counts as an attempt."""
-        self._send(self._protocol.ask(_release(messages, spend_receive)))
+        self._send(self._protocol.ask_for("release", messages, spend_receive=spend_receive))
 
     def set_credit(self, credit: int) -> None:
         """How many messages may be held from now on."""
-        self._send(self._protocol.ask({"credit": credit}))
+        self._send(self._protocol.ask(credit=credit))
 
     def confirm(self) -> list[TagError]:
         """Wait until all that was asked for is on disk; what of it, by tags, was not done."""
@@ -211,21 +200,22 @@ class AsyncMessageStream:
 
     async def acknowledge(self, messages: Iterable[StreamMessage]) -> None:
         """Have messages deleted. `confirm` waits until they are."""
-        await self._send(self._protocol.ask(_acknowledge(messages)))
+        await self._send(self._protocol.ask_for("ack", messages))
 
     async def extend(self, messages: Iterable[StreamMessage], *, visibility_timeout_s: int) -> None:
         """Have messages stay hidden until so long from now."""
-        await self._send(self._protocol.ask(_extend(messages, visibility_timeout_s)))
+        how = {"visibility_timeout_s": visibility_timeout_s}
+        await self._send(self._protocol.ask_for("extend", messages, **how))
 
     async def release(
         self, messages: Iterable[StreamMessage], *, spend_receive: bool = False
     ) -> None:
         """Give messages back, visible at once; `spend_receive` if it counts as an attempt."""
-        await self._send(self._protocol.ask(_release(messages, spend_receive)))
+        await self._send(self._protocol.ask_for("release", messages, spend_receive=spend_receive))
 
     async def set_credit(self, credit: int) -> None:
         """How many messages may be held from now on."""
-        await self._send(self._protocol.ask({"credit": credit}))
+        await self._send(self._protocol.ask(credit=credit))
 
     async def confirm(self) -> list[TagError]:
         """Wait until all that was asked for is on disk; what of it, by tags, was not done."""

@@ -84,6 +84,11 @@ class Asked:
     refused: list[tuple[int, str | BrokerError]] = field(default_factory=list)  # tags, and why
     done: trio.Event = field(default_factory=trio.Event)
 
+    @property
+    def weight(self) -> int:
+        """Entries of its commit, at most."""
+        return len(self.acknowledge) + len(self.extend) + len(self.release)
+
 
 class Sink(Protocol):
     """The way to a receiver. Nothing of it raises because the receiver has gone."""
@@ -258,7 +263,10 @@ class Stream:
     async def _carry_out(self) -> list[Asked]:
         """Do what has gathered, in one commit."""
         part = _Part()
-        while self._asked and part.weight < COMMIT_ENTRIES_MAX:
+        while self._asked:
+            weight = part.weight + self._asked[0].weight
+            if part.asked and weight > COMMIT_ENTRIES_MAX:
+                break
             self._take(self._asked.popleft(), part)
         self._room.unpark_all()
         self._settled.unpark_all()

@@ -7,7 +7,12 @@ import msgspec
 
 from broker.core import message as messages
 from broker.core.commands import Received
-from broker.core.errors import BrokerError, InvalidParameter, MissingParameter
+from broker.core.errors import (
+    BrokerError,
+    InvalidParameter,
+    MissingParameter,
+    TooManyEntriesInBatch,
+)
 from broker.core.limits import (
     STREAM_CREDIT_MAX,
     STREAM_TAGS_MAX,
@@ -47,7 +52,10 @@ class StreamRequest(Shape, frozen=True, kw_only=True):
 
 
 def to_asked(request: StreamRequest, frame: int = 0) -> Asked:
-    """A request as the stream takes it. Raises: MalformedRequest, MissingParameter."""
+    """A request as the stream takes it.
+
+    Raises: MalformedRequest, MissingParameter, InvalidParameter, TooManyEntriesInBatch.
+    """
     if not (request.ack or request.extend or request.release or request.credit is not None):
         raise MalformedRequest("There is nothing in it: name ack, extend, release or credit.")
     if request.extend and request.visibility_timeout_s is None:
@@ -56,7 +64,7 @@ def to_asked(request: StreamRequest, frame: int = 0) -> Asked:
         raise InvalidParameter("visibility_timeout_s goes with extend, and there is none.")
     if request.spend_receive is not None and not request.release:
         raise InvalidParameter("spend_receive goes with release, and there is none.")
-    return Asked(
+    asked = Asked(
         request.ack,
         request.extend,
         request.visibility_timeout_s or 0,
@@ -65,6 +73,9 @@ def to_asked(request: StreamRequest, frame: int = 0) -> Asked:
         request.credit,
         frame,
     )
+    if asked.weight > STREAM_TAGS_MAX:
+        raise TooManyEntriesInBatch(f"There may be {STREAM_TAGS_MAX} tags, not {asked.weight}.")
+    return asked
 
 
 # From the broker

@@ -4,7 +4,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from broker.core.errors import InvalidParameter, QueueDoesNotExist, StreamDoesNotExist
+from broker.core.errors import (
+    InvalidParameter,
+    QueueDoesNotExist,
+    StreamDoesNotExist,
+    TooManyEntriesInBatch,
+)
 from broker.core.limits import STREAM_BATCH_MAX
 from broker.edge.http.channel import Channel
 from broker.edge.http.message import Response
@@ -114,7 +119,7 @@ class Settled(Result, frozen=True, kw_only=True, omit_defaults=False):
     body=StreamRequest,
     binary=True,
     answers={200: Settled},
-    raises=(QueueDoesNotExist, StreamDoesNotExist),
+    raises=(QueueDoesNotExist, StreamDoesNotExist, TooManyEntriesInBatch),
 )
 async def settle_stream(call: Call, name: str, stream: str, request: StreamRequest) -> Settled:
     """Acknowledge, extend or release messages of a stream by their tags, or set its credit.

@@ -211,6 +211,11 @@ async def test_a_tag_that_is_not_held_is_told_and_the_others_done(shop: Served) 
         ('{"credit": -1}', "MalformedRequest", "credit"),
         (f'{{"credit": {STREAM_CREDIT_MAX + 1}}}', "MalformedRequest", "credit"),
         (json.dumps({"ack": [1] * (STREAM_TAGS_MAX + 1)}), "MalformedRequest", "length"),
+        (
+            json.dumps({"ack": [1] * STREAM_TAGS_MAX, "release": [1]}),
+            "TooManyEntriesInBatch",
+            f"{STREAM_TAGS_MAX} tags",
+        ),
     ],
 )
 async def test_a_frame_that_is_wrong_is_answered_and_loses_nothing(
