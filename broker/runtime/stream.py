@@ -31,7 +31,7 @@ from broker.core.commands import (
     Received,
     VisibilityChange,
 )
-from broker.core.errors import BrokerError, QueueDoesNotExist, StoreUnavailable
+from broker.core.errors import BrokerError, OverLimit, QueueDoesNotExist, StoreUnavailable
 from broker.core.limits import (
     COMMIT_ENTRIES_MAX,
     STREAM_DRAIN_S,
@@ -228,7 +228,8 @@ class Stream:
             except StoreUnavailable:
                 self.end(STORE_UNAVAILABLE)
             except BrokerError as error:
-                log.warning("a stream of %s waits: %s", self.queue, error.message)
+                if not isinstance(error, OverLimit):  # which passes as messages are settled
+                    log.warning("a stream of %s waits: %s", self.queue, error.message)
                 await trio.sleep(TROUBLE_PAUSE_S)
             else:
                 if not received:

@@ -251,6 +251,8 @@ class WebSocketStream:
         try:
             await self._channel.send(self._protocol.send(closing))
             while data := await self._channel.receive():
+                if self._protocol.state is ConnectionState.CLOSED:
+                    continue  # it has said goodbye: what else it sends is nobody's business
                 self._protocol.receive_data(data)
                 for event in self._protocol.events():
                     if isinstance(event, CloseConnection):

@@ -278,6 +278,20 @@ async def test_a_close_is_answered_when_all_that_was_asked_for_is_done(shop: Ser
     assert await shop.receive(1) == {"b": 1}
 
 
+async def test_what_comes_after_a_close_is_nobodys_business(
+    shop: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await shop.open()
+    await client.send_event(CloseConnection(1000))
+    assert await client.frame() == 1000
+    await client.stream.send_all(b"\x81\x80\0\0\0\0" + b"more")
+    await client.stream.aclose()
+    other = await shop.open()
+    await shop.send("a")
+    assert await other.bodies(1) == {1: "a"}
+    assert caplog.text == ""
+
+
 async def test_a_client_that_vanishes_leaves_its_messages(shop: Served) -> None:
     client = await shop.open()
     await shop.send("a", "b")
