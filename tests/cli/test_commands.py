@@ -181,6 +181,8 @@ def test_receive_follows_until_it_is_interrupted(running: Daemon, client: Client
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background have it ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert follower.stdout is not None
     assert follower.stdout.readline() == "a\n"

@@ -61,6 +61,7 @@ _CLOSE_CODES = {
     QUEUE_DELETED: QUEUE_DELETED_CODE,
     STORE_UNAVAILABLE: CloseReason.INTERNAL_ERROR,
 }
+_GONE = CloseConnection(CloseReason.ABNORMAL_CLOSURE)  # nobody is there to be told
 
 
 def handshake(request: Request, media_type: str | None) -> tuple[Response, str]:
@@ -183,6 +184,7 @@ class WebSocketStream:
         try:
             await self._channel.send(self._protocol.send(event))
         except OSError:
+            self._closing = self._closing or _GONE
             self._stream.leave()
             return False
         return True
@@ -211,7 +213,7 @@ class WebSocketStream:
             except OSError:
                 data = b""
             if not data:
-                self._closing = CloseConnection(CloseReason.ABNORMAL_CLOSURE)
+                self._closing = _GONE
                 break
             self._protocol.receive_data(data)
             for event in self._protocol.events():
@@ -246,7 +248,7 @@ class WebSocketStream:
 
     async def _close(self, closing: CloseConnection) -> None:
         """Say why, and wait for the client to hang up: else it might never read it."""
-        if closing.code == CloseReason.ABNORMAL_CLOSURE:
+        if closing is _GONE:
             return
         try:
             await self._channel.send(self._protocol.send(closing))

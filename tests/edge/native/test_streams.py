@@ -301,6 +301,23 @@ async def test_a_client_that_vanishes_leaves_its_messages(shop: Served) -> None:
     assert len(shop.broker.streams) == 0
 
 
+async def test_a_client_that_vanishes_while_it_is_sent_to_leaves_what_it_did_not_get(
+    shop: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = [f"{n:02}" * (MIB // 2) for n in range(30)]
+    client = await shop.open()
+    await shop.send(*large)
+    await client.stream.receive_some(1)
+    in_flight = 0
+    while in_flight < 5:
+        _, in_flight = await shop.counts()
+    await client.stream.aclose()
+    found = await shop.receive(len(large))
+    assert found.keys() == set(large)
+    assert 0 in found.values()
+    assert caplog.text == ""
+
+
 async def test_a_deleted_queue_ends_its_stream(shop: Served) -> None:
     client = await shop.open()
     await shop.broker.queues.delete(NS, "orders")
