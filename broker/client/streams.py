@@ -17,7 +17,6 @@ import httpx
 
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.results import StreamMessage, TagError
-from broker.client.streaming import StreamProtocol
 
 READ_BYTES = 1 << 18
 PATIENCE_S = 30.0  # for a connection, and for the broker to say goodbye
@@ -36,6 +35,9 @@ class MessageStream:
     """
 
     def __init__(self, url: httpx.URL) -> None:
+        # Imported late: only streams need it, and every command would wait for it.
+        from broker.client.streaming import StreamProtocol
+
         self._url = url
         self._protocol = StreamProtocol(url)
         self._socket: socket.socket | None = None
@@ -142,6 +144,9 @@ class AsyncMessageStream:
     """
 
     def __init__(self, url: httpx.URL) -> None:
+        # Imported late: only streams need it, and every command would wait for it.
+        from broker.client.streaming import StreamProtocol
+
         self._url = url
         self._protocol = StreamProtocol(url)
         self._stream: anyio.abc.ByteStream | None = None
