@@ -163,10 +163,11 @@ class Connection:
     def _heed_rare(self, headers: dict[str, str]) -> None:
         """Headers that change how the request is read."""
         if "upgrade" in headers and self._parser.should_upgrade():
-            # Only HTTP/1.1 can switch, and a request with a body is read as any other.
+            # Only a GET of HTTP/1.1 can switch, and one with a body is read as any other request.
             self._websocket = (
                 headers["upgrade"].lower() == "websocket"
                 and self._persistent
+                and self._method == "GET"
                 and headers.get("content-length", "0") == "0"
                 and "transfer-encoding" not in headers
             )

@@ -68,6 +68,7 @@ async def test_requests_before_the_one_that_switches_are_answered_first() -> Non
     [
         get("/", "Upgrade: websocket"),
         get("/", "Connection: Upgrade", "Upgrade: h2c"),
+        get("/", *UPGRADE).replace(b"GET", b"DELETE"),
         post(b"body", *UPGRADE),
         get("/", *UPGRADE).replace(b"HTTP/1.1", b"HTTP/1.0"),
     ],
