@@ -36,8 +36,9 @@ format: $(VENV)/dev.stamp ## put the code in shape
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-map: $(VENV)/dev.stamp ## draw the map of modules in README.md and docs/modules.md
+map: $(VENV)/dev.stamp ## draw the map of modules anew, and the table of what there is of SQS
 	$(BIN)/python -m tests.module_map
+	$(BIN)/python -m tests.compatibility_sqs
 
 bench: $(VENV)/dev.stamp ## measure this machine: a table, and JSON in bench/results
 	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m bench

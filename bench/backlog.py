@@ -7,12 +7,14 @@ Python processes, 0.5 s. The first visible message is one seek away: 80 % of the
 
 from pathlib import Path
 
-from bench import wire
-from bench.daemon import Daemon, running
+from bench.daemon import running
 from bench.full_cycle import runner
-from bench.load import run_load, times
-from bench.report import Row, Sample, repeat
+from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench import requests as wire
+from broker.bench.calls import create_queue
+from broker.bench.daemon import Daemon
+from broker.bench.load import MeasurementFailed, Sample, run_load, times
 
 FILLERS = 16
 
@@ -26,7 +28,7 @@ def measure(settings: Settings) -> list[Row]:
     restart = Row(f"restart to ready, {count:,} waiting", "s", accepted=1, target=1, at_most=True)
     rate = Row(f"full cycle over {count:,} waiting", "messages/s", ceiling="empty rate", target=0.8)
     with running() as daemon:
-        full, empty = daemon.create_queue("full"), daemon.create_queue("empty")
+        full, empty = create_queue(daemon.address, "full"), create_queue(daemon.address, "empty")
         _fill(daemon, full, count)
         memory.samples.append(Sample(_anonymous_mb(daemon.processes())))
 
@@ -48,10 +50,10 @@ def measure(settings: Settings) -> list[Row]:
 
 
 def _fill(daemon: Daemon, queue_url: str, count: int) -> None:
-    request = wire.send_message_batch(daemon.port, queue_url)
+    request = wire.send_message_batch(daemon.address, queue_url)
     script = times(request, count // 10 // FILLERS)
-    if run_load(daemon.port, script, FILLERS, seconds=600, warm_up_s=0).errors:
-        raise RuntimeError("the backlog could not be filled")
+    if run_load(daemon.address, script, FILLERS, seconds=600, warm_up_s=0).errors:
+        raise MeasurementFailed("the backlog could not be filled")
 
 
 def _anonymous_mb(pids: list[int]) -> float:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import httptools
 import trio
 
-from bench.daemon import ENVIRONMENT
+from broker.bench.address import Address
 from broker.edge.http.message import Request, Response
 from broker.edge.http.server import Server, listen
 
@@ -102,17 +102,16 @@ SERVERS = {"lean": _lean, "edge": _edge}
 
 
 @contextmanager
-def bare_server(kind: str) -> Iterator[int]:
-    """Such a server's port."""
+def bare_server(kind: str) -> Iterator[Address]:
+    """Such a server's address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.bare", kind],
         stdout=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
     )
     assert process.stdout is not None
     try:
-        yield int(process.stdout.readline())
+        yield Address("127.0.0.1", int(process.stdout.readline()))
     finally:
         process.kill()
         process.wait()

@@ -4,11 +4,12 @@ Estimate: HTTP's share is paid once for ten messages, so that decoding, MD5, ids
 a message are what is left: 10 to 15 µs in two processes, 60,000 to 125,000 messages/s.
 """
 
-from bench import wire
 from bench.daemon import running
-from bench.load import constant, run_load
 from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench import requests as wire
+from broker.bench.calls import create_queue
+from broker.bench.load import constant, run_load
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -24,10 +25,10 @@ def _measure(settings: Settings, connections: int) -> Row:
         target=125_000,
     )
     with running() as daemon:
-        request = wire.send_message_batch(daemon.port, daemon.create_queue("orders"))
+        request = wire.send_message_batch(daemon.address, create_queue(daemon.address, "orders"))
         script = constant(request, 10, expected=b'"MessageId"', occurrences=10)
         return repeat(
             row,
             settings.repeats,
-            lambda: run_load(daemon.port, script, connections, settings.seconds),
+            lambda: run_load(daemon.address, script, connections, settings.seconds),
         )

@@ -6,11 +6,12 @@ two LMDB puts: 3 to 5 µs in two processes, 200,000 to 350,000 messages/s.
 
 import msgspec
 
-from bench import wire
 from bench.daemon import running
-from bench.load import constant, run_load
 from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench import requests as wire
+from broker.bench.calls import create_queue, post
+from broker.bench.load import constant, run_load
 
 MESSAGES = 1_000
 CONNECTIONS = 8
@@ -25,14 +26,14 @@ def measure(settings: Settings) -> list[Row]:
         target=350_000,
     )
     with running() as daemon:
-        daemon.create_queue("orders")
+        create_queue(daemon.address, "orders")
         request = wire.post(
-            daemon.port,
+            daemon.address,
             "/v1/queues/orders/messages/bulk",
             msgspec.msgpack.encode({"messages": [{"body": wire.BODY}] * MESSAGES}),
             "application/msgpack",
         )
-        status, body = daemon.post(request)
+        status, body = post(daemon.address, request)
         if not 200 <= status < 300:
             row.skipped = f"answered {status}: {body[:60]!r}"
             return [row]
@@ -40,6 +41,6 @@ def measure(settings: Settings) -> list[Row]:
         repeat(
             row,
             settings.repeats,
-            lambda: run_load(daemon.port, script, CONNECTIONS, settings.seconds),
+            lambda: run_load(daemon.address, script, CONNECTIONS, settings.seconds),
         )
     return [row]

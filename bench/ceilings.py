@@ -5,26 +5,32 @@ Estimate: a bare server on httptools and trio is bound by system calls, two or t
 4,500 commits/s. At 1,000 records a commit the sync no longer counts: a million records/s.
 """
 
-from bench import wire
 from bench.bare import SERVERS, bare_server
-from bench.disk import fdatasyncs, lmdb_commits
-from bench.load import run_wrk
-from bench.report import Row, Sample, repeat
+from bench.daemon import parent
+from bench.disk import lmdb_commits
+from bench.report import Row, repeat
 from bench.settings import Settings
+from bench.wrk import run_wrk
+from broker.bench import requests as wire
+from broker.bench.address import Address
+from broker.bench.disk import fdatasyncs
+from broker.bench.load import Sample
 
 
 def measure(settings: Settings) -> list[Row]:
     """One row for each ceiling."""
     rows = []
     for kind in SERVERS:
-        with bare_server(kind) as port:
+        with bare_server(kind) as address:
             for connections in (1, 64):
                 name = f"bare parser ({kind}), {connections} connections"
                 row = Row(name, "requests/s")
-                request = wire.send_message(port, "http://127.0.0.1/000000000000/orders")
+                request = wire.send_message(address, "http://127.0.0.1/000000000000/orders")
 
-                def run(port: int = port, request: bytes = request, n: int = connections) -> Sample:
-                    return run_wrk(port, request, n, settings.seconds)
+                def run(
+                    address: Address = address, request: bytes = request, n: int = connections
+                ) -> Sample:
+                    return run_wrk(address, request, n, settings.seconds)
 
                 rows.append(repeat(row, settings.repeats, run))
     seconds = settings.seconds / 2
@@ -33,7 +39,7 @@ def measure(settings: Settings) -> list[Row]:
     syncs = Row("fdatasync of one page", "syncs/s")
     rows.append(repeat(single, settings.repeats, lambda: lmdb_commits(1, seconds)))
     rows.append(repeat(many, settings.repeats, lambda: lmdb_commits(1_000, seconds / 2)))
-    rows.append(repeat(syncs, settings.repeats, lambda: fdatasyncs(seconds)))
+    rows.append(repeat(syncs, settings.repeats, lambda: fdatasyncs(parent(), seconds)))
     return rows
 
 
@@ -41,7 +47,7 @@ def faster_bare_server(settings: Settings) -> str:
     """Which of the bare servers is the ceiling."""
     rates = {}
     for kind in SERVERS:
-        with bare_server(kind) as port:
-            request = wire.send_message(port, "http://127.0.0.1/000000000000/orders")
-            rates[kind] = run_wrk(port, request, 64, settings.seconds / 2).value
+        with bare_server(kind) as address:
+            request = wire.send_message(address, "http://127.0.0.1/000000000000/orders")
+            rates[kind] = run_wrk(address, request, 64, settings.seconds / 2).value
     return max(rates, key=rates.__getitem__)

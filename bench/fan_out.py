@@ -7,11 +7,12 @@ weighs more.
 
 from urllib.parse import urlencode
 
-from bench import wire
 from bench.daemon import running
-from bench.load import constant, run_load
 from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench import requests as wire
+from broker.bench.calls import post
+from broker.bench.load import constant, run_load
 
 CONNECTIONS = 16
 TOPIC_ARN = "arn:aws:sns:us-east-1:000000000000:orders"
@@ -37,13 +38,13 @@ def _measure(settings: Settings, queues: int, accepted: float | None, target: fl
             "Message": wire.BODY,
         }
         request = wire.post(
-            daemon.port,
+            daemon.address,
             "/",
             urlencode(parameters).encode(),
             "application/x-www-form-urlencoded; charset=utf-8",
             service="sns",
         )
-        status, body = daemon.post(request)
+        status, body = post(daemon.address, request)
         if status != 200:
             row.skipped = f"answered {status}: {body[:60]!r}"
             return row
@@ -51,7 +52,7 @@ def _measure(settings: Settings, queues: int, accepted: float | None, target: fl
         return repeat(
             row,
             settings.repeats,
-            lambda: run_load(daemon.port, script, CONNECTIONS, settings.seconds),
+            lambda: run_load(daemon.address, script, CONNECTIONS, settings.seconds),
         )
 
 

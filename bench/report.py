@@ -9,16 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-
-@dataclass
-class Sample:
-    """One run: how much a second (or how many MB, ms), and how long single requests took."""
-
-    value: float
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    ratio: float | None = None  # to a ceiling that was measured right beside it
-    errors: int = 0
+from broker.bench.load import Sample
 
 
 @dataclass

@@ -6,14 +6,16 @@ the daemon's CPU is the bound: half of what a bare parser answers, for it does a
 for a request. Ratios are to a ceiling that is measured right before each run.
 """
 
-from bench import wire
 from bench.bare import bare_server
 from bench.ceilings import faster_bare_server
 from bench.daemon import running
 from bench.disk import lmdb_commits
-from bench.load import run_wrk
-from bench.report import Row, Sample, repeat
+from bench.report import Row, repeat
 from bench.settings import Settings
+from bench.wrk import run_wrk
+from broker.bench import requests as wire
+from broker.bench.calls import create_queue
+from broker.bench.load import Sample
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -33,20 +35,22 @@ def measure(settings: Settings) -> list[Row]:
         target=0.45,
     )
     kind = faster_bare_server(settings)
-    with running() as daemon, bare_server(kind) as bare_port:
-        request = wire.send_message(daemon.port, daemon.create_queue("orders"))
-        run_wrk(daemon.port, request, 64, settings.seconds)  # warms up: imports, caches, the file
+    with running() as daemon, bare_server(kind) as bare:
+        request = wire.send_message(daemon.address, create_queue(daemon.address, "orders"))
+        run_wrk(
+            daemon.address, request, 64, settings.seconds
+        )  # warms up: imports, caches, the file
 
         def one_in_flight() -> Sample:
             ceiling = lmdb_commits(1, settings.seconds / 2)
-            sample = run_wrk(daemon.port, request, 1, settings.seconds)
+            sample = run_wrk(daemon.address, request, 1, settings.seconds)
             sample.ratio = sample.value / ceiling.value
             return sample
 
         def many_in_flight() -> Sample:
-            bare_request = wire.send_message(bare_port, "http://127.0.0.1/000000000000/orders")
-            ceiling = run_wrk(bare_port, bare_request, 64, settings.seconds)
-            sample = run_wrk(daemon.port, request, 64, settings.seconds)
+            bare_request = wire.send_message(bare, "http://127.0.0.1/000000000000/orders")
+            ceiling = run_wrk(bare, bare_request, 64, settings.seconds)
+            sample = run_wrk(daemon.address, request, 64, settings.seconds)
             sample.ratio = sample.value / ceiling.value
             return sample
 

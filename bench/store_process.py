@@ -6,11 +6,9 @@ its own GIL and shares nothing but a socket: what LMDB does alone, less the core
 The event loop hands over one batch and waits for it; other tasks keep it busy meanwhile.
 """
 
-import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -20,10 +18,12 @@ import lmdb
 import msgspec
 import trio
 
-from bench.daemon import ENVIRONMENT
+from bench.daemon import parent
 from bench.disk import RECORD
-from bench.report import Row, Sample, repeat
+from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench.disk import empty_folder
+from broker.bench.load import Sample
 from broker.store.engine import open_environment
 from broker.store.frames import FrameBuffer, frame
 from broker.store.keys import body
@@ -43,10 +43,9 @@ def measure(settings: Settings) -> list[Row]:
             def run(
                 opened: Callable[[Path], Iterator[Commit]] = opened, busy: bool = busy
             ) -> Sample:
-                parent = os.environ.get("BENCH_DIR", tempfile.gettempdir())
                 with (
-                    tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder,
-                    contextmanager(opened)(Path(folder)) as commit,
+                    empty_folder(parent()) as folder,
+                    contextmanager(opened)(folder) as commit,
                 ):
                     return trio.run(_rate, commit, busy, settings.seconds)
 
@@ -99,7 +98,6 @@ def _process(folder: Path) -> Iterator[Commit]:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.store_process", str(theirs.fileno()), str(folder)],
             pass_fds=(theirs.fileno(),),
-            env=ENVIRONMENT,
         )
     ours.recv(1)  # ready
 

@@ -18,11 +18,13 @@ from typing import Any
 
 import msgspec
 
-from bench import wire
-from bench.daemon import Daemon, running
-from bench.load import percentiles_ms
-from bench.report import Row, Sample, repeat
+from bench.daemon import running
+from bench.report import Row, repeat
 from bench.settings import Settings
+from broker.bench import requests as wire
+from broker.bench.address import Address
+from broker.bench.calls import create_queue
+from broker.bench.load import Sample, percentiles_ms
 from broker.client import Client
 
 BATCH = 1_000
@@ -42,11 +44,11 @@ def measure(settings: Settings) -> list[Row]:
         target=140_000,
     )
     with running() as daemon:
-        daemon.create_queue("orders")
-        return [repeat(row, settings.repeats, lambda: _run(daemon, settings.seconds))]
+        create_queue(daemon.address, "orders")
+        return [repeat(row, settings.repeats, lambda: _run(daemon.address, settings.seconds))]
 
 
-def _run(daemon: Daemon, seconds: float) -> Sample:
+def _run(address: Address, seconds: float) -> Sample:
     context = multiprocessing.get_context("fork")
     sent, done = context.Value("q", 0), context.Value("q", 0)
     begin = time.monotonic() + WARM_UP_S
@@ -55,7 +57,7 @@ def _run(daemon: Daemon, seconds: float) -> Sample:
     for target, count in ((_produce, PRODUCERS), (_consume, CONSUMERS)):
         for _ in range(count):
             ours, theirs = context.Pipe()
-            arguments = (daemon.port, sent, done, begin, end, theirs)
+            arguments = (address, sent, done, begin, end, theirs)
             child = context.Process(target=target, args=arguments)
             child.start()
             theirs.close()
@@ -70,11 +72,13 @@ def _run(daemon: Daemon, seconds: float) -> Sample:
     return Sample(sum(count for count, _ in figures) / seconds, *percentiles_ms(latencies))
 
 
-def _produce(port: int, sent: Any, done: Any, begin: float, end: float, result: Connection) -> None:
+def _produce(
+    address: Address, sent: Any, done: Any, begin: float, end: float, result: Connection
+) -> None:
     """Send in bulk as long as there is room ahead of the consumers."""
     body = msgspec.msgpack.encode({"messages": [{"body": wire.BODY}] * BATCH})
-    request = wire.post(port, "/v1/queues/orders/messages/bulk", body, "application/msgpack")
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    request = wire.post(address, "/v1/queues/orders/messages/bulk", body, "application/msgpack")
+    with socket.create_connection(address) as connection:
         while time.monotonic() < end + COOL_DOWN_S:
             if sent.value - done.value > AHEAD:
                 time.sleep(0.001)
@@ -90,12 +94,14 @@ def _produce(port: int, sent: Any, done: Any, begin: float, end: float, result: 
     result.send((0, []))
 
 
-def _consume(port: int, sent: Any, done: Any, begin: float, end: float, result: Connection) -> None:
+def _consume(
+    address: Address, sent: Any, done: Any, begin: float, end: float, result: Connection
+) -> None:
     """Acknowledge batch by batch; those confirmed within the measured time count."""
     counted = 0
     latencies: list[float] = []
     with (
-        Client(f"http://127.0.0.1:{port}") as client,
+        Client(f"http://{address}") as client,
         client.stream("orders", credit=CREDIT, batch=BATCH) as stream,
     ):
         for batch in stream:

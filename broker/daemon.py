@@ -27,6 +27,7 @@ from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
 from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.notify import Notifier
+from broker.runtime.queues import QueueOptions
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
 from broker.store.lock import DirectoryInUse, DirectoryUnusable
@@ -94,7 +95,13 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         ):
             invokers = await loaded()
             broker = Broker(
-                store, invokers, account_concurrency=config.functions.concurrency, origin=url
+                store,
+                invokers,
+                account_concurrency=config.functions.concurrency,
+                origin=url,
+                queue_options=QueueOptions(
+                    config.queues.delay_s_max, config.queues.deleted_name_blocked_s
+                ),
             )
             await runtime.start(broker.run)
             namespace = Namespace(config.broker.account, config.broker.region)

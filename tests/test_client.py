@@ -41,6 +41,9 @@ targets = [{queue = "heard"}]
 name = "echo"
 invoker = "subprocess"
 settings = {command = ["cat"]}
+
+[queues]
+delay_s_max = 86400
 """
 
 
@@ -84,6 +87,30 @@ def test_a_message_is_sent_received_and_acknowledged(client: Client, queue: str)
     assert message.attributes["photo"].binary_value == b"\x00\x01"
     assert (done.successful, done.errors) == (1, [])
     assert client.queue(queue).in_flight == 0
+
+
+def test_a_message_of_a_group_is_stored_once(client: Client) -> None:
+    client.put_queue("orders.fifo", deduplication_scope="messageGroup")
+    ids = [
+        client.send("orders.fifo", "a", message_group_id="g", message_deduplication_id="d")
+        for _ in range(2)
+    ]
+    found = client.queue("orders.fifo")
+
+    assert ids[0] == ids[1]
+    assert (found.fifo, found.deduplication_scope, found.visible) == (True, "messageGroup", 1)
+    client.delete_queue("orders.fifo")
+
+
+def test_a_message_for_later_is_cancelled(client: Client, queue: str) -> None:
+    at_ms = client.status().now_ms + 3_600_000
+    message_id = client.send(queue, "later", deliver_at_ms=at_ms)
+
+    client.cancel_scheduled(queue, message_id)
+
+    assert client.queue(queue).delayed == 0
+    with pytest.raises(BrokerRefused):
+        client.cancel_scheduled(queue, message_id)
 
 
 async def test_the_awaited_client_has_the_same_calls(running: Daemon, queue: str) -> None:

@@ -23,7 +23,9 @@ def loaded(module: str) -> set[str]:
         ("broker.store.process", HEAVY),
         ("broker.cli.main", ("trio", "httpx", "prometheus_client", "broker.daemon", "lmdb")),
         # Its plugins load while the store starts.
-        ("broker.daemon", ("httpx", "rich", "asyncio")),
+        ("broker.daemon", ("httpx", "rich", "asyncio", "jsonpath_rfc9535", "regex")),
+        # What is shipped stands without what is not.
+        ("broker.cli.bench", ("bench", "tests")),
     ],
 )
 def test_nothing_heavy_is_loaded_that_is_not_needed(module: str, unwanted: tuple[str, ...]) -> None:

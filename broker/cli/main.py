@@ -14,17 +14,24 @@ COMMANDS = {
     "env": "broker.cli.env:env",
     "send": "broker.cli.messages:send",
     "receive": "broker.cli.messages:receive",
-    "peek": "broker.cli.messages:peek",
+    "peek": "broker.cli.peek:peek",
+    "show": "broker.cli.peek:show",
+    "export": "broker.cli.export:export",
+    "import": "broker.cli.import_:import_",
+    "purge": "broker.cli.queues:purge",
+    "queues": "broker.cli.queues:queues",
+    "stats": "broker.cli.stats:stats",
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
     "invoke": "broker.cli.invoke:invoke",
+    "bench": "broker.cli.bench:bench",
     "completion": "broker.cli.completion:completion",
 }
 
 EPILOG = """\b
 Exit codes:
   0   done
-  1   the broker refused, or the function failed
+  1   the broker refused, the function failed, or there was something wrong with the data
   2   the command line was wrong
   3   no broker answers at the address
   4   the broker did not answer in time; the request may have been done

@@ -1,38 +1,57 @@
-"""`broker send`, `receive` and `peek`: messages of a queue"""
+"""`broker send` and `receive`: messages of a queue"""
 
 import sys
+from datetime import UTC, datetime
 
 import click
 
 from broker.cli.connection import EXIT_REFUSED, connected, json_option, url_option
 from broker.cli.follow import follow_queue
-from broker.cli.output import ago, print_json, print_table, read_text, shortened
+from broker.cli.output import print_json, read_text
 from broker.core.limits import (
-    DELAY_S_MAX,
+    LONG_DELAY_S_MAX,
     STREAM_CREDIT_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
 
 COUNT_MAX = 1_000
-PEEK_MAX = 100
 
 
-def parse_attributes(given: tuple[str, ...]) -> dict[str, str]:
+def parse_attributes(given: tuple[str, ...], option: str = "--attribute") -> dict[str, str]:
     """`NAME=VALUE` options as a mapping."""
     attributes = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"--attribute {text!r}: write it as NAME=VALUE.")
+            raise click.UsageError(f"{option} {text!r}: write it as NAME=VALUE.")
         attributes[name] = value
     return attributes
+
+
+def _epoch_ms(time: datetime | None) -> int | None:
+    return int(time.replace(tzinfo=UTC).timestamp() * 1000) if time is not None else None
 
 
 @click.command()
 @click.argument("queue")
 @click.argument("body", required=False)
-@click.option("--delay", type=click.IntRange(0, DELAY_S_MAX), help="Seconds until it is visible.")
+@click.option(
+    "--delay",
+    type=click.IntRange(0, LONG_DELAY_S_MAX),
+    help="Seconds until it is visible; more than 900 only if the configuration allows it.",
+)
+@click.option(
+    "--deliver-at",
+    type=click.DateTime(("%Y-%m-%dT%H:%M:%SZ",)),
+    metavar="TIME",
+    help="When it becomes visible, as 2026-01-02T03:04:05Z.",
+)
+@click.option("--group", help="Message group; a FIFO queue wants one.")
+@click.option(
+    "--deduplication-id",
+    help="A FIFO queue wants one, unless it deduplicates by content.",
+)
 @click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
 @url_option
 @json_option
@@ -40,6 +59,9 @@ def send(
     queue: str,
     body: str | None,
     delay: int | None,
+    deliver_at: datetime | None,
+    group: str | None,
+    deduplication_id: str | None,
     attribute: tuple[str, ...],
     url: str | None,
     as_json: bool,
@@ -54,7 +76,15 @@ def send(
         text = text.removesuffix("\n")
     attributes = parse_attributes(attribute)
     with connected(url) as client:
-        message_id = client.send(queue, text, delay_s=delay, attributes=attributes)
+        message_id = client.send(
+            queue,
+            text,
+            delay_s=delay,
+            deliver_at_ms=_epoch_ms(deliver_at),
+            attributes=attributes,
+            message_group_id=group,
+            message_deduplication_id=deduplication_id,
+        )
     if as_json:
         print_json({"message_id": message_id})
     else:
@@ -136,28 +166,3 @@ def receive(
         click.echo(f"broker: {message_id} was not deleted: {error.detail}", err=True)
     if done.errors:
         sys.exit(EXIT_REFUSED)
-
-
-@click.command()
-@click.argument("queue")
-@click.option("--count", type=click.IntRange(1, PEEK_MAX), default=10, show_default=True)
-@click.option("--after", default="", metavar="CURSOR", help="The `next` of an earlier peek.")
-@url_option
-@json_option
-def peek(queue: str, count: int, after: str, url: str | None, as_json: bool) -> None:
-    """Look at messages of QUEUE without receiving them, in the order they become visible."""
-    with connected(url) as client:
-        page = client.peek(queue, count=count, after=after)
-        now_ms = client.status().now_ms
-    if as_json:
-        print_json({"messages": page.items, "next": page.next})
-        return
-    print_table(
-        ("message id", "state", "age", "receives", "body"),
-        [
-            (m.message_id, m.state, ago(m.sent_at_ms, now_ms), m.receive_count, shortened(m.body))
-            for m in page.items
-        ],
-    )
-    if page.next is not None:
-        click.echo(f"There may be more: --after {page.next}", err=True)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ def print_json(value: Any) -> None:
     click.echo(text.decode())
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON document in a line of its own."""
+    click.echo(msgspec.json.encode(value))
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; numbers stand right."""
     # Imported late: only tables need it.
@@ -25,12 +31,18 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = bool(rows) and isinstance(rows[0][index], int)
+        numeric = bool(rows) and isinstance(rows[0][index], int | float)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else _safe(str(cell)) for cell in row))
+        table.add_row(*(printable(_cell_text(cell)) for cell in row))
     console = Console(markup=False, highlight=False)
     console.print(table)
+
+
+def _cell_text(cell: object) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:,.1f}" if isinstance(cell, float) else str(cell)
 
 
 def shortened(text: str, length: int = 60) -> str:
@@ -48,6 +60,13 @@ def ago(at_ms: int | None, now_ms: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def time_text(at_ms: int, now_ms: int) -> str:
+    """A time for people, with how long ago it was or how soon it will be."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    far = f"{ago(at_ms, now_ms)} ago" if at_ms <= now_ms else f"in {ago(now_ms, at_ms)}"
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC ({far})"
 
 
 def size_text(count: int) -> str:
@@ -88,6 +107,6 @@ def _text(raw: bytes, source: str) -> str:
         raise click.UsageError(f"{source}: this is not UTF-8 (byte {error.start})") from None
 
 
-def _safe(text: str) -> str:
+def printable(text: str) -> str:
     """Without what could drive the terminal: a body is somebody else's text."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -9,13 +9,22 @@ import msgpack
 import msgspec
 
 from broker.client.errors import BrokerRefused
-from broker.client.results import Attribute, BulkResult, EntryError, Invocation, Page
+from broker.client.results import (
+    Attribute,
+    BulkResult,
+    EntryError,
+    Invocation,
+    Page,
+    PeekedMessage,
+    PeekPage,
+)
 
 T = TypeVar("T")
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 
+Query = dict[str, str | int | list[str]]  # a list is a parameter that is repeated
 Attributes = Mapping[str, str | int | float | bytes | Attribute]
 
 
@@ -26,7 +35,7 @@ class Ask(Generic[T]):
     method: str
     path: str
     read: Callable[[bytes], T]
-    query: dict[str, str | int] = field(default_factory=dict)
+    query: Query = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
     wait_s: float = 0.0  # how long the broker may think about it, beyond the usual
@@ -61,9 +70,9 @@ def to_json(document: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode({k: v for k, v in document.items() if v is not None})
 
 
-def get(path: str, read: Callable[[bytes], T], query: dict[str, str | int] | None = None) -> Ask[T]:
+def get(path: str, read: Callable[[bytes], T], query: Query | None = None) -> Ask[T]:
     """Ask for a resource; what is empty is left out of the query."""
-    given = {name: value for name, value in (query or {}).items() if value != ""}
+    given = {name: value for name, value in (query or {}).items() if value not in ("", [])}
     return Ask("GET", path, read, given)
 
 
@@ -73,9 +82,7 @@ def post(path: str, document: Mapping[str, Any], read: Callable[[bytes], T]) -> 
     return Ask("POST", path, read, headers=headers, content=to_json(document))
 
 
-def bulk(
-    path: str, document: Any, ids: str, query: dict[str, str | int] | None = None
-) -> Ask[BulkResult]:
+def bulk(path: str, document: Any, ids: str, query: Query | None = None) -> Ask[BulkResult]:
     """Send many entries in msgpack; `ids` is the member that answers with their ids."""
 
     def read(body: bytes) -> BulkResult:
@@ -101,7 +108,7 @@ def invocation(function: str, payload: Any, mode: str, wait_s: float) -> Ask[Inv
     )
 
 
-def on_bus(bus: str | None) -> dict[str, str | int]:
+def on_bus(bus: str | None) -> Query:
     """The query that names a bus, if one is named."""
     return {} if bus is None else {"bus": bus}
 
@@ -154,6 +161,13 @@ def page(name: str, kind: type[T]) -> Callable[[bytes], Page[T]]:
         return Page(items, answer["next"])
 
     return read
+
+
+def peek_page(body: bytes) -> PeekPage:
+    """Reads part of a queue."""
+    answer = msgspec.json.decode(body)
+    items = msgspec.convert(answer["messages"], list[PeekedMessage])
+    return PeekPage(items, answer["next"], answer["scanned"])
 
 
 def nothing(body: bytes) -> None:

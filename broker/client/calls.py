@@ -12,6 +12,7 @@ from broker.client.asking import (
     MSGPACK,
     Ask,
     Attributes,
+    Query,
     bulk,
     get,
     invocation,
@@ -22,6 +23,7 @@ from broker.client.asking import (
     on_bus,
     packed_member,
     page,
+    peek_page,
     post,
     to_attributes,
     to_json,
@@ -32,8 +34,9 @@ from broker.client.results import (
     FunctionInfo,
     Invocation,
     Page,
-    PeekedMessage,
+    PeekPage,
     QueueInfo,
+    QueueStatistics,
     ReceivedMessage,
     Status,
     TopicInfo,
@@ -47,17 +50,30 @@ def send(
     body: str,
     *,
     delay_s: int | None = None,
+    deliver_at_ms: int | None = None,
     attributes: Attributes | None = None,
+    message_group_id: str | None = None,
+    message_deduplication_id: str | None = None,
 ) -> Ask[str]:
-    """Send a message; its id. Returns when the message is on disk."""
-    document = {"body": body, "delay_s": delay_s, "attributes": to_attributes(attributes)}
+    """Send a message; its id. Returns when the message is on disk.
+
+    A FIFO queue wants a group, and a deduplication id unless it deduplicates by content.
+    """
+    document = {
+        "body": body,
+        "delay_s": delay_s,
+        "deliver_at_ms": deliver_at_ms,
+        "attributes": to_attributes(attributes),
+        "message_group_id": message_group_id,
+        "message_deduplication_id": message_deduplication_id,
+    }
     return post(f"/v1/queues/{label(queue)}/messages", document, member("message_id", str))
 
 
 def send_many(queue: str, bodies: Iterable[str | Mapping[str, Any]]) -> Ask[BulkResult]:
     """Send up to 10,000 messages in one request, each stored or refused for itself.
 
-    A message is its body, or a mapping with `body` and perhaps `delay_s` and `attributes`.
+    A message is its body, or a mapping with `body` and what else `send` takes, in the API's form.
     """
     entries = [each if isinstance(each, Mapping) else {"body": each} for each in bodies]
     path = f"/v1/queues/{label(queue)}/messages/bulk"
@@ -105,15 +121,42 @@ def extend(queue: str, receipt_handles: Iterable[str], *, visibility_timeout_s: 
     return post(f"/v1/queues/{label(queue)}/extend", document, json_reader(Done))
 
 
-def peek(queue: str, *, count: int = 10, after: str = "") -> Ask[Page[PeekedMessage]]:
-    """Look at messages without receiving them."""
-    path = f"/v1/queues/{label(queue)}/messages"
-    return get(path, page("messages", PeekedMessage), {"count": count, "after": after})
+def peek(
+    queue: str,
+    *,
+    count: int = 10,
+    after: str = "",
+    text: str = "",
+    attributes: Iterable[str] = (),
+    json_path: str = "",
+    message_id: str = "",
+) -> Ask[PeekPage]:
+    """Look at up to `count` (1..1,000) messages without receiving them.
+
+    Those that are wanted: `text` is in the body, all `attributes` (NAME=VALUE) are there,
+    `json_path` (RFC 9535) selects something in the body. The broker looks at a bounded number of
+    messages for one request: go on after `next` until that is None.
+    """
+    query: Query = {
+        "count": count,
+        "after": after,
+        "text": text,
+        "attribute": list(attributes),
+        "json_path": json_path,
+        "message_id": message_id,
+    }
+    return get(f"/v1/queues/{label(queue)}/messages", peek_page, query)
+
+
+def cancel_scheduled(queue: str, message_id: str) -> Ask[None]:
+    """Delete a message that was sent for later, before it becomes visible."""
+    path = f"/v1/queues/{label(queue)}/scheduled/{label(message_id)}"
+    return Ask("DELETE", path, nothing)
 
 
 def queues(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[QueueInfo]]:
     """Queues by name."""
-    query: dict[str, str | int] = {"prefix": prefix, "after": after, "limit": limit}
+    query: Query = {"prefix": prefix, "after": after, "limit": limit}
     return get("/v1/queues", page("queues", QueueInfo), query)
 
 
@@ -143,12 +186,25 @@ def purge(name: str) -> Ask[None]:
     return Ask("POST", f"/v1/queues/{label(name)}/purge", nothing)
 
 
+def queue_statistics(name: str) -> Ask[QueueStatistics]:
+    """How full one queue is, what was done to it, and how often of late."""
+    return get(f"/v1/queues/{label(name)}/stats", json_reader(QueueStatistics))
+
+
+def statistics(
+    *, prefix: str = "", after: str = "", limit: int = 1_000
+) -> Ask[Page[QueueStatistics]]:
+    """The same of all queues by name, the broker's own too."""
+    query: Query = {"prefix": prefix, "after": after, "limit": limit}
+    return get("/v1/stats/queues", page("queues", QueueStatistics), query)
+
+
 # Topics and events
 
 
 def topics(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[TopicInfo]]:
     """Topics by name."""
-    query: dict[str, str | int] = {"prefix": prefix, "after": after, "limit": limit}
+    query: Query = {"prefix": prefix, "after": after, "limit": limit}
     return get("/v1/topics", page("topics", TopicInfo), query)
 
 
@@ -211,7 +267,7 @@ def put_events(events: Iterable[Mapping[str, Any]], *, bus: str | None = None) -
 
 def functions(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[FunctionInfo]]:
     """Functions by name."""
-    query: dict[str, str | int] = {"prefix": prefix, "after": after, "limit": limit}
+    query: Query = {"prefix": prefix, "after": after, "limit": limit}
     return get("/v1/functions", page("functions", FunctionInfo), query)
 
 

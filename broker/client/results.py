@@ -81,6 +81,7 @@ class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):
     visible_at_ms: int
     receive_count: int
     dead_letter_source_arn: str | None = None
+    cursor: str
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +103,10 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     visibility_timeout_s: int
     dead_letter_queue: str | None = None
     max_receive_count: int | None = None
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    fifo_throughput_limit: str = "perQueue"
     declared: bool = False
     created_at_ms: int = 0
     modified_at_ms: int = 0
@@ -109,6 +114,31 @@ class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int | None = None
     delayed: int | None = None
     oldest_sent_at_ms: int | None = None
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages a second; as totals, messages."""
+
+    sent: float
+    received: float
+    received_again: float
+    deleted: float
+    returned: float
+    moved: float
+
+
+class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue at this moment, and lately."""
+
+    name: str
+    visible: int
+    in_flight: int
+    delayed: int
+    oldest_age_s: float | None
+    waiting_receivers: int
+    totals: Rates
+    last_minute: Rates
+    last_five_minutes: Rates
 
 
 class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +171,13 @@ class Page(Generic[T]):
 
     items: list[T]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PeekPage(Page[PeekedMessage]):
+    """Part of a queue: of the messages that were looked at, those that are wanted."""
+
+    scanned: int
 
 
 @dataclass(frozen=True, slots=True)

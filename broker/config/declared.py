@@ -16,6 +16,9 @@ from broker.config.tables import (
     TargetTable,
 )
 from broker.core import pattern
+from broker.core.dead_letters import check_redrive_policy
+from broker.core.errors import InvalidParameter, InvalidRedrivePolicy
+from broker.core.fifo import check_fifo_settings
 from broker.core.limits import (
     EVENT_PATTERN_CHARS_MAX,
     INPUT_CHARS_MAX,
@@ -28,6 +31,7 @@ from broker.core.names import (
     RULE_NAME,
     TOPIC_NAME,
     Namespace,
+    is_fifo,
 )
 from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import (
@@ -65,9 +69,11 @@ def declared_resources(
 
 def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource]:
     found: list[AnyResource] = []
+    queues: list[Queue] = []
     for index, queue in enumerate(config.queue):
         _check_name(QUEUE_NAME, queue.name, ("queue", index, "name"))
-        found.append(_queue(queue, namespace, ("queue", index)))
+        queues.append(_queue(queue, namespace, ("queue", index)))
+    found.extend(queues)
     for index, topic in enumerate(config.topic):
         _check_name(TOPIC_NAME, topic.name, ("topic", index, "name"))
         found.append(Topic(name=topic.name, declared=True))
@@ -84,6 +90,7 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
         found.append(_rule(rule, namespace, ("rule", index)))
     _check_unique(config)
     _check_references(config)
+    _check_dead_letter_queues(queues, namespace)
     return found
 
 
@@ -97,7 +104,7 @@ def _queue(table: QueueTable, namespace: Namespace, key: Place) -> Queue:
         )
     elif table.max_receive_count is not None:
         raise _Refused((*key, "max_receive_count"), "dead_letter_queue must be given with it")
-    return Queue(
+    queue = Queue(
         name=table.name,
         delay_s=table.delay_s,
         maximum_message_size=table.maximum_message_size,
@@ -105,8 +112,27 @@ def _queue(table: QueueTable, namespace: Namespace, key: Place) -> Queue:
         receive_wait_time_s=table.receive_wait_time_s,
         visibility_timeout_s=table.visibility_timeout_s,
         redrive_policy=redrive_policy,
+        fifo=is_fifo(table.name),
+        content_based_deduplication=table.content_based_deduplication,
+        deduplication_scope=table.deduplication_scope,
+        fifo_throughput_limit=table.fifo_throughput_limit,
         declared=True,
     )
+    try:
+        check_fifo_settings(queue)
+    except InvalidParameter as error:
+        raise _Refused((*key, error.details["setting"]), error.message) from None
+    return queue
+
+
+def _check_dead_letter_queues(queues: list[Queue], namespace: Namespace) -> None:
+    """As they will be: the file wins over redrive allow policies, which only the APIs can set."""
+    by_name = {queue.name: queue for queue in queues}
+    for index, queue in enumerate(queues):
+        try:
+            check_redrive_policy(queue, namespace, by_name)
+        except InvalidRedrivePolicy as error:
+            raise _Refused(("queue", index, "dead_letter_queue"), error.message) from None
 
 
 def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Path) -> Function:
@@ -244,18 +270,23 @@ def _check_references(config: Config) -> None:
         if name is not None and name not in known:
             raise _Refused(key, f"{name} is not declared in this file")
 
+    def check_target(key: Place, name: str | None) -> None:
+        check(key, name, queues)
+        if name is not None and is_fifo(name):
+            raise _Refused(key, f"{name} is a FIFO queue, and only senders know message groups")
+
     for index, queue in enumerate(config.queue):
         check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
     for index, function in enumerate(config.function):
-        check(("function", index, "dead_letter_queue"), function.dead_letter_queue, queues)
+        check_target(("function", index, "dead_letter_queue"), function.dead_letter_queue)
     for index, subscription in enumerate(config.subscription):
         check(("subscription", index, "topic"), subscription.topic, topics)
-        check(("subscription", index, "queue"), subscription.queue, queues)
+        check_target(("subscription", index, "queue"), subscription.queue)
         check(("subscription", index, "function"), subscription.function, functions)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):
             place = ("rule", index, "targets", number)
-            check((*place, "queue"), target.queue, queues)
+            check_target((*place, "queue"), target.queue)
             check((*place, "topic"), target.topic, topics)
             check((*place, "function"), target.function, functions)

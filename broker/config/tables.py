@@ -9,9 +9,12 @@ from broker.core.limits import (
     ACCOUNT_CONCURRENCY_MAX,
     CONNECTIONS_MAX,
     DELAY_S_MAX,
+    DELETED_NAME_BLOCKED_S,
+    DELETED_NAME_BLOCKED_S_MAX,
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
     FUNCTION_TIMEOUT_S_MAX,
+    LONG_DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
     MEMORY_MB_MAX,
     MEMORY_MB_MIN,
@@ -50,6 +53,8 @@ _Concurrency = Annotated[int, _between(1, ACCOUNT_CONCURRENCY_MAX)]
 _Reserved = Annotated[int, _between(0, ACCOUNT_CONCURRENCY_MAX)]
 _RetryDelay = Annotated[float, _between(0, EVENT_AGE_S_MAX)]
 _Delay = Annotated[int, _between(0, DELAY_S_MAX)]
+_DelayMax = Annotated[int, _between(DELAY_S_MAX, LONG_DELAY_S_MAX)]
+_Blocked = Annotated[int, _between(0, DELETED_NAME_BLOCKED_S_MAX)]
 _MessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, MESSAGE_BYTES_MAX)]
 _Retention = Annotated[int, _between(RETENTION_S_MIN, RETENTION_S_MAX)]
 _WaitTime = Annotated[int, _between(0, WAIT_TIME_S_MAX)]
@@ -85,6 +90,13 @@ class StoreSettings(_Table, frozen=True, kw_only=True):
     quota_mb: _Quota | None = None  # MiB; None: what the disk has
 
 
+class QueueSettings(_Table, frozen=True, kw_only=True):
+    """[queues]: what holds for all of them"""
+
+    delay_s_max: _DelayMax = DELAY_S_MAX  # of one message
+    deleted_name_blocked_s: _Blocked = DELETED_NAME_BLOCKED_S  # 0: not at all
+
+
 class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
@@ -109,6 +121,10 @@ class QueueTable(_Table, frozen=True, kw_only=True):
     visibility_timeout_s: _Visibility = 30
     dead_letter_queue: str | None = None
     max_receive_count: _MaxReceiveCount | None = None
+    # For FIFO queues, which are those whose names end in .fifo:
+    content_based_deduplication: bool = False
+    deduplication_scope: Literal["queue", "messageGroup"] = "queue"
+    fifo_throughput_limit: Literal["perQueue", "perMessageGroupId"] = "perQueue"
 
 
 class TopicTable(_Table, frozen=True, kw_only=True):
@@ -177,6 +193,7 @@ class Config(_Table, frozen=True, kw_only=True):
     broker: BrokerSettings = BrokerSettings()
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
+    queues: QueueSettings = QueueSettings()
     functions: FunctionSettings = FunctionSettings()
     log: LogSettings = LogSettings()
     queue: list[QueueTable] = []

@@ -8,8 +8,10 @@ from broker.core.configuration import RecordView, configure, read_records
 from broker.core.limits import RECLAIM_SLICE
 from broker.core.queue.delete import delete_messages, replace_message
 from broker.core.queue.look import count_messages, peek_messages
+from broker.core.queue.move import discard_messages, move_messages, relocate_messages
 from broker.core.queue.purge import purge_queue, reclaim
 from broker.core.queue.receive import receive_messages
+from broker.core.queue.schedule import cancel_messages
 from broker.core.queue.send import expand, fan_out, send_messages
 from broker.core.queue.settle import expire
 from broker.core.queue.view import QueueState
@@ -28,6 +30,9 @@ class StoreView(RecordView, Protocol):
     def reclaimed(self, queue_id: int) -> None:
         """Nothing is left under the id."""
 
+    def forget_due(self, limit: int) -> None:
+        """Forget up to `limit` of what queues remember and no longer need."""
+
 
 def advance(view: StoreView, namespace: str, command: commands.Advance) -> list[str]:
     """Do what is due in every queue, and one slice of each kind of housekeeping."""
@@ -36,6 +41,7 @@ def advance(view: StoreView, namespace: str, command: commands.Advance) -> list[
     for queue_id in view.reclaimable()[:1]:
         if reclaim(view, queue_id, RECLAIM_SLICE):
             view.reclaimed(queue_id)
+    view.forget_due(RECLAIM_SLICE)
     return expand(view)
 
 
@@ -48,6 +54,10 @@ APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
     commands.ReplaceMessage: replace_message,
     commands.ReleaseInFlight: release_in_flight,
     commands.PurgeQueue: purge_queue,
+    commands.CancelMessages: cancel_messages,
+    commands.RelocateMessages: relocate_messages,
+    commands.DiscardMessages: discard_messages,
+    commands.MoveMessages: move_messages,
     commands.Configure: configure,
     commands.ReadRecords: read_records,
     commands.CountMessages: count_messages,

@@ -16,11 +16,18 @@ from broker.core.message import Via
 
 
 class NewMessage(msgspec.Struct, frozen=True, array_like=True):
-    """A message that goes to one queue."""
+    """A message that goes to one queue.
+
+    In a FIFO queue it has a group and a deduplication id; elsewhere the group is the tenant whose
+    share of the receives it counts towards. The body's attributes name both for receivers.
+    """
 
     message_id: bytes
     body: bytes
     delay_ms: int = 0
+    group: str | None = None
+    deduplication_id: str | None = None
+    cancellable: bool = False  # can be found by its id until it becomes visible
 
 
 class NewEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -34,6 +41,13 @@ class NewEntry(msgspec.Struct, frozen=True, array_like=True):
     dead_letter_queue: str | None = None  # takes the entry if the queue is gone
 
 
+class Accepted(msgspec.Struct, frozen=True, array_like=True):
+    """A message of a FIFO queue as it was stored, perhaps by an earlier send of the same."""
+
+    message_id: bytes
+    sequence: int
+
+
 class Received(msgspec.Struct, frozen=True, array_like=True):
     """A message that was received, and the handle to delete it by."""
 
@@ -45,6 +59,7 @@ class Received(msgspec.Struct, frozen=True, array_like=True):
     receive_count: int  # this receive included
     via: Via | None = None
     dead_letter_source_arn: str | None = None
+    sequence: int = 0  # grows with every message sent
 
 
 class Peeked(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +74,7 @@ class Peeked(msgspec.Struct, frozen=True, array_like=True):
     cursor: bytes  # where to go on after this one
     via: Via | None = None
     dead_letter_source_arn: str | None = None
+    sequence: int = 0
 
 
 class QueueCounts(msgspec.Struct, frozen=True, array_like=True):
@@ -103,9 +119,11 @@ class Command(msgspec.Struct, frozen=True, array_like=True):
 class SendMessages(Command, frozen=True, tag="send"):
     """Put messages into one queue, all or none.
 
+    Of a FIFO queue, answers with what each came to: a duplicate with what it is a duplicate of.
     Raises: QueueDoesNotExist, StoreFull.
     """
 
+    result: ClassVar[type] = list[Accepted] | None  # type: ignore[assignment]
     queue: str
     messages: list[NewMessage]
 
@@ -135,7 +153,9 @@ class FanOut(Command, frozen=True, tag="fan_out"):
 class ReceiveMessages(Command, frozen=True, tag="receive"):
     """Take up to `count` visible messages, hidden for `visibility_timeout_ms`.
 
-    Raises: QueueDoesNotExist.
+    Of a FIFO queue, an attempt that is made again within five minutes under the same id gets the
+    same messages with the same handles, unless one of them was deleted or changed.
+    Raises: QueueDoesNotExist, OverLimit.
     """
 
     result: ClassVar[type] = list[Received]
@@ -143,6 +163,7 @@ class ReceiveMessages(Command, frozen=True, tag="receive"):
     count: int
     visibility_timeout_ms: int
     nonce: bytes  # 8 random bytes
+    attempt_id: str | None = None
 
     @property
     def weight(self) -> int:
@@ -232,6 +253,81 @@ class PurgeQueue(Command, frozen=True, tag="purge"):
     queue: str
 
 
+class CancelMessages(Command, frozen=True, tag="cancel"):
+    """Delete delayed messages that were sent as cancellable; whether each was still waiting.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[bool]
+    queue: str
+    message_ids: list[bytes]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.message_ids)
+
+
+class Pick(msgspec.Struct, frozen=True, array_like=True):
+    """A message that a peek found, and what becomes of it."""
+
+    cursor: bytes
+    message_id: bytes  # its new one
+    body: bytes | None = None  # in place of its own
+
+
+class RelocateMessages(Command, frozen=True, tag="relocate"):
+    """Move chosen messages, each to where it was dead-lettered from or all to one queue.
+
+    An answer's entry is None, or what is in the way: MessageNotFound (it was received, moved or
+    deleted since), CouldNotDetermineMessageSource, QueueDoesNotExist (of its destination).
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    picks: list[Pick]
+    destination: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.picks)
+
+
+class DiscardMessages(Command, frozen=True, tag="discard"):
+    """Delete messages that a peek found; an answer's entry is None or MessageNotFound.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[str | None]
+    queue: str
+    cursors: list[bytes]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.cursors)
+
+
+class MoveMessages(Command, frozen=True, tag="move"):
+    """Carry out the next slice of a message move task; answers with the task's record.
+
+    Raises: MoveTaskDoesNotExist.
+    """
+
+    result: ClassVar[type] = Record
+    task: str
+    message_ids: list[bytes]  # new ones, as many as may be moved
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.message_ids)
+
+
 class Configure(Command, frozen=True, tag="configure"):
     """Change configuration records, all or none; answers their new versions (0: deleted).
 
@@ -267,7 +363,7 @@ class CountMessages(Command, frozen=True, tag="counts"):
 class PeekMessages(Command, frozen=True, tag="peek"):
     """Look at messages without receiving them, in the order in which they become visible.
 
-    Raises: QueueDoesNotExist.
+    Raises: QueueDoesNotExist, InvalidParameter (for a cursor that none was given out as).
     """
 
     result: ClassVar[type] = list[Peeked]
@@ -299,6 +395,10 @@ AnyCommand = (
     | ReplaceMessage
     | ReleaseInFlight
     | PurgeQueue
+    | CancelMessages
+    | RelocateMessages
+    | DiscardMessages
+    | MoveMessages
     | Configure
     | ReadRecords
     | CountMessages

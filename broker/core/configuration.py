@@ -6,6 +6,7 @@ from broker.core import resources
 from broker.core.commands import Configure, ReadRecords, Record, RecordChange
 from broker.core.errors import RecordChanged
 from broker.core.queue.purge import start_empty
+from broker.core.queue.settle import delay_again, settle
 from broker.core.queue.view import QueueState, QueueView
 
 
@@ -38,7 +39,7 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
         found = record.version if record else 0
         if change.expected_version is not None and change.expected_version != found:
             raise RecordChanged(f"The {change.kind} {change.name} was changed in the meantime.")
-    if any(change.value is not None for change in command.changes):
+    if _takes_room(command.changes):
         view.admit()
     versions = []
     for change, record in zip(command.changes, current, strict=True):
@@ -52,6 +53,13 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
             _change_queue(view, namespace, change, version)
         versions.append(version)
     return versions
+
+
+def _takes_room(changes: list[RecordChange]) -> bool:
+    """Not if a queue goes: the note that is left of it is little beside the room that it frees."""
+    if any(change.kind == "queue" and change.value is None for change in changes):
+        return False
+    return any(change.value is not None for change in changes)
 
 
 def _change_queue(view: RecordView, namespace: str, change: RecordChange, version: int) -> None:
@@ -68,9 +76,15 @@ def _change_queue(view: RecordView, namespace: str, change: RecordChange, versio
         start_empty(view, queue)
         view.add_queue(queue)
         return
+    if config.deduplication_scope != queue.config.deduplication_scope:
+        queue.scope_changed_ms = view.now_ms
+    delay_by_ms = (config.delay_s - queue.config.delay_s) * 1000
     queue.config, queue.version = config, version
+    if queue.fifo and delay_by_ms:
+        settle(view, queue)
+        delay_again(view, queue, delay_by_ms)
     if queue.visible:  # the retention may be another now
-        queue.expires_ms = view.now_ms
+        queue.expires_ms = queue.sweep_ms = view.now_ms
         view.schedule(queue, queue.expires_ms)
 
 

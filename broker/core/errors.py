@@ -31,6 +31,14 @@ class StreamDoesNotExist(BrokerError):
     """The stream has ended, or never was one of this queue."""
 
 
+class QueueDeletedRecently(BrokerError):
+    """A queue of this name was deleted a short while ago."""
+
+
+class ResourceNotFound(BrokerError):
+    """The resource that was named doesn't exist."""
+
+
 class TopicDoesNotExist(BrokerError):
     """Topic does not exist"""
 
@@ -66,8 +74,16 @@ class InvalidParameter(BrokerError):
     """A parameter's value is not acceptable."""
 
 
+class InvalidRedrivePolicy(InvalidParameter):
+    """The queue can't have this dead-letter queue."""
+
+
 class MissingParameter(BrokerError):
     """A required parameter is missing."""
+
+
+class InvalidAddress(BrokerError):
+    """The address is not a queue's."""
 
 
 class InvalidAttributeName(BrokerError):
@@ -111,12 +127,25 @@ class ReceiptHandleIsInvalid(BrokerError):
     """The receipt handle was not issued by this broker."""
 
 
+class MessageNotScheduled(BrokerError):
+    """No message with this id waits to become visible, of those that can be cancelled."""
+
+
 class MessageNotInFlight(BrokerError):
     """Message does not exist or is not available for visibility timeout change."""
 
 
 class OverLimit(BrokerError):
     """Too many messages of the queue are in flight."""
+
+
+class MoveTaskDoesNotExist(BrokerError):
+    """Task does not exist."""
+
+
+class MoveTaskRunning(BrokerError):
+    """There is already a task running. Only one active task is allowed for a source queue arn at \
+a given time."""
 
 
 class PurgeQueueInProgress(BrokerError):

@@ -9,7 +9,10 @@ ReceiptHandle = NewType("ReceiptHandle", bytes)
 MessageId = NewType("MessageId", bytes)  # 16 bytes; shown as a UUID
 
 PARTITION = "aws"
-QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+FIFO_SUFFIX = ".fifo"
+STANDARD_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+FIFO_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+QUEUE_NAME = re.compile(rf"{STANDARD_QUEUE_NAME.pattern}|{FIFO_QUEUE_NAME.pattern}")
 TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
@@ -77,6 +80,11 @@ def function_name(resource: str) -> str:
     """The name in an ARN's `function:NAME[:QUALIFIER]`."""
     parts = resource.split(":")
     return parts[1] if len(parts) > 1 and parts[0] == "function" else resource
+
+
+def is_fifo(queue: str) -> bool:
+    """Whether a queue of this name is a FIFO queue: the suffix says so, and nothing else can."""
+    return queue.endswith(FIFO_SUFFIX)
 
 
 def is_internal(queue: str) -> bool:

@@ -14,8 +14,10 @@ from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
     AnyResource,
+    DeletedQueue,
     EventBus,
     Function,
+    MessageMoveTask,
     Queue,
     Resource,
     Rule,
@@ -59,6 +61,8 @@ class Resources:
     """The resources of one namespace, by name."""
 
     queues: dict[str, Queue] = field(default_factory=dict)
+    deleted_queues: dict[str, DeletedQueue] = field(default_factory=dict)
+    message_move_tasks: dict[str, MessageMoveTask] = field(default_factory=dict)
     topics: dict[str, Topic] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     event_buses: dict[str, EventBus] = field(
@@ -75,6 +79,8 @@ class Resources:
         """All resources of a kind, by name."""
         table: dict[str, AnyResource] = {
             "queue": self.queues,
+            "deleted_queue": self.deleted_queues,
+            "message_move_task": self.message_move_tasks,
             "topic": self.topics,
             "subscription": self.subscriptions,
             "event_bus": self.event_buses,

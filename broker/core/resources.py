@@ -38,7 +38,31 @@ class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=Tr
     redrive_policy: RedrivePolicy | None = None
     policy: str | None = None  # JSON text, kept as given
     redrive_allow_policy: str | None = None  # likewise
+    fifo: bool = False  # the name ends in .fifo; never changed
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"  # or "messageGroup"
+    fifo_throughput_limit: str = "perQueue"  # or "perMessageGroupId"
     other_attributes: dict[str, str] = {}  # kept and returned, without effect here
+
+
+class DeletedQueue(Resource, tag="deleted_queue.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A queue that was deleted at `created_at_ms`: its name can't be had at once."""
+
+
+class MessageMoveTask(
+    Resource, tag="message_move_task.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """A redrive under way or done; its name is a UUID."""
+
+    source: str
+    destination: str | None = None  # None: where each message was dead-lettered from
+    messages_per_second: int | None = None  # 1..500
+    status: str = "RUNNING"  # then COMPLETED, FAILED, or CANCELLING and CANCELLED
+    failure_reason: str = ""
+    moved: int = 0
+    to_move: int | None = None  # when it began
+    until_sequence: int = 0  # messages from this one on came after it began
+    next_lane: int = 0  # where it goes on
 
 
 class Topic(Resource, tag="topic.1", frozen=True, kw_only=True, omit_defaults=True):
@@ -102,11 +126,15 @@ class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defau
     revision_id: str = ""
 
 
-AnyResource = Queue | Topic | Subscription | EventBus | Rule | Function
+AnyResource = (
+    Queue | DeletedQueue | MessageMoveTask | Topic | Subscription | EventBus | Rule | Function
+)
 R = TypeVar("R", bound=Resource)
 
 KINDS: dict[type[Resource], str] = {
     Queue: "queue",
+    DeletedQueue: "deleted_queue",
+    MessageMoveTask: "message_move_task",
     Topic: "topic",
     Subscription: "subscription",
     EventBus: "event_bus",

@@ -75,6 +75,9 @@ class App:
 
     async def _query(self, call: Call, signed_for: str) -> Response:
         request = call.request
+        if request.method not in ("GET", "POST"):
+            allow = (("Allow", "GET, POST"), ("x-amzn-RequestId", call.request_id))
+            return Response(405, b"", headers=allow)
         form = request.body if request.content_type == "application/x-www-form-urlencoded" else b""
         on_queue = _QUEUE_PATH.fullmatch(request.raw_path) is not None
         try:

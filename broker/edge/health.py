@@ -5,7 +5,11 @@ from collections.abc import Iterable
 import trio
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from broker.core.commands import CountMessages, QueueCounts
@@ -109,6 +113,7 @@ class _Gauges(Collector):
                 age.add_metric([namespace, queue], (now_ms - counts.oldest_sent_at_ms) / 1000)
         yield messages
         yield age
+        yield from self._traffic()
         running = GaugeMetricFamily(
             "broker_function_running", "Executions under way.", labels=["namespace", "function"]
         )
@@ -116,6 +121,12 @@ class _Gauges(Collector):
             for function, count in self._broker.functions.ledger(namespace).running.items():
                 running.add_metric([namespace, function], count)
         yield running
+        waiting = GaugeMetricFamily(
+            "broker_waiting_receivers", "Receivers that wait for a message.", labels=["namespace"]
+        )
+        for namespace, count in self._broker.waiters.counts().items():
+            waiting.add_metric([namespace], count)
+        yield waiting
         status = self._broker.store.status
         for name, text, value in (
             ("broker_streams", "Open streams.", len(self._broker.streams)),
@@ -124,6 +135,28 @@ class _Gauges(Collector):
             ("broker_store_full", "1 while publishes are refused.", int(status.full)),
         ):
             yield GaugeMetricFamily(name, text, value=value)
+
+    def _traffic(self) -> Iterable[Metric]:
+        """What programs did with queues. Queues past so many share one label, which is empty."""
+        labels = ["namespace", "queue"]
+        families = {
+            kind: CounterMetricFamily(f"broker_queue_{kind}", text, labels=labels)
+            for kind, text in _TRAFFIC.items()
+        }
+        for namespace, queue, figures in self._broker.statistics.rows():
+            for kind, family in families.items():
+                family.add_metric([namespace, queue], getattr(figures, kind))
+        return families.values()
+
+
+_TRAFFIC = {
+    "sent": "Messages put into a queue.",
+    "received": "Messages received, also again.",
+    "received_again": "Messages received that had been received before.",
+    "deleted": "Received messages that were deleted.",
+    "moved": "Messages moved to another queue.",
+    "returned": "Messages given back before their visibility timeout ended.",
+}
 
 
 def _answer(good: bool, yes: str, no: str) -> Response:

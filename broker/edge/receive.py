@@ -14,6 +14,7 @@ async def receive_for(
     count: int,
     visibility_timeout_s: float,
     wait_time_s: float,
+    attempt_id: str | None,
 ) -> list[Received]:
     """Up to `count` messages for the response to this request, waiting for the first one.
 
@@ -23,10 +24,10 @@ async def receive_for(
     if wait_time_s:
         with request.long_poll():
             received = await queues.receive(
-                namespace, name, count, visibility_timeout_s, wait_time_s
+                namespace, name, count, visibility_timeout_s, wait_time_s, attempt_id
             )
     else:
-        received = await queues.receive(namespace, name, count, visibility_timeout_s)
+        received = await queues.receive(namespace, name, count, visibility_timeout_s, 0, attempt_id)
     if received:
         request.undelivered = lambda: queues.give_back(namespace, name, received)
     return received

@@ -14,9 +14,11 @@ from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
+from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
-from broker.runtime.queues import Queues
+from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.streams import Streams
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
@@ -39,15 +41,19 @@ class Broker:
         now_ms: Callable[[], int] = wall_ms,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
+        queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
     ) -> None:
-        self.store = store
         self.now_ms = now_ms
         self.ids = Ids()
         self.registry = Registry()
+        self.statistics = Statistics(self.registry, now_ms)
+        self.store = store = CountedStore(store, self.statistics)
         self.registrar = Registrar(store, self.registry)
+        self.registrar.listeners.append(self.statistics.hear)
         self.waiters = Waiters()
-        self.queues = Queues(store, self.registrar, self.waiters, self.ids)
+        self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
         self.streams = Streams(self.queues, self.ids)
+        self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)
         self.events = Events(self.registrar, publisher, self.ids)
@@ -67,11 +73,13 @@ class Broker:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
             nursery.start_soon(self.queues.returns.run)
+            await nursery.start(self.message_moves.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()
 
     def _hear(self, status: StoreStatus, wakeups: list[Wakeup]) -> None:
+        self.statistics.hear_time(status.now_ms)
         self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)

@@ -20,7 +20,7 @@ from broker.core.errors import (
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
 from broker.core.message import iso_time
-from broker.core.names import Arn, Namespace, is_internal, uuid_text
+from broker.core.names import Arn, Namespace, is_fifo, is_internal, uuid_text
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Rule, Target
 from broker.core.routing import Routed, route_event
@@ -235,6 +235,11 @@ def check_target(namespace: Namespace, target: Target) -> None:
         )
     if arn.service == "sqs" and is_internal(arn.resource):
         raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: it names no queue.")
+    if arn.service == "sqs" and is_fifo(arn.resource):
+        raise InvalidParameter(
+            f"Parameter {target.arn} is not valid. Reason: it takes a message group, and FIFO "
+            "queues as targets are not supported by this broker."
+        )
     if arn.namespace != namespace:
         raise InvalidParameter(
             f"Parameter {target.arn} is not valid. Reason: targets in another account or region "

@@ -52,8 +52,17 @@ class Registrar:
         """Delete one resource, if it is there. Raises: RecordChanged."""
         await self.change(namespace, [(kind, name, None, expected_version)])
 
-    async def change(self, namespace: Namespace, changes: Sequence[Change]) -> None:
-        """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull."""
+    async def change(
+        self,
+        namespace: Namespace,
+        changes: Sequence[Change],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull.
+
+        `check` is called when no other change is under way, and may refuse by raising: what it
+        finds in the registry holds until these changes are made.
+        """
         command = commands.Configure(
             [
                 RecordChange(kind, name, resources.encode(resource) if resource else None, expected)
@@ -64,6 +73,7 @@ class Registrar:
         # must take in their changes as the store did. Shielded: what was committed must reach the
         # registry, whoever has lost interest.
         async with self._changing:
+            check()
             with trio.CancelScope(shield=True):
                 versions = await submit_one(self._store, str(namespace), command)
             for (kind, name, resource, _), version in zip(changes, versions, strict=True):
@@ -71,3 +81,16 @@ class Registrar:
             for kind, name, _, _ in changes:
                 for listener in self.listeners:
                     listener(str(namespace), kind, name)
+
+    async def submit(self, namespace: Namespace, command: commands.MoveMessages) -> None:
+        """Have a command applied that changes a resource beside what else it does.
+
+        Raises: MoveTaskDoesNotExist, StoreFailed.
+        """
+        async with self._changing:
+            with trio.CancelScope(shield=True):
+                record = await submit_one(self._store, str(namespace), command)
+            resource = resources.decode(record.value)
+            self.registry.change(
+                record.namespace, record.kind, record.name, resource, record.version
+            )

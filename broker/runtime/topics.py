@@ -12,7 +12,7 @@ from broker.core.errors import (
     TopicDoesNotExist,
 )
 from broker.core.message import Attributes, Notification
-from broker.core.names import Arn, Namespace, is_internal, uuid_text
+from broker.core.names import Arn, Namespace, is_fifo, is_internal, uuid_text
 from broker.core.resources import Subscription, Topic
 from broker.core.routing import Routed, route_notification
 from broker.runtime.ids import Ids
@@ -204,6 +204,11 @@ def check_endpoint(namespace: Namespace, protocol: str, endpoint: str) -> None:
         raise InvalidParameter(f"Invalid parameter: {protocol.upper()} endpoint ARN")
     if protocol == "sqs" and is_internal(arn.resource):
         raise InvalidParameter("Invalid parameter: SQS endpoint ARN")
+    if protocol == "sqs" and is_fifo(arn.resource):
+        raise InvalidParameter(
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
+            "subscribed to standard SNS topics"
+        )
     if arn.namespace != namespace:
         raise InvalidParameter(
             "Invalid parameter: Endpoint Reason: deliveries to another account or region are not "

@@ -5,7 +5,7 @@ taking one out of a deque would cost a look at all before it. Who waits costs no
 ours, no task but the receiver's own.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -81,6 +81,17 @@ class Waiters:
                 del self._lines[place]
             elif waiter.woken:
                 _wake_first(line, 1)
+
+    def count(self, place: Place) -> int:
+        """How many are in a queue's line."""
+        return len(self._lines.get(place, ()))
+
+    def counts(self) -> Counter[str]:
+        """How many are in the lines of each namespace's queues."""
+        counts: Counter[str] = Counter()
+        for (namespace, _), line in self._lines.items():
+            counts[namespace] += len(line)
+        return counts
 
     def wake(self, wakeup: Wakeup) -> None:
         """Wake the first in line, as many as it takes to receive what is visible."""

@@ -21,6 +21,7 @@ from broker.core import commands
 from broker.core.apply import APPLY
 from broker.core.commands import StoreStatus, Wakeup
 from broker.core.errors import BrokerError, StoreFailed, StoreFull
+from broker.core.queue.view import NEVER_MS
 from broker.store import keys
 from broker.store.clock import Clock
 from broker.store.failpoints import Failpoints
@@ -135,11 +136,15 @@ class Engine:
 
     def _answer(self, outcomes: list[Any], wakeups: list[Wakeup], now_ms: int) -> Committed:
         state = self._state
-        due_at_ms = state.due[0][0] if state.due else None
+        due_at_ms = min(state.due[0][0] if state.due else NEVER_MS, state.forget_ms)
         if state.reclaim or state.expansions:
             due_at_ms = now_ms
         status = StoreStatus(
-            now_ms, due_at_ms, self._space.used_bytes, self._space.quota_bytes, self._space.full
+            now_ms,
+            due_at_ms if due_at_ms < NEVER_MS else None,
+            self._space.used_bytes,
+            self._space.quota_bytes,
+            self._space.full,
         )
         return Committed(outcomes, wakeups, status)
 
@@ -159,6 +164,8 @@ class Engine:
                     f"{self._directory} holds data of format {found}, written by a newer broker; "
                     f"this one reads up to format {keys.FORMAT}. Start the newer one."
                 )
+            elif found < keys.FORMAT:
+                txn.put(keys.meta("format"), msgspec.msgpack.encode(keys.FORMAT))
             state = State.load(txn)
             self._page_bytes = txn.stat(self._env.open_db(txn=txn))["psize"]
             self._space.used_bytes = _used_bytes(txn)
@@ -186,9 +193,9 @@ def _outcome(view: TransactionView, namespace: str, command: commands.AnyCommand
 
 def _wakeups(view: TransactionView) -> list[Wakeup]:
     return [
-        Wakeup(queue.namespace, queue.name, queue.visible)
+        Wakeup(queue.namespace, queue.name, queue.receivable)
         for queue in view.woken.values()
-        if queue.visible > 0
+        if queue.receivable > 0
     ]
 
 

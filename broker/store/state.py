@@ -13,6 +13,8 @@ from broker.core import resources
 from broker.core.queue.view import NEVER_MS, Entry, QueueState
 from broker.store import keys
 
+SWEEP_AFTER_LOAD_MS = 60_000  # lanes are looked through for old messages when all else is running
+
 _encode = msgspec.msgpack.encode
 
 
@@ -26,6 +28,8 @@ class QueueRecord(msgspec.Struct, frozen=True, array_like=True, tag=1):
     delayed: int
     settled_ms: int
     purged_at_ms: int
+    identity: int = 0
+    turns: int = 0
 
 
 _decode_queue = msgspec.msgpack.Decoder(QueueRecord).decode
@@ -45,6 +49,7 @@ class State:
     due: list[tuple[int, str, str]] = field(default_factory=list)  # a heap: time, namespace, name
     reclaim: list[int] = field(default_factory=list)
     expansions: int = 0  # slices of wide fan-outs that wait
+    forget_ms: int = NEVER_MS  # when there is first something to be forgotten
 
     @staticmethod
     def encode_queue(queue: QueueState) -> bytes:
@@ -58,6 +63,8 @@ class State:
                 queue.delayed,
                 queue.settled_ms,
                 queue.purged_at_ms,
+                queue.identity,
+                queue.turns,
             )
         )
 
@@ -76,14 +83,18 @@ class State:
         cursor = txn.cursor()
         state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
         state.expansions = len(_all(cursor, keys.EXPANSION))
+        forget = first_from(cursor, bytes([keys.FORGET]))
+        if forget is not None:
+            state.forget_ms = keys.parse_forget(forget[0])
         for key, value in _all(cursor, keys.QUEUE):
             record = _decode_queue(value)
             config_key = keys.record(record.namespace, "queue", record.name)
             version, config = _decode_record(_get(txn, config_key))
             resource = resources.decode(config)
             assert isinstance(resource, resources.Queue)
+            queue_id = keys.NUMBER.unpack(key[1:])[0]
             queue = QueueState(
-                keys.NUMBER.unpack(key[1:])[0],
+                queue_id,
                 record.namespace,
                 record.name,
                 resource,
@@ -93,10 +104,15 @@ class State:
                 record.delayed,
                 record.settled_ms,
                 record.purged_at_ms,
+                record.identity or queue_id,
+                record.turns,
             )
             state.queues[queue.namespace, queue.name] = queue
             _find_due(cursor, queue)
-            for due_ms in (queue.next_due_ms, queue.expires_ms):
+            queue.scope_changed_ms = now_ms  # it may have been, just before
+            if queue.turns:
+                queue.sweep_ms = now_ms + SWEEP_AFTER_LOAD_MS
+            for due_ms in (queue.next_due_ms, queue.expires_ms, queue.sweep_ms):
                 if due_ms < NEVER_MS:
                     heapq.heappush(state.due, (due_ms, queue.namespace, queue.name))
         return state
@@ -107,6 +123,23 @@ def pairs(cursor: lmdb.Cursor) -> Iterator[tuple[bytes, bytes]]:
     return cast("Iterator[tuple[bytes, bytes]]", cursor.iternext(keys=True, values=True))
 
 
+def first_from(cursor: lmdb.Cursor, prefix: bytes) -> tuple[bytes, bytes] | None:
+    """The first record whose key begins with the prefix."""
+    if not cursor.set_range(prefix):
+        return None
+    key, value = cast("tuple[bytes, bytes]", cursor.item())
+    return (key, value) if key.startswith(prefix) else None
+
+
+def from_prefix(cursor: lmdb.Cursor, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """All records whose keys begin with the prefix."""
+    if cursor.set_range(prefix):
+        for key, value in pairs(cursor):
+            if not key.startswith(prefix):
+                return
+            yield key, value
+
+
 def _get(txn: lmdb.Transaction, key: bytes) -> bytes:
     value = txn.get(key)
     assert isinstance(value, bytes), f"the store has no {key!r}"
@@ -114,24 +147,21 @@ def _get(txn: lmdb.Transaction, key: bytes) -> bytes:
 
 
 def _all(cursor: lmdb.Cursor, prefix: int) -> list[tuple[bytes, bytes]]:
-    found = []
-    if cursor.set_range(bytes([prefix])):
-        for key, value in pairs(cursor):
-            if key[0] != prefix:
-                break
-            found.append((key, value))
-    return found
+    return list(from_prefix(cursor, bytes([prefix])))
 
 
 def _find_due(cursor: lmdb.Cursor, queue: QueueState) -> None:
-    """Two seeks: the first entry that isn't counted as visible, and the oldest that is."""
+    """Two seeks: the first entry that isn't counted as visible, and the oldest that is.
+
+    All of those that are may lie in lanes, which are swept.
+    """
     first_hidden = _first_entry(cursor, queue, queue.settled_ms + 1)
     if first_hidden is not None:
         queue.next_due_ms = first_hidden[0]
     if queue.visible:
         oldest = _first_entry(cursor, queue, 0)
-        assert oldest is not None, "a queue counts visible messages and has none"
-        queue.expires_ms = oldest[1].sent_at_ms + queue.retention_ms
+        if oldest is not None and oldest[0] <= queue.settled_ms:
+            queue.expires_ms = oldest[1].expires_ms(queue.retention_ms)
 
 
 def _first_entry(cursor: lmdb.Cursor, queue: QueueState, from_ms: int) -> tuple[int, Entry] | None:

@@ -3,18 +3,23 @@
 import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 import lmdb
 import msgspec
 
 from broker.core.commands import Record
 from broker.core.errors import QueueDoesNotExist, StoreFull
-from broker.core.queue.view import Entry, Expansion, QueueState
+from broker.core.limits import DEDUPLICATION_MS, FORGET_STEP_MS
+from broker.core.queue.view import NEVER_MS, Entry, Expansion, Memory, QueueState, Tenant
 from broker.store import keys
-from broker.store.state import State, pairs
+from broker.store.state import State, first_from, from_prefix, pairs
 
 _encode_entry = msgspec.msgpack.Encoder().encode
 _decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_tenant = msgspec.msgpack.Decoder(Tenant).decode
+_decode_memory = msgspec.msgpack.Decoder(Memory).decode
+_decode_keys = msgspec.msgpack.Decoder(list[bytes]).decode
 _decode_expansion = msgspec.msgpack.Decoder(Expansion).decode
 _encode = msgspec.msgpack.encode
 _decode_record = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
@@ -27,7 +32,19 @@ class TransactionView:
     state is loaded again.
     """
 
-    __slots__ = ("_admit", "_cursor", "_state", "_txn", "dirty", "now_ms", "woken", "wrote")
+    __slots__ = (
+        "_admit",
+        "_changed_tenants",
+        "_cursor",
+        "_remembered",
+        "_state",
+        "_tenants",
+        "_txn",
+        "dirty",
+        "now_ms",
+        "woken",
+        "wrote",
+    )
 
     def __init__(
         self, txn: lmdb.Transaction, state: State, now_ms: int, admit: Callable[[], bool]
@@ -36,6 +53,9 @@ class TransactionView:
         self._cursor = txn.cursor()
         self._state = state
         self._admit = admit
+        self._tenants: dict[tuple[int, int], Tenant | None] = {}  # written back at the end
+        self._changed_tenants: set[tuple[int, int]] = set()
+        self._remembered: list[bytes] = []  # keys, to be forgotten all together
         self.now_ms = now_ms
         self.dirty: dict[int, QueueState] = {}  # by identity: to be written back
         self.woken: dict[int, QueueState] = {}
@@ -164,6 +184,128 @@ class TransactionView:
         else:
             self._txn.put(key, keys.NUMBER.pack(visible_at_ms))
 
+    def put_scheduled(
+        self, queue_id: int, message_id: bytes, place: tuple[int, int] | None
+    ) -> None:
+        key = keys.scheduled(queue_id, message_id)
+        if place is None:
+            self._txn.delete(key)
+        else:
+            self._txn.put(key, keys.PLACE.pack(*place))
+
+    def get_scheduled(self, queue_id: int, message_id: bytes) -> tuple[int, int] | None:
+        value = self._txn.get(keys.scheduled(queue_id, message_id))
+        return None if value is None else keys.PLACE.unpack(value)
+
+    # Message groups
+
+    def put_in_lane(self, queue_id: int, lane: int, sequence: int, entry: Entry) -> None:
+        self.wrote = True
+        self._txn.put(keys.in_lane(queue_id, lane, sequence), _encode_entry(entry))
+
+    def put_marker(self, queue_id: int, lane: int, sequence: int, visible_at_ms: int) -> None:
+        self.wrote = True
+        place = keys.in_lane(queue_id, lane, sequence)
+        self._txn.put(place, keys.NUMBER.pack(visible_at_ms))
+
+    def get_in_lane(self, queue_id: int, lane: int, sequence: int) -> Entry | int | None:
+        value = self._txn.get(keys.in_lane(queue_id, lane, sequence))
+        return None if value is None else _lane_item(bytes(value))
+
+    def delete_in_lane(self, queue_id: int, lane: int, sequence: int) -> None:
+        self.wrote = True
+        deleted = self._txn.delete(keys.in_lane(queue_id, lane, sequence))
+        assert deleted, "a place in a lane was to be deleted that isn't there"
+
+    def head(self, queue_id: int, lane: int) -> tuple[int, Entry | int] | None:
+        found = first_from(self._cursor, keys.lane(queue_id, lane))
+        return None if found is None else (keys.parse_in_lane(found[0])[1], _lane_item(found[1]))
+
+    def lane(self, queue_id: int, lane: int) -> Iterator[tuple[int, Entry | int]]:
+        for key, value in from_prefix(self._cursor, keys.lane(queue_id, lane)):
+            yield keys.parse_in_lane(key)[1], _lane_item(value)
+
+    def lanes(
+        self, queue_id: int, from_lane: int, from_sequence: int = 0
+    ) -> Iterator[tuple[int, int, Entry | int]]:
+        if not self._cursor.set_range(keys.in_lane(queue_id, from_lane, from_sequence)):
+            return
+        prefix = keys.lanes(queue_id)
+        for key, value in pairs(self._cursor):
+            if not key.startswith(prefix):
+                return
+            yield *keys.parse_in_lane(key), _lane_item(value)
+
+    def put_turn(self, queue_id: int, in_flight: int, since: int, lane: int) -> bool:
+        self.wrote = True
+        key = keys.turn(queue_id, in_flight, since)
+        added: bool = self._txn.put(key, keys.NUMBER.pack(lane), overwrite=False)
+        return added
+
+    def delete_turn(self, queue_id: int, in_flight: int, since: int) -> bool:
+        deleted: bool = self._txn.delete(keys.turn(queue_id, in_flight, since))
+        return deleted
+
+    def first_turn(self, queue_id: int) -> tuple[int, int, int] | None:
+        found = first_from(self._cursor, keys.turns(queue_id))
+        if found is None:
+            return None
+        return *keys.parse_turn(found[0]), keys.NUMBER.unpack(found[1])[0]
+
+    def forget_turns(self, queue_id: int, limit: int) -> bool:
+        for prefix in (keys.turns(queue_id), keys.tenants(queue_id)):
+            found = list(islice(from_prefix(self._cursor, prefix), limit))
+            for key, _ in found:
+                self.wrote = True
+                self._txn.delete(key)
+            if found:
+                return False
+        return True
+
+    def get_tenant(self, queue_id: int, lane: int) -> Tenant | None:
+        place = queue_id, lane
+        if place not in self._tenants:
+            value = self._txn.get(keys.tenant(queue_id, lane))
+            self._tenants[place] = None if value is None else _decode_tenant(value)
+        return self._tenants[place]
+
+    def put_tenant(self, queue_id: int, lane: int, tenant: Tenant | None) -> None:
+        self.wrote = True
+        self._tenants[queue_id, lane] = tenant
+        self._changed_tenants.add((queue_id, lane))
+
+    # What queues remember
+
+    def recall(self, identity: int, digest: bytes) -> Memory | None:
+        value = self._txn.get(keys.memory(identity, digest))
+        return None if value is None else _decode_memory(value)
+
+    def remember(self, identity: int, digest: bytes, memory: Memory) -> None:
+        self.wrote = True
+        key = keys.memory(identity, digest)
+        self._txn.put(key, _encode(memory))
+        self._remembered.append(key)
+
+    def forget_due(self, limit: int) -> None:
+        if self._state.forget_ms > self.now_ms:
+            return
+        due: list[tuple[bytes, list[bytes]]] = []
+        self._state.forget_ms = NEVER_MS
+        for key, value in from_prefix(self._cursor, bytes([keys.FORGET])):
+            self._state.forget_ms = keys.parse_forget(key)
+            if self._state.forget_ms > self.now_ms or sum(len(each) for _, each in due) >= limit:
+                break
+            due.append((key, _decode_keys(value)))
+            self._state.forget_ms = NEVER_MS
+        for key, remembered in due:
+            self.wrote = True
+            self._txn.delete(key)
+            for memory_key in remembered:
+                memory = self._txn.get(memory_key)
+                # It may have been remembered anew since.
+                if memory and _decode_memory(memory).at_ms + DEDUPLICATION_MS <= self.now_ms:
+                    self._txn.delete(memory_key)
+
     # Housekeeping
 
     def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
@@ -228,4 +370,24 @@ class TransactionView:
         """Write all that was changed in memory. The last thing before a commit."""
         for queue in self.dirty.values():
             self._txn.put(keys.queue(queue.id), State.encode_queue(queue))
+        for queue_id, lane in self._changed_tenants:
+            tenant = self._tenants[queue_id, lane]
+            key = keys.tenant(queue_id, lane)
+            if tenant is None:
+                self._txn.delete(key)
+            else:
+                self._txn.put(key, _encode(tenant))
+        if self._remembered:
+            expires_ms = self.now_ms + DEDUPLICATION_MS
+            # In steps, so that few commits are made for it.
+            step_ms = expires_ms + FORGET_STEP_MS - expires_ms % FORGET_STEP_MS
+            self._txn.put(keys.forget(step_ms, self.next_id()), _encode(self._remembered))
+            self._state.forget_ms = min(self._state.forget_ms, step_ms)
         self._txn.put(keys.meta("clock"), _encode((self.now_ms, self._state.next_id)))
+
+
+def _lane_item(value: bytes) -> Entry | int:
+    """An entry, or where the hidden one lies whose marker this is."""
+    if len(value) == keys.NUMBER.size:
+        return int(keys.NUMBER.unpack(value)[0])
+    return _decode_entry(value)

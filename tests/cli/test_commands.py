@@ -6,74 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from broker.cli import main
 from broker.client import Client
-from tests.daemon import Daemon, running_daemon
-
-CONFIG = """
-[[topic]]
-name = "news"
-
-[[queue]]
-name = "heard"
-
-[[subscription]]
-topic = "news"
-queue = "heard"
-raw_message_delivery = true
-
-[[rule]]
-name = "shop"
-pattern = {source = ["shop"]}
-targets = [{queue = "heard"}]
-
-[[function]]
-name = "echo"
-invoker = "subprocess"
-settings = {command = ["cat"]}
-
-[[function]]
-name = "broken"
-invoker = "subprocess"
-settings = {command = ["false"]}
-"""
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    folder: Path = tmp_path_factory.mktemp("cli")
-    with running_daemon(folder, CONFIG) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def client(running: Daemon) -> Iterator[Client]:
-    with Client(running.url) as client:
-        client.put_queue("orders")
-        yield client
-        client.delete_queue("orders")
-        messages = client.receive("heard", count=1_000, wait_time_s=0)
-        if messages:
-            client.acknowledge("heard", [message.receipt_handle for message in messages])
-
-
-@pytest.fixture
-def run(client: Client, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The command with these arguments, and perhaps standard input."""
-    monkeypatch.setenv("BROKER_URL", client.url)
-
-    def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
-        return CliRunner().invoke(main, arguments, input=stdin)
-
-    return call
+from tests.cli.conftest import Run
+from tests.daemon import Daemon
 
 
 def peeked(client: Client, queue: str) -> list[str]:
@@ -105,6 +46,31 @@ def test_send_reads_a_file(run: Run, client: Client, tmp_path: Path) -> None:
     run("send", "orders", f"@{tmp_path / 'body'}")
 
     assert peeked(client, "orders") == ["from a file"]
+
+
+def test_send_to_a_fifo_queue_names_group_and_deduplication_id(run: Run, client: Client) -> None:
+    client.put_queue("orders.fifo")
+    refused = run("send", "orders.fifo", "a")
+    sent = [
+        run("send", "orders.fifo", "a", "--group", "g", "--deduplication-id", "d") for _ in range(2)
+    ]
+
+    (message,) = client.peek("orders.fifo").items
+    assert (refused.exit_code, "MessageGroupId" in refused.stderr) == (1, True)
+    assert [each.stdout.strip() for each in sent] == [message.message_id] * 2
+    assert message.system_attributes["MessageGroupId"] == "g"
+    assert message.system_attributes["MessageDeduplicationId"] == "d"
+    client.delete_queue("orders.fifo")
+
+
+def test_send_for_a_time_that_is_past_or_too_far(run: Run, client: Client) -> None:
+    run("send", "orders", "a", "--deliver-at", "2020-01-02T03:04:05Z")
+    refused = run("send", "orders", "b", "--deliver-at", "2999-01-02T03:04:05Z")
+    wrong = run("send", "orders", "c", "--deliver-at", "tomorrow")
+
+    assert peeked(client, "orders") == ["a"]
+    assert (refused.exit_code, "delay_s_max" in refused.stderr) == (1, True)
+    assert wrong.exit_code == 2
 
 
 def test_line_ends_are_sent_as_they_are(run: Run, client: Client, tmp_path: Path) -> None:
@@ -267,7 +233,8 @@ def test_status_shows_how_full_queues_are(run: Run, client: Client) -> None:
     [
         ("status",),
         ("env",),
-        ("peek", "orders"),
+        ("queues", "list"),
+        ("stats", "orders"),
         ("receive", "orders", "--wait", "0"),
         ("send", "orders", "a"),
         ("publish", "news", "a"),

@@ -46,6 +46,9 @@ allowed_hosts = ["broker.lan"]
 connections_max = 10
 [store]
 quota_mb = 100
+[queues]
+delay_s_max = 86400
+deleted_name_blocked_s = 0
 [functions]
 concurrency = 5
 [log]
@@ -62,6 +65,11 @@ receive_wait_time_s = 2
 visibility_timeout_s = 3
 dead_letter_queue = "dead"
 max_receive_count = 4
+[[queue]]
+name = "payments.fifo"
+content_based_deduplication = true
+deduplication_scope = "messageGroup"
+fifo_throughput_limit = "perMessageGroupId"
 [[topic]]
 name = "news"
 [[event_bus]]
@@ -105,17 +113,25 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
     config, resources = read(tmp_path, EVERYTHING)
     told = msgspec.to_builtins(config)
     plain = msgspec.to_builtins(Config())
-    for table in ("broker", "http", "store", "functions", "log"):
+    for table in ("broker", "http", "store", "queues", "functions", "log"):
         assert told[table].keys() == plain[table].keys()
         for key in plain[table]:
             assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
-    assert len(resources) == 9
+    assert len(resources) == 10
     assert all(resource.declared for resource in resources)
     by_kind = {(type(resource), resource.name): resource for resource in resources}
     orders = by_kind[Queue, "orders"]
     assert isinstance(orders, Queue)
     assert orders.redrive_policy is not None
     assert orders.redrive_policy.dead_letter_target_arn == NAMESPACE.arn("sqs", "dead")
+    assert by_kind[Queue, "payments.fifo"] == Queue(
+        name="payments.fifo",
+        fifo=True,
+        content_based_deduplication=True,
+        deduplication_scope="messageGroup",
+        fifo_throughput_limit="perMessageGroupId",
+        declared=True,
+    )
     function = by_kind[Function, "f"]
     assert isinstance(function, Function)
     assert function.settings == {"command": ["cat"], "cwd": str(tmp_path / "code")}
@@ -136,6 +152,7 @@ def test_the_same_subscription_has_the_same_name_at_every_start(tmp_path: Path) 
 
 
 QUEUE = '[[queue]]\nname = "q"\n'
+FIFO = '[[queue]]\nname = "q.fifo"\n'
 RULE = QUEUE + '[[rule]]\nname = "r"\n'  # its keys begin on line 5
 
 MISTAKES = {
@@ -149,8 +166,8 @@ MISTAKES = {
     "an unknown dotted key": ('log.level = "info"\nlog.colour = 1\n', "2: log.colour: "),
     "an unknown quoted key": ('[log]\n"a key" = 1\n', '2: log."a key": '),
     "an unknown key of the second queue": (
-        QUEUE + QUEUE.replace('"q"', '"p"') + "fifo = true\n",
-        "5: queue[1].fifo: ",
+        QUEUE + QUEUE.replace('"q"', '"p"') + "lifo = true\n",
+        "5: queue[1].lifo: ",
     ),
     "an unknown key in an inline table": (
         RULE + "pattern = {}\ntargets = [\n  { queue = 'q' },\n  { que = 'q' },\n]\n",
@@ -184,6 +201,49 @@ MISTAKES = {
     "a negative grace": ("[broker]\nshutdown_grace_s = -1\n", "2: broker.shutdown_grace_s: "),
     "no connections": ("[http]\nconnections_max = 0\n", "2: http.connections_max: "),
     "a quota of nothing": ("[store]\nquota_mb = 0\n", "2: store.quota_mb: "),
+    "a longest delay that is shorter than SQS's": (
+        "[queues]\ndelay_s_max = 899\n",
+        "2: queues.delay_s_max: Expected `int` >= 900",
+    ),
+    "a longest delay of more than 400 days": (
+        "[queues]\ndelay_s_max = 34560001\n",
+        "2: queues.delay_s_max: Expected `int` <= 34560000",
+    ),
+    "a name that is blocked for less than no time": (
+        "[queues]\ndeleted_name_blocked_s = -1\n",
+        "2: queues.deleted_name_blocked_s: ",
+    ),
+    "no scope": (
+        FIFO + 'deduplication_scope = "group"\n',
+        "3: queue[0].deduplication_scope: Invalid enum value 'group'",
+    ),
+    # FIFO and dead-letter queues
+    "a setting of FIFO queues on a standard one": (
+        QUEUE + "content_based_deduplication = true\n",
+        "3: queue[0].content_based_deduplication: content_based_deduplication is for FIFO queues",
+    ),
+    "throughput by group with one scope for all": (
+        FIFO + 'fifo_throughput_limit = "perMessageGroupId"\n',
+        "3: queue[0].fifo_throughput_limit: ",
+    ),
+    "dead letters of another type": (
+        QUEUE + 'dead_letter_queue = "q.fifo"\nmax_receive_count = 1\n' + FIFO,
+        "3: queue[0].dead_letter_queue: Dead-letter queue must be same type",
+    ),
+    "a queue's own dead letters": (
+        QUEUE + 'dead_letter_queue = "q"\nmax_receive_count = 1\n',
+        "3: queue[0].dead_letter_queue: A queue can't be its own dead-letter queue.",
+    ),
+    "dead letters in a circle": (
+        QUEUE
+        + 'dead_letter_queue = "p"\nmax_receive_count = 1\n'
+        + '[[queue]]\nname = "p"\ndead_letter_queue = "q"\nmax_receive_count = 1\n',
+        "3: queue[0].dead_letter_queue: Dead-letter queues can't form a circle: q -> p -> q.",
+    ),
+    "a subscription of a FIFO queue": (
+        FIFO + '[[topic]]\nname = "t"\n[[subscription]]\ntopic = "t"\nqueue = "q.fifo"\n',
+        "7: subscription[0].queue: q.fifo is a FIFO queue",
+    ),
     "no concurrency": ("[functions]\nconcurrency = 0\n", "2: functions.concurrency: "),
     "a short account": ('[broker]\naccount = "1"\n', "2: broker.account: "),
     "no region": ('[broker]\nregion = "not here"\n', "2: broker.region: "),

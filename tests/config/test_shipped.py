@@ -16,7 +16,7 @@ from broker.core.names import Namespace
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = CONFIG / "broker.toml"
 UNIT = CONFIG / "broker.service"
-SETTINGS = ("broker", "http", "store", "functions", "log")
+SETTINGS = ("broker", "http", "store", "queues", "functions", "log")
 NO_DEFAULT = {("broker", "data_dir"), ("store", "quota_mb")}
 RESOURCES = {
     "queue": tables.QueueTable,

@@ -1,28 +1,15 @@
 """the AWS SDK for JavaScript v3, as a process of its own"""
 
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.daemon import Daemon
+from tests.wire import node
 from tests.wire.functions import daemon_with_functions
 
-FOLDER = Path(__file__).with_name("javascript")
-NODE = shutil.which("node")
-
-pytestmark = [
-    pytest.mark.skipif(NODE is None, reason="there is no node on PATH"),
-    pytest.mark.skipif(
-        not (FOLDER / "node_modules").is_dir(),
-        reason="the SDK is not installed: run `make javascript-sdk`",
-    ),
-]
+pytestmark = node.needs_node
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +21,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture(scope="module")
 def seen(broker: Daemon) -> Any:
     """What the program saw."""
-    assert NODE is not None
-    done = subprocess.run(
-        [NODE, "tour.js"],
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={
-            "PATH": os.environ["PATH"],
-            "AWS_ENDPOINT_URL": broker.url,
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "000000000000",
-            "AWS_SECRET_ACCESS_KEY": "any",
-        },
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return node.run(broker, "tour.js")
 
 
 def test_queues(broker: Daemon, seen: Any) -> None:
@@ -85,7 +56,7 @@ def test_errors_are_of_the_classes_that_the_sdk_has_for_them(seen: Any) -> None:
     texts = {key: (error["status"], error["message"]) for key, error in errors.items()}
     assert texts == {
         "queue": (400, "The specified queue does not exist."),
-        "unsupported": (400, "The action TagQueue is not supported by this broker."),
+        "unsupported": (400, "StringListValues is not supported by this broker."),
         "topic": (404, "Topic does not exist"),
         "function": (
             404,

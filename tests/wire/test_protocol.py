@@ -19,6 +19,11 @@ SERVICES = {
 
 # Modelled members of requests that no field reads, and why that ignores nothing.
 UNREAD: dict[tuple[str, str], str] = {}
+# Modelled members of responses that a service with all of its actions never returns, and why.
+UNRETURNED = {
+    ("sqs", f"ReceiveMessage.Messages.MessageAttributes.{name}"): "SQS takes no lists either"
+    for name in ("StringListValues", "BinaryListValues")
+}
 
 
 def model(name: str) -> ServiceModel:
@@ -59,6 +64,22 @@ def test_every_member_of_a_response_is_one_that_the_service_has(service: str, ac
         return
     differences = _differences(response, modelled.output_shape, action)
     assert [path for path, kind in differences if kind == "not modelled"] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [(name, action) for name, action in ACTIONS if not SERVICES[name].known_actions],
+)
+def test_a_service_with_all_its_actions_returns_all_their_members(
+    service: str, action: str
+) -> None:
+    ours, modelled = operation(service, action)
+    response = get_type_hints(ours.handler)["return"]
+    if response is type(None):
+        return
+    differences = _differences(response, modelled.output_shape, action)
+    unreturned = {(service, path) for path, kind in differences if kind == "not ours"}
+    assert unreturned - UNRETURNED.keys() == set()
 
 
 @pytest.mark.parametrize(("service", "action"), ACTIONS)

@@ -159,6 +159,55 @@ def test_one_attribute_name_without_a_number(client: QueryClient, queue: str) ->
     assert pairs(found, "Attribute") == {"VisibilityTimeout": "30"}
 
 
+def test_one_attribute_without_a_number(client: QueryClient, queue: str, name: str) -> None:
+    """As the API reference writes it."""
+    client.call(
+        "SetQueueAttributes",
+        queue,
+        **{"Attribute.Name": "VisibilityTimeout", "Attribute.Value": "35"},
+    )
+    made = {"Attribute.Name": "DelaySeconds", "Attribute.Value": "7"}
+    client.call("CreateQueue", QueueName=f"{name}-delayed", **made)
+    given = {"Attribute.Name": "Frob", "Attribute.Value": "7", "Attribute.1.Name": "Policy"}
+    status, code, message = client.error("SetQueueAttributes", queue, **given)
+    assert (status, code, message) == (400, "InvalidAttributeName", "Unknown Attribute Frob.")
+    for place, attribute, value in (
+        (queue, "VisibilityTimeout", "35"),
+        (f"{name}-delayed", "DelaySeconds", "7"),
+    ):
+        found = client.result("GetQueueAttributes", place, AttributeName=attribute)
+        assert pairs(found, "Attribute") == {attribute: value}
+
+
+def test_entries_of_batches_have_attributes_and_delays_of_their_own(
+    client: QueryClient, queue: str
+) -> None:
+    entry = "SendMessageBatchRequestEntry"
+    attribute = f"{entry}.1.MessageAttribute.1"
+    system = f"{entry}.2.MessageSystemAttribute.1"
+    sent = client.result(
+        "SendMessageBatch",
+        queue,
+        **{f"{entry}.1.Id": "a", f"{entry}.1.MessageBody": "a"},
+        **{f"{attribute}.Name": "Foo", f"{attribute}.Value.DataType": "String"},
+        **{f"{attribute}.Value.StringValue": "Bar"},
+        **{f"{entry}.2.Id": "b", f"{entry}.2.MessageBody": "b", f"{entry}.2.DelaySeconds": "900"},
+        **{f"{system}.Name": "AWSTraceHeader", f"{system}.Value.DataType": "String"},
+        **{f"{system}.Value.StringValue": "Root=1"},
+    )
+    first, second = find(sent, "SendMessageBatchResultEntry")
+    assert text(first, "MD5OfMessageAttributes") == "ae7155c6026991b6d54b11589678bf9c"
+    assert len(text(second, "MD5OfMessageSystemAttributes")) == 32
+    received = client.result(
+        "ReceiveMessage",
+        queue,
+        MaxNumberOfMessages="10",
+        **{"MessageAttributeName.1": "nothing", "MessageAttributeName.2": "Foo"},
+    )
+    (message,) = find(received, "Message")
+    assert text(message, "MessageAttribute/Name") == "Foo"
+
+
 def test_send_receive_change_and_delete(client: QueryClient, queue: str) -> None:
     body = "a & b < c > \"d\" 'e' ä\r\n\t🦉"
     sent = client.result(
@@ -289,20 +338,10 @@ def test_errors(client: QueryClient, queue: str) -> None:
     )
     status, code, _ = client.error("ReceiveMessage", queue, MaxNumberOfMessages="many")
     assert (status, code) == (400, "SerializationException")
-    assert client.error("SendMessage", queue, MessageBody="a", MessageGroupId="g") == (
-        400,
-        "AWS.SimpleQueueService.UnsupportedOperation",
-        "MessageGroupId is not supported by this broker.",
-    )
     assert client.error("Frobnicate", queue) == (
         400,
         "InvalidAction",
         "The action Frobnicate is not valid for this endpoint.",
-    )
-    assert client.error("TagQueue", queue) == (
-        400,
-        "InvalidAction",
-        "The action TagQueue is not supported by this broker.",
     )
 
 
@@ -323,6 +362,18 @@ def test_actions_that_are_not_of_a_queue(broker: Daemon, name: str) -> None:
             "InvalidAction",
             f"The action {action} is not valid for this endpoint.",
         )
+
+
+@pytest.mark.parametrize("method", ["DELETE", "HEAD", "PATCH", "PUT"])
+def test_other_methods_do_nothing(broker: Daemon, name: str, method: str) -> None:
+    """A HEAD of a link that sends a message must not send one."""
+    httpx.post(broker.url, data={"Action": "CreateQueue", "QueueName": name})
+    url = f"{broker.url}/000000000000/{name}"
+    answer = httpx.request(method, url, params={"Action": "SendMessage", "MessageBody": "a"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert answer.headers["x-amzn-requestid"]
+    found = httpx.get(url, params={"Action": "ReceiveMessage"})
+    assert "<Body>" not in found.text
 
 
 def test_a_look_at_a_queues_url(broker: Daemon, name: str) -> None:

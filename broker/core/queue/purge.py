@@ -1,5 +1,7 @@
 """purging: a queue goes on empty under a new id, and housekeeping takes the old one"""
 
+from itertools import islice
+
 from broker.core.commands import PurgeQueue
 from broker.core.errors import PurgeQueueInProgress
 from broker.core.limits import PURGE_INTERVAL_MS
@@ -24,21 +26,29 @@ def purge_queue(view: QueueView, namespace: str, command: PurgeQueue) -> None:
 def start_empty(view: QueueView, queue: QueueState) -> None:
     """Give the queue a new id, under which nothing lies."""
     queue.id = view.next_id()
-    queue.visible = queue.in_flight = queue.delayed = 0
+    queue.identity = queue.identity or queue.id
+    queue.visible = queue.in_flight = queue.delayed = queue.turns = queue.sweep_lane = 0
     queue.settled_ms = view.now_ms
-    queue.next_due_ms = queue.expires_ms = NEVER_MS
+    queue.next_due_ms = queue.expires_ms = queue.sweep_ms = NEVER_MS
 
 
 def reclaim(view: QueueView, queue_id: int, limit: int) -> bool:
-    """Drop up to `limit` entries of a queue that is gone; whether that was all."""
-    slice_: list[tuple[int, int, Entry]] = []
-    for item in view.entries(queue_id, 0):
-        if len(slice_) == limit:
-            break
-        slice_.append(item)
+    """Drop up to `limit` records of a queue that is gone; whether that was all."""
+    slice_ = list(islice(view.entries(queue_id, 0), limit))
     for visible_at_ms, sequence, entry in slice_:
         view.delete_entry(queue_id, visible_at_ms, sequence)
         if entry.moved:
             view.put_moved(queue_id, sequence, None)
+        if entry.cancellable:
+            view.put_scheduled(queue_id, entry.message_id, None)
         release_body(view, entry)
-    return len(slice_) < limit
+    if slice_:
+        return False
+    grouped = list(islice(view.lanes(queue_id, 0), limit))
+    for lane, sequence, item in grouped:
+        view.delete_in_lane(queue_id, lane, sequence)
+        if isinstance(item, Entry):
+            release_body(view, item)
+    if grouped:
+        return False
+    return view.forget_turns(queue_id, limit)

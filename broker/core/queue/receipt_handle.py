@@ -4,10 +4,12 @@ import struct
 
 import msgspec
 
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import IN_LANE, Entry, QueueState, QueueView
 
-_LAYOUT = struct.Struct(">BQQQQI8s")  # version, queue, visible at, sequence, received at, receives
-_VERSION = 1
+# Version, queue, visible at, sequence, received at, receives, lane (if it has a group), nonce
+_PLAIN = struct.Struct(">BQQQQI8s")
+_GROUPED = struct.Struct(">BQQQQIQ8s")
+_PLAIN_VERSION, _GROUPED_VERSION = 1, 2
 _TAG_BYTES = 8
 
 
@@ -19,6 +21,7 @@ class Handle(msgspec.Struct, frozen=True):
     sequence: int
     received_at_ms: int
     receives: int  # of the message until then, refunded ones included
+    lane: int = 0
 
 
 def issue(
@@ -26,35 +29,52 @@ def issue(
     queue: QueueState,
     visible_at_ms: int,
     sequence: int,
-    receives: int,
+    entry: Entry,
     nonce: bytes,
 ) -> bytes:
     """The handle of a message that is received now."""
-    data = _LAYOUT.pack(_VERSION, queue.id, visible_at_ms, sequence, view.now_ms, receives, nonce)
+    place = queue.id, visible_at_ms, sequence, view.now_ms, entry.receives
+    if entry.lane:
+        data = _GROUPED.pack(_GROUPED_VERSION, *place, entry.lane, nonce)
+    else:
+        data = _PLAIN.pack(_PLAIN_VERSION, *place, nonce)
     return data + view.sign(data)
 
 
 def parse(view: QueueView, handle: bytes) -> Handle | None:
     """None if this store never issued it."""
     data, tag = handle[:-_TAG_BYTES], handle[-_TAG_BYTES:]
-    if len(data) != _LAYOUT.size or view.sign(data) != tag or data[0] != _VERSION:
-        return None
-    _, queue_id, visible_at_ms, sequence, received_at_ms, receives, _ = _LAYOUT.unpack(data)
-    return Handle(queue_id, visible_at_ms, sequence, received_at_ms, receives)
+    if len(data) == _PLAIN.size and data[0] == _PLAIN_VERSION and view.sign(data) == tag:
+        return Handle(*_PLAIN.unpack(data)[1:6])
+    if len(data) == _GROUPED.size and data[0] == _GROUPED_VERSION and view.sign(data) == tag:
+        return Handle(*_GROUPED.unpack(data)[1:7])
+    return None
 
 
 def locate(view: QueueView, queue: QueueState, handle: Handle) -> tuple[int, Entry] | None:
     """The entry and where it lies now; None if nobody holds it, or another receiver does."""
+    found = find(view, queue, handle)
+    if found is None or not found[1].in_flight or found[1].receives != handle.receives:
+        return None
+    return found
+
+
+def find(view: QueueView, queue: QueueState, handle: Handle) -> tuple[int, Entry] | None:
+    """The message that was received, whoever holds it now, and where it lies; None if it's gone."""
     if handle.queue_id != queue.id:
         return None  # of the time before a purge, or of another queue
     visible_at_ms = handle.visible_at_ms
     entry = view.get_entry(queue.id, visible_at_ms, handle.sequence)
-    if entry is None:
+    if entry is not None:
+        return visible_at_ms, entry
+    if handle.lane:
+        item = view.get_in_lane(queue.id, handle.lane, handle.sequence)
+        if isinstance(item, Entry):
+            return IN_LANE, item
+        moved_to_ms = item if queue.fifo else view.get_moved(queue.id, handle.sequence)
+    else:
         moved_to_ms = view.get_moved(queue.id, handle.sequence)
-        if moved_to_ms is None:
-            return None
-        visible_at_ms = moved_to_ms
-        entry = view.get_entry(queue.id, visible_at_ms, handle.sequence)
-    if entry is None or not entry.in_flight or entry.receives != handle.receives:
+    if moved_to_ms is None:
         return None
-    return visible_at_ms, entry
+    entry = view.get_entry(queue.id, moved_to_ms, handle.sequence)
+    return None if entry is None else (moved_to_ms, entry)

@@ -8,12 +8,12 @@ from broker.core.commands import Received, ReceiveMessages
 from broker.core.errors import OverLimit
 from broker.core.limits import COMMIT_BYTES_MAX, IN_FLIGHT_MAX
 from broker.core.names import Namespace
-from broker.core.queue.entries import drop, insert, remove
+from broker.core.queue import attempts, lanes
+from broker.core.queue.entries import Placed, insert, lift, release_body, remove
 from broker.core.queue.receipt_handle import issue
 from broker.core.queue.settle import settle
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import IN_LANE, Entry, QueueState, QueueView
 
-Taken = tuple[int, Entry, bytes]  # a sequence number, the entry taken out from under it, its body
 PAGE = 16  # entries looked at before the bytes are counted again
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
 
@@ -22,44 +22,141 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
     """Up to `count` visible messages, oldest visibility first; fewer if they are large."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
+    if queue.fifo and command.attempt_id is not None:
+        repeated = attempts.repeat(view, queue, command)
+        if repeated is not None:
+            return repeated
     if queue.in_flight >= IN_FLIGHT_MAX:
+        if queue.fifo:
+            return []
         raise OverLimit
-    taken: list[Taken] = []
-    set_aside = taken_bytes = 0
-    # All that is looked at is taken out, and what is received is put back only at the end: with a
-    # timeout of 0 it would be found again.
-    while (
-        len(taken) < command.count and set_aside < SET_ASIDE_MAX and taken_bytes < COMMIT_BYTES_MAX
-    ):
-        page = _first_visible(view, queue, min(command.count - len(taken), PAGE))
-        if not page:
-            break
-        for visible_at_ms, sequence, entry in page:
-            if entry.sent_at_ms + queue.retention_ms <= view.now_ms:
-                drop(view, queue, visible_at_ms, sequence, entry)
-                set_aside += 1
-            elif _dead_letter(view, queue, visible_at_ms, sequence, entry):
-                set_aside += 1
+    receive = _Receive(view, queue, command.count)
+    receive.take()
+    received = _hide(view, queue, receive.taken, command)
+    if queue.fifo and command.attempt_id is not None and received:
+        attempts.note(view, queue, command, received)
+    return received
+
+
+class _Receive:
+    """One receive under way.
+
+    All that is looked at is taken out, and what is received is put back only at the end: with a
+    timeout of 0 it would be found again.
+    """
+
+    def __init__(self, view: QueueView, queue: QueueState, count: int) -> None:
+        self.taken: list[tuple[int, Entry, bytes]] = []  # sequence, entry, body
+        self._view = view
+        self._queue = queue
+        self._count = count
+        self._bytes = 0
+        self._set_aside = 0
+
+    def take(self) -> None:
+        """Take messages out until there are enough, or none is left."""
+        while (
+            (wanted := self._count - len(self.taken)) > 0
+            and self._set_aside < SET_ASIDE_MAX
+            and self._bytes < COMMIT_BYTES_MAX
+        ):
+            turn = lanes.first_turn(self._view, self._queue)
+            if self._queue.fifo:
+                if turn is None:
+                    break
+                self._take_lane(turn[2], turn[1], wanted)
+                continue
+            page = self._first_visible(1 if turn else min(wanted, PAGE))
+            if turn is not None and (not page or turn[:2] < (0, page[0][1])):
+                self._take_turn(turn[2])
+            elif page:
+                for item in page:
+                    self._take_one(item)
             else:
-                remove(view, queue, visible_at_ms, sequence, entry)
-                body = view.get_body(entry.body_id)
-                taken.append((sequence, entry, body))
-                taken_bytes += len(body)
-    return _hide(view, queue, taken, command)
+                break
 
+    def _first_visible(self, count: int) -> list[Placed]:
+        """Of those without a group."""
+        settled_ms = self._queue.settled_ms
+        entries = self._view.entries(self._queue.id, 0)
+        return list(islice(takewhile(lambda item: item[0] <= settled_ms, entries), count))
 
-def _first_visible(view: QueueView, queue: QueueState, count: int) -> list[tuple[int, int, Entry]]:
-    now_ms = view.now_ms
-    return list(islice(takewhile(lambda item: item[0] <= now_ms, view.entries(queue.id, 0)), count))
+    def _take_one(self, item: Placed) -> None:
+        if not self._put_aside(item):
+            remove(self._view, self._queue, *item)
+            self._keep(item)
+
+    def _take_turn(self, lane: int) -> None:
+        """The first message of a fair queue's lane."""
+        ((sequence, entry),) = lanes.front(self._view, self._queue, lane, 1)
+        if not self._put_aside((IN_LANE, sequence, entry)):
+            lanes.serve(self._view, self._queue, sequence, entry)
+            self._keep((IN_LANE, sequence, entry))
+
+    def _take_lane(self, lane: int, head: int, wanted: int) -> None:
+        """As many as are wanted from the front of a FIFO queue's lane, which is locked by them."""
+        before = len(self.taken)
+        for sequence, entry in lanes.front(self._view, self._queue, lane, wanted):
+            item = IN_LANE, sequence, entry
+            if len(self.taken) == before and self._put_aside(item):
+                continue
+            if self._is_spent(entry):
+                break  # its turn comes when those before it are gone
+            lift(self._view, self._queue, *item)
+            self._keep(item)
+            if self._bytes >= COMMIT_BYTES_MAX:
+                break
+
+    def _keep(self, item: Placed) -> None:
+        _, sequence, entry = item
+        body = self._view.get_body(entry.body_id)
+        self.taken.append((sequence, entry, body))
+        self._bytes += len(body)
+
+    def _is_spent(self, entry: Entry) -> bool:
+        """Whether it isn't to be received any more."""
+        queue = self._queue
+        if entry.expires_ms(queue.retention_ms) <= self._view.now_ms:
+            return True
+        return self._dead_letter_queue(entry) is not None
+
+    def _dead_letter_queue(self, entry: Entry) -> QueueState | None:
+        """Where a message goes that was received too often.
+
+        If that queue is gone the message stays: better received once more than lost.
+        """
+        policy = self._queue.config.redrive_policy
+        if policy is None or entry.receive_count < policy.max_receive_count:
+            return None
+        place = self._queue.dead_letter_queue
+        target = self._view.find_queue(*place) if place else None
+        return None if target is self._queue else target
+
+    def _put_aside(self, item: Placed) -> bool:
+        """Drop it or move it to the dead-letter queue, if it isn't to be received any more."""
+        view, queue, entry = self._view, self._queue, item[2]
+        if entry.expires_ms(queue.retention_ms) <= view.now_ms:
+            remove(view, queue, *item)
+            release_body(view, entry)
+        elif (target := self._dead_letter_queue(entry)) is not None:
+            remove(view, queue, *item)
+            _dead_letter(view, queue, target, entry)
+        else:
+            return False
+        self._set_aside += 1
+        return True
 
 
 def _hide(
-    view: QueueView, queue: QueueState, taken: list[Taken], command: ReceiveMessages
+    view: QueueView,
+    queue: QueueState,
+    taken: list[tuple[int, Entry, bytes]],
+    command: ReceiveMessages,
 ) -> list[Received]:
     """Put messages back where their visibility timeout ends; what their receiver gets."""
     now_ms = view.now_ms
     hidden_until_ms = now_ms + command.visibility_timeout_ms
-    hidden: list[tuple[int, int, Entry]] = []
+    hidden: list[Placed] = []
     received: list[Received] = []
     for sequence, entry, body in taken:
         receive_count = entry.receive_count + 1
@@ -75,11 +172,13 @@ def _hide(
             via=entry.via,
             dead_letter_source_arn=entry.dead_letter_source_arn,
             refunds=entry.refunds,
+            lane=entry.lane,
+            kept_from_ms=entry.kept_from_ms,
         )
         hidden.append((hidden_until_ms, sequence, again))
         received.append(
             Received(
-                issue(view, queue, hidden_until_ms, sequence, again.receives, command.nonce),
+                issue(view, queue, hidden_until_ms, sequence, again, command.nonce),
                 entry.message_id,
                 body,
                 entry.sent_at_ms,
@@ -87,39 +186,31 @@ def _hide(
                 receive_count,
                 entry.via,
                 entry.dead_letter_source_arn,
+                sequence,
             )
         )
-    insert(view, queue, hidden)
+    insert(view, queue, hidden, charged=True)
     return received
 
 
-def _dead_letter(
-    view: QueueView, queue: QueueState, visible_at_ms: int, sequence: int, entry: Entry
-) -> bool:
-    """Move a message that was received too often; whether it went.
+def _dead_letter(view: QueueView, queue: QueueState, target: QueueState, entry: Entry) -> None:
+    """Put a message that was received too often into the dead-letter queue.
 
-    It keeps its id and the time it was sent, so retention runs on. If the dead-letter queue is
-    gone the message stays: better received once more than lost.
+    It keeps its id and its group. A standard queue keeps the time it was sent, so retention runs
+    on; a FIFO queue counts anew.
     """
-    policy = queue.config.redrive_policy
-    if policy is None or entry.receive_count < policy.max_receive_count:
-        return False
-    place = queue.dead_letter_queue
-    target = view.find_queue(*place) if place else None
-    if target is None or target is queue:
-        return False
     settle(view, target)
-    remove(view, queue, visible_at_ms, sequence, entry)
     source_arn = entry.dead_letter_source_arn or Namespace.parse(queue.namespace).arn(
         "sqs", queue.name
     )
     letter = msgspec.structs.replace(
         entry,
+        sent_at_ms=view.now_ms if target.fifo else entry.sent_at_ms,
         receive_count=0,
         first_received_at_ms=0,
         in_flight=False,
         moved=False,
         dead_letter_source_arn=source_arn,
+        lane=entry.lane or lanes.lane_for(target, None, entry.message_id),
     )
     insert(view, target, [(view.now_ms, view.next_id(), letter)])
-    return True

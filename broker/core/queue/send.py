@@ -1,28 +1,70 @@
 """sending: to one queue, or to many with each body stored once"""
 
-from broker.core.commands import FanOut, NewEntry, SendMessages
+import msgspec
+
+from broker.core.commands import Accepted, FanOut, NewEntry, NewMessage, SendMessages
 from broker.core.limits import FAN_OUT_TARGETS_MAX
-from broker.core.queue.entries import count_in, insert, release_body
+from broker.core.queue import deduplication
+from broker.core.queue.entries import Placed, count_in, insert, release_body
+from broker.core.queue.lanes import lane_for
 from broker.core.queue.settle import settle
-from broker.core.queue.view import Entry, Expansion, QueueView
+from broker.core.queue.view import Entry, Expansion, QueueState, QueueView
 
 
-def send_messages(view: QueueView, namespace: str, command: SendMessages) -> None:
+def send_messages(view: QueueView, namespace: str, command: SendMessages) -> list[Accepted] | None:
     """Put messages into one queue."""
     queue = view.queue(namespace, command.queue)
     view.admit()
     settle(view, queue)
-    now_ms = view.now_ms
+    if queue.fifo:
+        return _send_once(view, queue, command.messages)
     bodies = []
     items = []
     for message in command.messages:
         sequence = view.next_id()
         bodies.append((sequence, message.body))
-        items.append(
-            (now_ms + message.delay_ms, sequence, Entry(sequence, message.message_id, now_ms))
-        )
+        items.append(_placed(view, queue, message, sequence))
     view.put_bodies(bodies)
     insert(view, queue, items)
+    return None
+
+
+def _placed(view: QueueView, queue: QueueState, message: NewMessage, sequence: int) -> Placed:
+    now_ms = view.now_ms
+    visible_at_ms = now_ms + message.delay_ms
+    if message.group is None and not queue.fifo and not message.cancellable:
+        return visible_at_ms, sequence, Entry(sequence, message.message_id, now_ms)
+    entry = Entry(
+        sequence,
+        message.message_id,
+        now_ms,
+        lane=lane_for(queue, message.group, message.message_id),
+        kept_from_ms=visible_at_ms if message.cancellable else 0,
+        cancellable=message.cancellable and message.delay_ms > 0,
+    )
+    return visible_at_ms, sequence, entry
+
+
+def _send_once(view: QueueView, queue: QueueState, messages: list[NewMessage]) -> list[Accepted]:
+    """Put messages into a FIFO queue, but for those that it has been sent already."""
+    accepted = []
+    bodies = []
+    items = []
+    for message in messages:
+        if message.deduplication_id is not None:
+            earlier = deduplication.find_earlier(view, queue, message)
+            if earlier is not None:
+                accepted.append(earlier)
+                continue
+        sequence = view.next_id()
+        if message.deduplication_id is not None:
+            deduplication.note(view, queue, message, sequence)
+        accepted.append(Accepted(message.message_id, sequence))
+        bodies.append((sequence, message.body))
+        items.append(_placed(view, queue, message, sequence))
+    view.put_bodies(bodies)
+    insert(view, queue, items)
+    return accepted
 
 
 def fan_out(view: QueueView, namespace: str, command: FanOut) -> list[int]:
@@ -101,6 +143,11 @@ def place(
             continue
         settle(view, queue)
         visible_at_ms = view.now_ms + new.delay_ms
+        if queue.fifo:
+            lane = lane_for(queue, None, new.message_id)
+            entry = msgspec.structs.replace(entry, lane=lane)
+            insert(view, queue, [(visible_at_ms, view.next_id(), entry)])
+            continue
         count_in(view, queue, visible_at_ms, entry)
         items.append((queue.id, visible_at_ms, view.next_id(), entry))
     view.put_entries(items)

@@ -4,6 +4,8 @@ An entry lies under (queue id, visible_at_ms, sequence). Hidden and visible mess
 order: what lies at or before the present is visible. So a timeout or a delay ends without a write,
 and the first visible message is one seek away, however many wait.
 
+Messages with a group lie there only while they are hidden; `lanes` says where visible ones wait.
+
 Counts follow lazily. Every entry at or before `settled_ms` is counted as visible, every later one
 as in flight or delayed, as its own flag says; `settle` moves that line up to the present.
 """
@@ -20,6 +22,7 @@ from broker.core.names import Arn
 from broker.core.resources import Queue
 
 NEVER_MS = 1 << 62
+IN_LANE = 0  # in place of visible_at_ms: visible, in the lane of its group
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -36,11 +39,45 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag=1):
     via: Via | None = None
     dead_letter_source_arn: str | None = None
     refunds: int = 0  # receives that were taken back, and don't count
+    lane: int = 0  # of its message group; 0: it has none
+    kept_from_ms: int = 0  # when its retention began, if later than it was sent
+    cancellable: bool = False  # can be found by its message id
 
     @property
     def receives(self) -> int:
         """How often it was really received: what tells one receipt from the next."""
         return self.receive_count + self.refunds
+
+    def expires_ms(self, retention_ms: int) -> int:
+        """When it has been kept long enough."""
+        return max(self.sent_at_ms, self.kept_from_ms) + retention_ms
+
+
+class Tenant(msgspec.Struct, frozen=True, array_like=True):
+    """What a fair queue knows of a message group that has messages visible or in flight."""
+
+    waiting: int = 0  # visible messages
+    in_flight: int = 0
+    since: int = 0  # an id: when it was last served or, if later, began to wait
+
+
+class Sent(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """What a FIFO queue remembers of a deduplication id: the message that was sent under it."""
+
+    at_ms: int
+    message_id: bytes
+    sequence: int
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """What a FIFO queue remembers of a receive's attempt id: the messages it was answered with."""
+
+    at_ms: int
+    hidden_until_ms: int
+    receipt_handles: list[bytes]
+
+
+Memory = Sent | Attempt
 
 
 class Expansion(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -66,8 +103,23 @@ class QueueState:
     delayed: int = 0
     settled_ms: int = 0
     purged_at_ms: int = 0
+    identity: int = 0  # its first id, under which deduplication ids outlive a purge
+    turns: int = 0  # lanes that may be received from
     next_due_ms: int = NEVER_MS  # not later than the first entry behind `settled_ms`
     expires_ms: int = NEVER_MS  # not later than the first visible entry's end
+    sweep_ms: int = NEVER_MS  # when lanes are next looked through for what is too old
+    sweep_lane: int = 0  # where that goes on
+    scope_changed_ms: int = 0  # when the deduplication scope was changed, or may have been
+
+    @property
+    def fifo(self) -> bool:
+        """Whether every message has a group, and each group an order."""
+        return self.config.fifo
+
+    @property
+    def receivable(self) -> int:
+        """How many receivers could be served at least one message each."""
+        return self.turns if self.config.fifo else self.visible
 
     @property
     def retention_ms(self) -> int:
@@ -151,6 +203,61 @@ class QueueView(Protocol):
 
     def put_moved(self, queue_id: int, sequence: int, visible_at_ms: int | None) -> None:
         """Remember where an entry went; None forgets."""
+
+    def put_scheduled(
+        self, queue_id: int, message_id: bytes, place: tuple[int, int] | None
+    ) -> None:
+        """Remember where a cancellable entry lies, by visible_at_ms and sequence; None forgets."""
+
+    def get_scheduled(self, queue_id: int, message_id: bytes) -> tuple[int, int] | None:
+        """Where it lies."""
+
+    def put_in_lane(self, queue_id: int, lane: int, sequence: int, entry: Entry) -> None:
+        """Store a visible entry in its lane, in place of a marker if one is there."""
+
+    def put_marker(self, queue_id: int, lane: int, sequence: int, visible_at_ms: int) -> None:
+        """Store in a lane where its hidden entry lies, in place of that if it is there."""
+
+    def get_in_lane(self, queue_id: int, lane: int, sequence: int) -> Entry | int | None:
+        """An entry, or where a hidden one lies."""
+
+    def delete_in_lane(self, queue_id: int, lane: int, sequence: int) -> None:
+        """Remove either; it is there."""
+
+    def head(self, queue_id: int, lane: int) -> tuple[int, Entry | int] | None:
+        """What is first in a lane, with its sequence."""
+
+    def lane(self, queue_id: int, lane: int) -> Iterator[tuple[int, Entry | int]]:
+        """A lane's entries and markers in order. Nothing may be written while it runs."""
+
+    def lanes(
+        self, queue_id: int, from_lane: int, from_sequence: int = 0
+    ) -> Iterator[tuple[int, int, Entry | int]]:
+        """All lanes' from that place on, with lane and sequence, likewise."""
+
+    def put_turn(self, queue_id: int, in_flight: int, since: int, lane: int) -> bool:
+        """Give a lane a turn; whether it is a new one."""
+
+    def delete_turn(self, queue_id: int, in_flight: int, since: int) -> bool:
+        """Take a turn away; whether it was there."""
+
+    def first_turn(self, queue_id: int) -> tuple[int, int, int] | None:
+        """The first turn: in_flight, since, lane."""
+
+    def forget_turns(self, queue_id: int, limit: int) -> bool:
+        """Remove up to `limit` turns and tenants of a queue that is gone; whether that was all."""
+
+    def get_tenant(self, queue_id: int, lane: int) -> Tenant | None:
+        """What is known of a fair queue's lane."""
+
+    def put_tenant(self, queue_id: int, lane: int, tenant: Tenant | None) -> None:
+        """Remember it; None forgets."""
+
+    def recall(self, identity: int, digest: bytes) -> Memory | None:
+        """What a queue remembers under the digest, however old."""
+
+    def remember(self, identity: int, digest: bytes, memory: Memory) -> None:
+        """Store it in place of an older one; it is forgotten some time after it has lost effect."""
 
     def put_expansion(self, expansion_id: int, expansion: Expansion) -> None:
         """Remember a slice that is to be expanded."""

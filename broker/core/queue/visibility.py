@@ -4,10 +4,11 @@ import msgspec
 
 from broker.core.commands import ChangeVisibility, ReleaseInFlight, VisibilityChange
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
-from broker.core.queue.entries import insert, remove
+from broker.core.queue.delete import has_expired
+from broker.core.queue.entries import Placed, insert, lift
 from broker.core.queue.receipt_handle import locate, parse
 from broker.core.queue.settle import settle
-from broker.core.queue.view import Entry, QueueState, QueueView
+from broker.core.queue.view import QueueState, QueueView
 
 
 def change_visibility(
@@ -23,6 +24,8 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
     handle = parse(view, change.receipt_handle)
     if handle is None:
         return "ReceiptHandleIsInvalid"
+    if queue.fifo and has_expired(view, queue, handle):
+        return "ReceiptHandleExpired"
     found = locate(view, queue, handle)
     if found is None:
         return "MessageNotInFlight"
@@ -32,21 +35,23 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
     until_ms = view.now_ms + change.timeout_ms
     if not change.delayed and until_ms > handle.received_at_ms + VISIBILITY_TIMEOUT_S_MAX * 1000:
         return "VisibilityTimeoutTooLong"
-    remove(view, queue, visible_at_ms, handle.sequence, entry)
+    lift(view, queue, visible_at_ms, handle.sequence, entry)
     held = change.spend_receive and not change.delayed
+    # A pointer leads from the handle to it, unless its place in its lane does so.
+    pointed_to = held and not queue.fifo and not (entry.lane and until_ms <= queue.settled_ms)
     refund = 0 if change.spend_receive else 1
     receive_count = entry.receive_count - refund
-    moved = msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         entry,
         in_flight=held,
-        moved=held,
+        moved=pointed_to,
         receive_count=receive_count,
         first_received_at_ms=entry.first_received_at_ms if receive_count else 0,
         refunds=entry.refunds + refund,
     )
-    if held:
+    if pointed_to:
         view.put_moved(queue.id, handle.sequence, until_ms)
-    insert(view, queue, [(until_ms, handle.sequence, moved)])
+    insert(view, queue, [(until_ms, handle.sequence, changed)])
     return None
 
 
@@ -54,14 +59,14 @@ def release_in_flight(view: QueueView, namespace: str, command: ReleaseInFlight)
     """Make messages visible whose receivers are gone."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
-    held: list[tuple[int, int, Entry]] = []
+    held: list[Placed] = []
     for item in view.entries(queue.id, view.now_ms + 1):
         if len(held) == command.limit:
             break
         if item[2].in_flight:
             held.append(item)
     for visible_at_ms, sequence, entry in held:
-        remove(view, queue, visible_at_ms, sequence, entry)
+        lift(view, queue, visible_at_ms, sequence, entry)
         free = msgspec.structs.replace(entry, in_flight=False, moved=False)
         insert(view, queue, [(view.now_ms, sequence, free)])
     return len(held)

@@ -8,7 +8,9 @@ from broker.core.limits import MESSAGE_ATTRIBUTES_MAX
 from broker.core.message import Attributes, MessageAttribute, md5_of_attributes
 from broker.edge.aws.service import Members
 
-_INVALID_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SHORT = 1_024
+_CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+_NO_XML = ("\ufffe".encode(), "\uffff".encode())
 _ATTRIBUTE_NAME = re.compile(r"(?!\.)(?!.*\.\.)[A-Za-z0-9_.-]{1,256}(?<!\.)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
@@ -83,11 +85,22 @@ def attributes_bytes(attributes: Attributes) -> int:
 
 def check_characters(text: str) -> None:
     """Raises: InvalidMessageContents, for what XML 1.0 doesn't allow."""
-    if _INVALID_CHARACTERS.search(text):
-        raise InvalidMessageContents(
-            "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | "
-            "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
-        )
+    if len(text) <= _SHORT and text.isascii() and text.isprintable():
+        return
+    # For long texts this takes a quarter of the time of looking at each character.
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        raise _invalid_characters() from None
+    if len(data.translate(None, _CONTROLS)) != len(data) or any(each in data for each in _NO_XML):
+        raise _invalid_characters()
+
+
+def _invalid_characters() -> InvalidMessageContents:
+    return InvalidMessageContents(
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | "
+        "#x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
+    )
 
 
 def md5_of(attributes: Attributes | None) -> str | None:

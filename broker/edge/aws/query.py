@@ -1,7 +1,8 @@
 """the Query protocol: form parameters to members and members to XML, led by the members' types
 
 A member that Query names otherwise than JSON says so: `query_names` of its Members class maps the
-wire name to Query's (`Attributes` is `Attribute.N…` in SQS).
+wire name to Query's (`Attributes` is `Attribute.N…` in SQS), and `query_keys` to what it calls the
+keys of a flattened map, if not `Name` (`Tag.N.Key`).
 """
 
 import base64
@@ -65,6 +66,8 @@ def _plain(service: Service, kind: Any, node: Any) -> Any:
     if origin is dict:
         _, item = get_args(kind)
         pairs = _numbered(service, node, "entry")
+        if service.flattened and isinstance(node, dict) and _key(node):
+            pairs.append(node)  # SQS takes `Attribute.Name=…&Attribute.Value=…` for a map of one
         return {_key(pair): _plain(service, item, _value(pair)) for pair in pairs}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if not isinstance(node, dict):
@@ -146,22 +149,24 @@ def encode_error(
 
 def _members_xml(service: Service, members: msgspec.Struct) -> list[str]:
     names = _query_names(type(members))
+    keys: dict[str, str] = getattr(type(members), "query_keys", {})
     parts: list[str] = []
     for f in fields(members):
         value = getattr(members, f.name)
         if value is not None and value is not msgspec.UNSET:
-            parts.append(_xml(service, names[f.encode_name], value))
+            key = keys.get(f.encode_name, "Name")
+            parts.append(_xml(service, names[f.encode_name], value, key))
     return parts
 
 
-def _xml(service: Service, name: str, value: Any) -> str:
+def _xml(service: Service, name: str, value: Any, key: str = "Name") -> str:
     if isinstance(value, list):
         items = [_xml(service, name if service.flattened else "member", item) for item in value]
         return "".join(items) if service.flattened else f"<{name}>{''.join(items)}</{name}>"
     if isinstance(value, dict):
         if service.flattened:
             return "".join(
-                f"<{name}>{_xml(service, 'Name', k)}{_xml(service, 'Value', v)}</{name}>"
+                f"<{name}>{_xml(service, key, k)}{_xml(service, 'Value', v)}</{name}>"
                 for k, v in value.items()
             )
         entries = (

@@ -12,7 +12,6 @@ import msgspec
 import trio
 
 from broker.core import errors
-from broker.core import message as messages
 from broker.core.commands import NewMessage
 from broker.core.errors import (
     BrokerError,
@@ -26,7 +25,7 @@ from broker.core.resources import Queue
 from broker.edge.native.event import NewEvent, event_or_refusal, from_entry
 from broker.edge.native.events import OnBus, PutEvents, put_each
 from broker.edge.native.message import Entry, EntryError, entry_error, to_message
-from broker.edge.native.messages import queue_of
+from broker.edge.native.messages import queue_of, sending_to
 from broker.edge.native.operation import Call, Result, Shape, operations
 from broker.edge.native.topics import Publication, check_publication
 from broker.runtime.ids import uuid_texts
@@ -63,7 +62,8 @@ async def send_bulk(call: Call, name: str, bulk: Bulk) -> BulkSent:
     """Send up to 10,000 messages; answered when all that are not refused are on disk.
 
     Each is stored or refused for itself. If the store takes none of them, the whole request is
-    refused for the store's reason.
+    refused for the store's reason. A FIFO queue is sent one part after the other, and what follows
+    a part that the store didn't take is refused too: it would overtake.
     """
     queue = queue_of(call, name)
     ids: list[str | None] = [None] * len(bulk.messages)
@@ -73,19 +73,24 @@ async def send_bulk(call: Call, name: str, bulk: Bulk) -> BulkSent:
     async def store(part: Part) -> None:
         places, encoded = part
         try:
-            await call.broker.queues.send_encoded(call.namespace, name, encoded)
+            accepted = await call.broker.queues.send_encoded(call.namespace, name, encoded)
         except BrokerError as refusal:
             store_refusals.append(refusal)
             refused.update(dict.fromkeys(places, refusal))
         else:
-            texts = uuid_texts([message.message_id for message in encoded])
+            texts = uuid_texts([message.message_id for message in accepted or encoded])
             for index, text in zip(places, texts, strict=True):
                 ids[index] = text
 
     async with trio.open_nursery() as parts:
         for part in _parts(call, queue, bulk.messages, refused):
-            parts.start_soon(store, part)
-            await trio.lowlevel.checkpoint()
+            if not queue.fifo:
+                parts.start_soon(store, part)
+                await trio.lowlevel.checkpoint()
+            elif store_refusals:
+                refused.update(dict.fromkeys(part[0], store_refusals[0]))
+            else:
+                await store(part)
     if store_refusals and not any(ids):
         raise store_refusals[0]
     found = [entry_error(index, refused[index]) for index in sorted(refused)]
@@ -97,22 +102,19 @@ def _parts(
 ) -> Iterator[Part]:
     """Encoded messages, cut to parts; what is refused is noted."""
     new_ids = call.broker.ids.many(len(entries))
-    system = {"SenderId": call.namespace.account}
-    queue_delay_s = queue.delay_s
-    encode = messages.encode
+    sending = sending_to(call, queue)
     places: list[int] = []
     encoded: list[NewMessage] = []
     size = 0
     for index, entry in enumerate(entries):
         try:
-            record = encode(to_message(queue, entry, system))
+            _, new = to_message(sending, entry, new_ids[index])
         except BrokerError as refusal:
             refused[index] = refusal
             continue
-        delay_s = queue_delay_s if entry.delay_s is None else entry.delay_s
         places.append(index)
-        encoded.append(NewMessage(new_ids[index], record, delay_s * 1000))
-        size += len(record)
+        encoded.append(new)
+        size += len(new.body)
         if len(encoded) >= PART_MESSAGES or size >= PART_BYTES:
             yield places, encoded
             places, encoded, size = [], [], 0

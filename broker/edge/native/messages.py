@@ -1,27 +1,25 @@
-"""/v1/queues/{name}/messages and what consumers do: send, receive, acknowledge, extend, peek"""
+"""/v1/queues/{name}/messages and what consumers do: send, receive, acknowledge, extend"""
 
-import base64
-import binascii
 from typing import Annotated
 
 import msgspec
 
 from broker.core import errors
-from broker.core import message as messages
-from broker.core.commands import Peeked, VisibilityChange
+from broker.core.commands import VisibilityChange
 from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist, StoreFull
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
+from broker.core.system_attributes import sequence_number
+from broker.edge.aws.sqs.message_group import check_attempt_id
 from broker.edge.native.errors import TagIsInvalid
 from broker.edge.native.message import (
-    Attribute,
     EntryError,
     NewMessage,
     ReceivedMessage,
+    Sending,
     entry_error,
     handle_bytes,
-    shown_attributes,
     to_message,
     to_received,
 )
@@ -29,7 +27,6 @@ from broker.edge.native.operation import Call, Result, Shape, operations
 from broker.edge.receive import receive_for
 
 RECEIVE_COUNT_MAX = 1_000
-PEEK_COUNT_MAX = 100
 
 VisibilityTimeout = Annotated[int, msgspec.Meta(ge=0, le=VISIBILITY_TIMEOUT_S_MAX)]
 Handles = Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECEIVE_COUNT_MAX)]
@@ -43,11 +40,22 @@ def queue_of(call: Call, name: str) -> Queue:
     return queue
 
 
+def sending_to(call: Call, queue: Queue) -> Sending:
+    """What holds for all messages that this request sends to the queue."""
+    return Sending(
+        queue,
+        {"SenderId": call.namespace.account},
+        call.broker.now_ms(),
+        call.broker.queues.options.delay_s_max,
+    )
+
+
 class Sent(Result, frozen=True, kw_only=True):
-    """A message that is on disk."""
+    """A message that is on disk; a duplicate is answered as what it is a duplicate of."""
 
     message_id: str
     md5_of_body: str
+    sequence_number: str | None = None  # of FIFO queues
 
 
 @operations.add(
@@ -60,10 +68,16 @@ class Sent(Result, frozen=True, kw_only=True):
 async def send_message(call: Call, name: str, new: NewMessage) -> Sent:
     """Send one message; answered when it is on disk."""
     queue = queue_of(call, name)
-    message = to_message(queue, new, {"SenderId": call.namespace.account})
-    delay_s = queue.delay_s if new.delay_s is None else new.delay_s
-    (message_id,) = await call.broker.queues.send(call.namespace, name, [(message, delay_s)])
-    return Sent(message_id=uuid_text(message_id), md5_of_body=message.md5.hex())
+    message, record = to_message(sending_to(call, queue), new, call.broker.ids.new())
+    accepted = await call.broker.queues.send_encoded(call.namespace, name, [record])
+    if accepted is None:
+        return Sent(message_id=uuid_text(record.message_id), md5_of_body=message.md5.hex())
+    (one,) = accepted
+    return Sent(
+        message_id=uuid_text(one.message_id),
+        md5_of_body=message.md5.hex(),
+        sequence_number=sequence_number(one.sequence),
+    )
 
 
 class Receive(Shape, frozen=True, kw_only=True):
@@ -72,6 +86,13 @@ class Receive(Shape, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=RECEIVE_COUNT_MAX)] = 1
     visibility_timeout_s: VisibilityTimeout | None = None  # None: the queue's
     wait_time_s: Annotated[int, msgspec.Meta(ge=0, le=WAIT_TIME_S_MAX)] | None = None
+    receive_request_attempt_id: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="Of FIFO queues: the same receive, made again within five minutes after "
+            "its answer was lost, gets the same messages."
+        ),
+    ] = None
 
 
 class ReceivedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
@@ -100,6 +121,9 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
     timeout_s = receive.visibility_timeout_s
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
+    attempt_id = receive.receive_request_attempt_id
+    if attempt_id is not None:
+        check_attempt_id(queue, attempt_id)
     received = await receive_for(
         call.request,
         call.broker.queues,
@@ -108,6 +132,7 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
         receive.count,
         timeout_s,
         wait_s,
+        attempt_id,
     )
     return ReceivedMessages(messages=[to_received(one, call.origin) for one in received])
 
@@ -168,6 +193,7 @@ HANDLE_ERRORS: dict[str, BrokerError] = {
     "TagIsInvalid": TagIsInvalid(),
     "ReceiptHandleIsInvalid": errors.ReceiptHandleIsInvalid(),
     "MessageNotInFlight": errors.MessageNotInFlight(),
+    "ReceiptHandleExpired": errors.MessageNotInFlight("The receipt handle has expired."),
     "VisibilityTimeoutTooLong": InvalidParameter(
         f"A message can't be hidden for more than {VISIBILITY_TIMEOUT_S_MAX} seconds in all."
     ),
@@ -181,85 +207,3 @@ def _done(results: list[str | None]) -> Done:
         if name is not None
     ]
     return Done(successful=len(results) - len(refused), errors=refused)
-
-
-class Peek(Shape, frozen=True, kw_only=True):
-    """How many messages to look at, and behind which one to begin."""
-
-    count: Annotated[int, msgspec.Meta(ge=1, le=PEEK_COUNT_MAX)] = 10
-    after: Annotated[str, msgspec.Meta(description="The `next` of an earlier page.")] = ""
-
-
-class PeekedMessage(Result, frozen=True, kw_only=True):
-    """A message as it lies in its queue."""
-
-    message_id: str
-    body: str
-    attributes: dict[str, Attribute] = msgspec.field(default_factory=dict)
-    system_attributes: dict[str, str] = msgspec.field(default_factory=dict)
-    state: str  # visible, in_flight or delayed
-    sent_at_ms: int
-    visible_at_ms: int
-    receive_count: int
-    dead_letter_source_arn: str | None = None
-
-
-class PeekedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
-    """A page of a queue; `next` is null after the last one."""
-
-    messages: list[PeekedMessage]
-    next: str | None = None
-
-
-@operations.add(
-    "GET",
-    "/v1/queues/{name}/messages",
-    query=Peek,
-    answers={200: PeekedMessages},
-    raises=(QueueDoesNotExist,),
-)
-async def peek_messages(call: Call, name: str, query: Peek) -> PeekedMessages:
-    """Look at messages in the order in which they become visible; changes nothing."""
-    queue_of(call, name)
-    after = _cursor(query.after)
-    peeked = await call.broker.queues.peek(call.namespace, name, query.count, after)
-    now_ms = call.broker.now_ms()
-    more = len(peeked) == query.count
-    return PeekedMessages(
-        messages=[_to_peeked(one, now_ms, call.origin) for one in peeked],
-        next=_cursor_text(peeked[-1].cursor) if more else None,
-    )
-
-
-def _to_peeked(peeked: Peeked, now_ms: int, origin: str) -> PeekedMessage:
-    message = messages.rendered(messages.decode(peeked.body), peeked.via, origin)
-    if peeked.in_flight:
-        state = "in_flight"
-    else:
-        state = "delayed" if peeked.visible_at_ms > now_ms else "visible"
-    return PeekedMessage(
-        message_id=uuid_text(peeked.message_id),
-        body=message.body,
-        attributes=shown_attributes(message.attributes),
-        system_attributes=message.system_attributes or {},
-        state=state,
-        sent_at_ms=peeked.sent_at_ms,
-        visible_at_ms=peeked.visible_at_ms,
-        receive_count=peeked.receive_count,
-        dead_letter_source_arn=peeked.dead_letter_source_arn,
-    )
-
-
-def _cursor_text(cursor: bytes) -> str:
-    return base64.urlsafe_b64encode(cursor).decode().rstrip("=")
-
-
-def _cursor(text: str) -> bytes:
-    """Raises: InvalidParameter, for what was no page's `next`."""
-    try:
-        cursor = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        cursor = b"?"
-    if len(cursor) not in (0, 16):
-        raise InvalidParameter("The parameter after is not the next of an earlier page.")
-    return cursor

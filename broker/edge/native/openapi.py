@@ -119,7 +119,7 @@ def _parameters(operation: Operation, components: dict[str, Any]) -> list[dict[s
             "name": label,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_-]+$"},
+            "schema": {"type": "string", "minLength": 1, "pattern": r"^[A-Za-z0-9_-]+(\.fifo)?$"},
         }
         for label in _LABEL.findall(operation.path)
     ]

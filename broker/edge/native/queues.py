@@ -1,12 +1,19 @@
 """/v1/queues: make, list, look at, configure, purge and delete queues"""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from broker.core import errors
 from broker.core.commands import QueueCounts
-from broker.core.errors import InvalidParameter, QueueDoesNotExist, RecordChanged, StoreFull
+from broker.core.errors import (
+    InvalidParameter,
+    InvalidRedrivePolicy,
+    QueueDoesNotExist,
+    RecordChanged,
+    StoreFull,
+)
+from broker.core.fifo import check_fifo_settings
 from broker.core.limits import (
     DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
@@ -17,7 +24,7 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.names import QUEUE_NAME, Arn
+from broker.core.names import QUEUE_NAME, Arn, is_fifo
 from broker.core.resources import Queue, RedrivePolicy
 from broker.edge.native.messages import queue_of
 from broker.edge.native.operation import Answer, Call, Result, Shape, operations
@@ -36,6 +43,10 @@ class QueueSettings(Shape, frozen=True, kw_only=True):
     visibility_timeout_s: Annotated[int, msgspec.Meta(ge=0, le=VISIBILITY_TIMEOUT_S_MAX)] = 30
     dead_letter_queue: str | None = None  # a queue of the same namespace
     max_receive_count: Annotated[int, msgspec.Meta(ge=1, le=MAX_RECEIVE_COUNT_MAX)] | None = None
+    # Of FIFO queues, which are those whose names end in .fifo:
+    content_based_deduplication: bool = False
+    deduplication_scope: Literal["queue", "messageGroup"] = "queue"
+    fifo_throughput_limit: Literal["perQueue", "perMessageGroupId"] = "perQueue"
 
 
 class QueueDescription(Result, frozen=True, kw_only=True):
@@ -50,6 +61,10 @@ class QueueDescription(Result, frozen=True, kw_only=True):
     visibility_timeout_s: int
     dead_letter_queue: str | None = None
     max_receive_count: int | None = None
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    deduplication_scope: str = "queue"
+    fifo_throughput_limit: str = "perQueue"
     declared: bool = False  # in the configuration file
     created_at_ms: int
     modified_at_ms: int
@@ -103,18 +118,29 @@ async def put_queue(call: Call, name: str, settings: QueueSettings) -> Answer:
     """
     if not QUEUE_NAME.fullmatch(name):
         raise InvalidParameter(f"The name {name!r} doesn't match {QUEUE_NAME.pattern}.")
-    changes = _changes(call, name, settings)
+    changes = _changes(call, settings)
     now_ms = call.broker.now_ms()
     queues = call.broker.queues
     try:
         current = queues.get(call.namespace, name)
     except QueueDoesNotExist:
-        queue = Queue(name=name, created_at_ms=now_ms, modified_at_ms=now_ms, **changes)
-        await queues.create(call.namespace, queue)
-        return Answer(201, QueueDescription(**_settings(call, queue)))
-    queue = msgspec.structs.replace(current, modified_at_ms=now_ms, **changes)
-    await queues.configure(call.namespace, queue)
-    return Answer(200, QueueDescription(**_settings(call, queue)))
+        current = None
+    if current is None:
+        status = 201
+        fifo = is_fifo(name)
+        queue = Queue(name=name, created_at_ms=now_ms, modified_at_ms=now_ms, fifo=fifo, **changes)
+        check_fifo_settings(queue)
+        make = queues.create(call.namespace, queue)
+    else:
+        status = 200
+        queue = msgspec.structs.replace(current, modified_at_ms=now_ms, **changes)
+        check_fifo_settings(queue)
+        make = queues.configure(call.namespace, queue)
+    try:
+        await make
+    except InvalidRedrivePolicy as error:
+        raise InvalidRedrivePolicy(f"dead_letter_queue: {error.message}") from None
+    return Answer(status, QueueDescription(**_settings(call, queue)))
 
 
 @operations.add("DELETE", "/v1/queues/{name}", answers={204: None}, raises=(QueueDoesNotExist,))
@@ -136,7 +162,7 @@ async def purge_queue(call: Call, name: str) -> None:
     await call.broker.queues.purge(call.namespace, name)
 
 
-def _changes(call: Call, name: str, settings: QueueSettings) -> dict[str, Any]:
+def _changes(call: Call, settings: QueueSettings) -> dict[str, Any]:
     """What the settings say, as members of the resource. Raises: InvalidParameter."""
     changes = msgspec.structs.asdict(settings)
     target = changes.pop("dead_letter_queue")
@@ -145,10 +171,6 @@ def _changes(call: Call, name: str, settings: QueueSettings) -> dict[str, Any]:
         raise InvalidParameter("dead_letter_queue and max_receive_count are given together.")
     changes["redrive_policy"] = None
     if target is not None:
-        if target == name:
-            raise InvalidParameter("A queue can't be its own dead-letter queue.")
-        if target not in {queue.name for queue in call.broker.queues.all(call.namespace)}:
-            raise InvalidParameter(f"dead_letter_queue: there is no queue {target!r}.")
         changes["redrive_policy"] = RedrivePolicy(
             call.namespace.arn("sqs", target), max_receive_count
         )
@@ -169,6 +191,10 @@ def _settings(call: Call, queue: Queue) -> dict[str, Any]:
         "visibility_timeout_s": queue.visibility_timeout_s,
         "dead_letter_queue": target.resource if target else None,
         "max_receive_count": policy.max_receive_count if policy else None,
+        "fifo": queue.fifo,
+        "content_based_deduplication": queue.content_based_deduplication,
+        "deduplication_scope": queue.deduplication_scope,
+        "fifo_throughput_limit": queue.fifo_throughput_limit,
         "declared": queue.declared,
         "created_at_ms": queue.created_at_ms,
         "modified_at_ms": queue.modified_at_ms,

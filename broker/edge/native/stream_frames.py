@@ -18,6 +18,7 @@ from broker.core.limits import (
     STREAM_TAGS_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
 )
+from broker.core.system_attributes import system_attributes
 from broker.edge.native.errors import MalformedRequest
 from broker.edge.native.message import Attribute, shown_attributes
 from broker.edge.native.messages import HANDLE_ERRORS
@@ -167,7 +168,7 @@ def to_messages(first_tag: int, received: Sequence[Received], origin: str) -> Me
                 message_id=message_id,
                 body=message.body,
                 attributes=shown_attributes(message.attributes) if message.attributes else {},
-                system_attributes=message.system_attributes or {},
+                system_attributes=system_attributes(message, one),
                 sent_at_ms=one.sent_at_ms,
                 first_received_at_ms=one.first_received_at_ms,
                 receive_count=one.receive_count,

@@ -32,7 +32,7 @@ import {
   SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
-  TagQueueCommand,
+  UnsupportedOperation,
 } from "@aws-sdk/client-sqs";
 
 const [sqs, sns, events, lambda] = [SQSClient, SNSClient, EventBridgeClient, LambdaClient].map(
@@ -176,8 +176,15 @@ seen.errors = {
     QueueDoesNotExist,
   ),
   unsupported: described(
-    await errorOf(sqs, new TagQueueCommand({ QueueUrl, Tags: { a: "b" } })),
-    Error,
+    await errorOf(
+      sqs,
+      new SendMessageCommand({
+        QueueUrl,
+        MessageBody: "a",
+        MessageAttributes: { a: { DataType: "String", StringValue: "b", StringListValues: ["c"] } },
+      }),
+    ),
+    UnsupportedOperation,
   ),
   topic: described(
     await errorOf(sns, new PublishCommand({ TopicArn: `${TopicArn}x`, Message: "a" })),

@@ -1,6 +1,27 @@
 """SQS: queues and messages"""
 
-from broker.edge.aws.sqs import delete, queues, receive, send, visibility
+from broker.edge.aws.sqs import (
+    dead_letter_sources,
+    delete,
+    message_move_tasks,
+    permissions,
+    queues,
+    receive,
+    send,
+    tags,
+    visibility,
+)
 from broker.edge.aws.sqs.service import sqs
 
-__all__ = ["delete", "queues", "receive", "send", "sqs", "visibility"]
+__all__ = [
+    "dead_letter_sources",
+    "delete",
+    "message_move_tasks",
+    "permissions",
+    "queues",
+    "receive",
+    "send",
+    "sqs",
+    "tags",
+    "visibility",
+]

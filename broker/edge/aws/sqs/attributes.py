@@ -7,16 +7,9 @@ from typing import Any
 import msgspec
 
 from broker.core.commands import QueueCounts
-from broker.core.errors import (
-    BrokerError,
-    InvalidAttributeName,
-    InvalidAttributeValue,
-    InvalidParameter,
-)
-from broker.core.json_text import InvalidJson, parse_json
+from broker.core.errors import InvalidAttributeName, InvalidAttributeValue
 from broker.core.limits import (
     DELAY_S_MAX,
-    MAX_RECEIVE_COUNT_MAX,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MIN_SETTING,
     RETENTION_S_MAX,
@@ -24,8 +17,15 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.names import Arn, Namespace, is_internal
-from broker.core.resources import Queue, RedrivePolicy
+from broker.core.names import Namespace
+from broker.core.resources import Queue
+from broker.edge.aws.sqs import encryption, fifo_attributes
+from broker.edge.aws.sqs.policy import checked_policy
+from broker.edge.aws.sqs.redrive_policy import (
+    checked_redrive_allow_policy,
+    parse_redrive_policy,
+    redrive_policy_text,
+)
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
@@ -38,61 +38,46 @@ NUMBERS = {
     "VisibilityTimeout": ("visibility_timeout_s", 0, VISIBILITY_TIMEOUT_S_MAX),
 }
 TEXTS = {"Policy": "policy", "RedriveAllowPolicy": "redrive_allow_policy"}
-# Encryption at rest is the disk's affair here: these are kept and returned, as SDKs expect.
-KEPT = ("SqsManagedSseEnabled", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds")
-FIFO = ("FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit")
 COUNTS = {
     "ApproximateNumberOfMessages": "visible",
     "ApproximateNumberOfMessagesNotVisible": "in_flight",
     "ApproximateNumberOfMessagesDelayed": "delayed",
 }
 READ_ONLY = ("QueueArn", "CreatedTimestamp", "LastModifiedTimestamp", *COUNTS)
-NAMES = frozenset((*NUMBERS, *TEXTS, *KEPT, *FIFO, *READ_ONLY, "RedrivePolicy", "All"))
+SETTABLE = (*NUMBERS, *TEXTS, "RedrivePolicy", *encryption.NAMES, *fifo_attributes.NAMES)
+NAMES = frozenset((*SETTABLE, *READ_ONLY, "All"))
 
 
 def with_attributes(queue: Queue, namespace: Namespace, attributes: Mapping[str, str]) -> Queue:
     """The queue with these attributes set.
 
-    Raises: InvalidAttributeName, InvalidAttributeValue, InvalidParameter.
+    Raises: InvalidAttributeName, InvalidAttributeValue, InvalidParameter, OverLimit.
     """
     changes: dict[str, Any] = {}
-    kept = dict(queue.other_attributes)
     for name, value in attributes.items():
         if name in NUMBERS:
             setting, low, high = NUMBERS[name]
-            changes[setting] = _number(name, value, low, high)
+            changes[setting] = number(name, value, low, high)
         elif name == "RedrivePolicy":
-            changes["redrive_policy"] = _redrive_policy(namespace, value)
-        elif name in TEXTS:
-            changes[TEXTS[name]] = _json_object(name, value)
-        elif name in KEPT:
-            if value:
-                kept[name] = value
-            else:
-                kept.pop(name, None)
-        else:
-            raise _not_settable(name, value)
-    if attributes.get("KmsMasterKeyId"):
-        if attributes.get("SqsManagedSseEnabled") == "true":
-            raise InvalidAttributeName(
-                "You can use one type of server-side encryption (SSE) at one time. "
-                "You can either enable KMS SSE or SQS SSE."
-            )
-        kept.pop("SqsManagedSseEnabled", None)
-    return msgspec.structs.replace(queue, other_attributes=kept, **changes)
+            changes["redrive_policy"] = parse_redrive_policy(namespace, value)
+        elif name == "RedriveAllowPolicy":
+            changes["redrive_allow_policy"] = checked_redrive_allow_policy(value)
+        elif name == "Policy":
+            changes["policy"] = checked_policy(value)
+        elif name not in SETTABLE:
+            raise InvalidAttributeName(f"Unknown Attribute {name}.")
+    changes |= fifo_attributes.changes(queue, attributes)
+    changes["other_attributes"] = encryption.changed(queue.other_attributes, attributes)
+    return msgspec.structs.replace(queue, **changes)
 
 
-def _not_settable(name: str, value: str) -> BrokerError:
-    if name == "FifoQueue" and value != "false":
-        return InvalidAttributeValue(
-            "Invalid value for the parameter FifoQueue. "
-            "Reason: Modifying queue type is not supported."
-        )
-    if name in ("DeduplicationScope", "FifoThroughputLimit"):
-        return InvalidAttributeName(
-            f"You can specify the {name} only when FifoQueue is set to true."
-        )
-    return InvalidAttributeName(f"Unknown Attribute {name}.")
+def number(name: str, value: str, low: int, high: int) -> int:
+    """An attribute's number. Raises: InvalidAttributeValue."""
+    # Not just int(): it takes blanks, underscores and digits of other scripts too.
+    found = int(value) if _DIGITS.fullmatch(value) else low - 1
+    if not low <= found <= high:
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+    return found
 
 
 def attributes_of(
@@ -100,7 +85,7 @@ def attributes_of(
 ) -> dict[str, str]:
     """The named attributes; `All` is all of them. Raises: InvalidAttributeName."""
     wanted = set(names)
-    for name in wanted - NAMES:
+    for name in sorted(wanted - NAMES):
         raise InvalidAttributeName(f"Unknown Attribute {name}.")
     every = {
         "QueueArn": namespace.arn("sqs", queue.name),
@@ -108,69 +93,14 @@ def attributes_of(
         "CreatedTimestamp": str(queue.created_at_ms // 1000),
         "LastModifiedTimestamp": str(queue.modified_at_ms // 1000),
         **{name: str(getattr(queue, setting)) for name, (setting, _, _) in NUMBERS.items()},
-        "SqsManagedSseEnabled": "false" if "KmsMasterKeyId" in queue.other_attributes else "true",
-        **queue.other_attributes,
+        **encryption.shown(queue.other_attributes),
+        **fifo_attributes.shown(queue),
     }
     if queue.redrive_policy is not None:
-        every["RedrivePolicy"] = msgspec.json.encode(
-            {
-                "deadLetterTargetArn": queue.redrive_policy.dead_letter_target_arn,
-                "maxReceiveCount": queue.redrive_policy.max_receive_count,
-            }
-        ).decode()
+        every["RedrivePolicy"] = redrive_policy_text(queue.redrive_policy)
     for name, setting in TEXTS.items():
         if text := getattr(queue, setting):
             every[name] = text
     if "All" in wanted:
         return every
     return {name: value for name, value in every.items() if name in wanted}
-
-
-def _number(name: str, value: str, low: int, high: int) -> int:
-    # Not just int(): it takes blanks, underscores and digits of other scripts too.
-    number = int(value) if _DIGITS.fullmatch(value) else low - 1
-    if not low <= number <= high:
-        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
-    return number
-
-
-def _json_object(name: str, value: str) -> str | None:
-    if not value:
-        return None
-    try:
-        document = parse_json(value)
-    except InvalidJson:
-        document = None
-    if not isinstance(document, dict):
-        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
-    return value
-
-
-def _redrive_policy(namespace: Namespace, value: str) -> RedrivePolicy | None:
-    if not value:
-        return None
-
-    def invalid(reason: str) -> InvalidParameter:
-        return InvalidParameter(
-            f"Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"
-        )
-
-    try:
-        policy = parse_json(value)
-    except InvalidJson:
-        raise invalid("Redrive policy is not a valid JSON map.") from None
-    if not isinstance(policy, dict) or set(policy) != {"deadLetterTargetArn", "maxReceiveCount"}:
-        raise invalid("Redrive policy must hold deadLetterTargetArn and maxReceiveCount.")
-    arn = Arn.parse(str(policy["deadLetterTargetArn"]))
-    if arn is None or arn.service != "sqs" or arn.namespace != namespace:
-        raise invalid("Invalid value for deadLetterTargetArn.")
-    if is_internal(arn.resource):
-        raise invalid("Invalid value for deadLetterTargetArn.")
-    text = str(policy["maxReceiveCount"])
-    count = int(text) if _DIGITS.fullmatch(text) else 0
-    if not 1 <= count <= MAX_RECEIVE_COUNT_MAX:
-        raise invalid(
-            f"Invalid value for maxReceiveCount: {text}, "
-            "valid values are from 1 to 1000 both inclusive."
-        )
-    return RedrivePolicy(str(arn), count)

@@ -7,18 +7,27 @@ import msgspec
 from broker.core.commands import QueueCounts
 from broker.core.errors import (
     InvalidParameter,
+    InvalidRedrivePolicy,
     MissingParameter,
-    NotSupported,
     QueueDoesNotExist,
     QueueNameExists,
     RecordChanged,
 )
-from broker.core.limits import LIST_QUEUES_MAX
-from broker.core.names import QUEUE_NAME
+from broker.core.names import (
+    ACCOUNT,
+    FIFO_QUEUE_NAME,
+    STANDARD_QUEUE_NAME,
+    Namespace,
+    is_fifo,
+    is_internal,
+)
 from broker.core.resources import Queue
 from broker.edge.aws.service import Call, Members
 from broker.edge.aws.sqs.attributes import attributes_of, with_attributes
-from broker.edge.aws.sqs.service import locate_queue, queue_url, sqs
+from broker.edge.aws.sqs.page_token import page_of_queues
+from broker.edge.aws.sqs.redrive_policy import invalid_redrive_policy
+from broker.edge.aws.sqs.service import QueueUrlRequest, locate_queue, queue_url, sqs
+from broker.edge.aws.sqs.tags import check_tags
 
 
 class CreateQueueRequest(Members, kw_only=True):
@@ -34,36 +43,66 @@ class QueueUrlResponse(Members, kw_only=True):
 
 @sqs.action("CreateQueue", CreateQueueRequest)
 async def create_queue(call: Call, request: CreateQueueRequest) -> QueueUrlResponse:
-    """Make a queue; one that is there with the same attributes is as good."""
+    """Make a queue; one that is there with the same attributes and tags is as good."""
     name = request.queue_name
     attributes = request.attributes or {}
-    if name.endswith(".fifo") or attributes.get("FifoQueue") == "true":
-        raise NotSupported("FIFO queues are not supported by this broker.")
-    if not QUEUE_NAME.fullmatch(name):
+    _check_name(name, attributes.get("FifoQueue"))
+    existing = _existing(call, name)
+    if existing is None:
+        existing = await _create(call, name, attributes, request.tags or {})
+    if existing is not None:
+        _check_same(call, existing, attributes, request.tags)
+    return QueueUrlResponse(queue_url=queue_url(call, name))
+
+
+async def _create(
+    call: Call, name: str, attributes: dict[str, str], tags: dict[str, str]
+) -> Queue | None:
+    """Make the queue; the one of this name if somebody else was faster."""
+    check_tags(name, tags)
+    now_ms = call.broker.now_ms()
+    new = Queue(
+        name=name, created_at_ms=now_ms, modified_at_ms=now_ms, tags=tags, fifo=is_fifo(name)
+    )
+    queue = with_attributes(new, call.namespace, attributes)
+    try:
+        await call.broker.queues.create(call.namespace, queue, unless_deleted_recently=True)
+    except RecordChanged:
+        return call.broker.queues.get(call.namespace, name)
+    except InvalidRedrivePolicy as error:
+        raise invalid_redrive_policy(attributes["RedrivePolicy"], error.message) from None
+    return None
+
+
+def _check_name(name: str, fifo: str | None) -> None:
+    """The name goes with the type. Raises: InvalidParameter."""
+    if fifo == "true":
+        if not FIFO_QUEUE_NAME.fullmatch(name):
+            raise InvalidParameter(
+                "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
+                "underscores, must end with .fifo suffix and be 1 to 80 in length"
+            )
+    elif not STANDARD_QUEUE_NAME.fullmatch(name):
         raise InvalidParameter(
             "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
         )
-    queues = call.broker.queues
-    existing = _existing(call, name)
-    if existing is None:
-        now_ms = call.broker.now_ms()
-        queue = Queue(
-            name=name, created_at_ms=now_ms, modified_at_ms=now_ms, tags=request.tags or {}
+
+
+def _check_same(
+    call: Call, existing: Queue, attributes: dict[str, str], tags: dict[str, str] | None
+) -> None:
+    """What is given must be as the queue has it. Raises: QueueNameExists."""
+    wanted = with_attributes(existing, call.namespace, attributes)
+    for attribute in attributes:
+        if _value(call, wanted, attribute) != _value(call, existing, attribute):
+            raise QueueNameExists(
+                "A queue already exists with the same name and a different value for attribute "
+                f"{attribute}"
+            )
+    if tags is not None and tags != existing.tags:
+        raise QueueNameExists(
+            "A queue already exists with the same name and a different value for tags"
         )
-        queue = with_attributes(queue, call.namespace, attributes)
-        try:
-            await queues.create(call.namespace, queue)
-        except RecordChanged:
-            existing = queues.get(call.namespace, name)
-    if existing is not None:
-        wanted = with_attributes(existing, call.namespace, attributes)
-        for attribute in attributes:
-            if _value(call, wanted, attribute) != _value(call, existing, attribute):
-                raise QueueNameExists(
-                    "A queue already exists with the same name and a different value for "
-                    f"attribute {attribute}"
-                )
-    return QueueUrlResponse(queue_url=queue_url(call, name))
 
 
 class GetQueueUrlRequest(Members, kw_only=True):
@@ -73,12 +112,17 @@ class GetQueueUrlRequest(Members, kw_only=True):
 
 @sqs.action("GetQueueUrl", GetQueueUrlRequest)
 async def get_queue_url(call: Call, request: GetQueueUrlRequest) -> QueueUrlResponse:
-    """The URL of a queue that is there."""
+    """The URL of a queue that is there, in the caller's account or in another one."""
     owner = request.queue_owner_account_id
-    if owner is not None and owner != call.namespace.account:
+    namespace = call.namespace
+    if owner is not None:
+        if not ACCOUNT.fullmatch(owner):
+            raise QueueDoesNotExist
+        namespace = Namespace(owner, namespace.region)
+    if is_internal(request.queue_name):
         raise QueueDoesNotExist
-    call.broker.queues.get(call.namespace, request.queue_name)
-    return QueueUrlResponse(queue_url=queue_url(call, request.queue_name))
+    call.broker.queues.get(namespace, request.queue_name)
+    return QueueUrlResponse(queue_url=queue_url(call, request.queue_name, namespace))
 
 
 class ListQueuesRequest(Members, kw_only=True):
@@ -96,25 +140,11 @@ class ListQueuesResponse(Members, kw_only=True):
 @sqs.action("ListQueues", ListQueuesRequest)
 async def list_queues(call: Call, request: ListQueuesRequest) -> ListQueuesResponse:
     """URLs of queues whose names begin with the prefix."""
-    count = request.max_results
-    if count is not None and not 1 <= count <= LIST_QUEUES_MAX:
-        raise InvalidParameter(
-            f"Value {count} for parameter MaxResults is invalid. "
-            f"Reason: MaxResults must be an integer between 1 and {LIST_QUEUES_MAX}."
-        )
     names = [q.name for q in call.broker.queues.all(call.namespace, request.queue_name_prefix)]
-    if request.next_token is not None:
-        names = [name for name in names if name > request.next_token]
-    page = names[: count or LIST_QUEUES_MAX]
-    more = count is not None and len(page) < len(names)
+    page, next_token = page_of_queues(names, request.next_token, request.max_results)
     return ListQueuesResponse(
-        queue_urls=[queue_url(call, name) for name in page] or None,
-        next_token=page[-1] if more else None,
+        queue_urls=[queue_url(call, name) for name in page] or None, next_token=next_token
     )
-
-
-class QueueUrlRequest(Members, kw_only=True):
-    queue_url: str
 
 
 class GetQueueAttributesRequest(Members, kw_only=True):
@@ -155,12 +185,15 @@ async def set_queue_attributes(call: Call, request: SetQueueAttributesRequest) -
     queue = call.broker.queues.get(namespace, name)
     changed = with_attributes(queue, namespace, request.attributes)
     changed = msgspec.structs.replace(changed, modified_at_ms=call.broker.now_ms())
-    await call.broker.queues.configure(namespace, changed)
+    try:
+        await call.broker.queues.configure(namespace, changed)
+    except InvalidRedrivePolicy as error:
+        raise invalid_redrive_policy(request.attributes["RedrivePolicy"], error.message) from None
 
 
 @sqs.action("PurgeQueue", QueueUrlRequest)
 async def purge_queue(call: Call, request: QueueUrlRequest) -> None:
-    """Delete all messages."""
+    """Delete all messages; once a minute at most."""
     await call.broker.queues.purge(*locate_queue(call, request.queue_url))
 
 

@@ -12,20 +12,23 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
 )
 
+# By the name of the store's error.
+_REASONS = {
+    "VisibilityTimeoutTooLong": "Total VisibilityTimeout for the message is beyond the limit "
+    f"[{VISIBILITY_TIMEOUT_S_MAX} seconds]",
+    "MessageNotInFlight": "Message does not exist or is not available for visibility timeout "
+    "change.",
+    "ReceiptHandleExpired": "The receipt handle has expired.",  # of FIFO queues alone
+}
+
 
 def handle_error(name: str, receipt_handle: str) -> BrokerError:
     if name == "ReceiptHandleIsInvalid":
         return ReceiptHandleIsInvalid(
             f'The input receipt handle "{receipt_handle}" is not a valid receipt handle.'
         )
-    reason = (
-        f"Total VisibilityTimeout for the message is beyond the limit "
-        f"[{VISIBILITY_TIMEOUT_S_MAX} seconds]"
-        if name == "VisibilityTimeoutTooLong"
-        else "Message does not exist or is not available for visibility timeout change."
-    )
     return MessageNotInFlight(
-        f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: {reason}"
+        f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: {_REASONS[name]}"
     )
 
 

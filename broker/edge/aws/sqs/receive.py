@@ -7,23 +7,43 @@ import msgspec
 
 from broker.core import message as messages
 from broker.core.commands import Received
+from broker.core.errors import InvalidAttributeName
 from broker.core.limits import (
     RECEIVE_COUNT_MAX,
     WAIT_TIME_S_MAX,
 )
 from broker.core.message import Message
 from broker.core.names import uuid_text
+from broker.core.system_attributes import system_attributes
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     md5_of,
 )
-from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.service import Call, Members
+from broker.edge.aws.sqs import attributes as queue_attributes
+from broker.edge.aws.sqs.message_group import check_attempt_id
 from broker.edge.aws.sqs.service import locate_queue, sqs
 from broker.edge.aws.sqs.validation import (
     check_visibility_timeout,
     out_of_range,
 )
 from broker.edge.receive import receive_for
+
+SYSTEM_ATTRIBUTES = (
+    "All",
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+)
+# AttributeNames, the older of the two lists, may also name attributes of queues: no message has
+# them, so nothing is returned.
+_KNOWN_NAMES = {*SYSTEM_ATTRIBUTES, *queue_attributes.NAMES}
 
 
 class ReceiveMessageRequest(Members, kw_only=True):
@@ -39,7 +59,7 @@ class ReceiveMessageRequest(Members, kw_only=True):
     max_number_of_messages: int = 1
     visibility_timeout: int | None = None
     wait_time_seconds: int | None = None
-    receive_request_attempt_id: Refused = None
+    receive_request_attempt_id: str | None = None  # of FIFO queues
 
 
 class ReceivedMessage(Members, kw_only=True):
@@ -77,10 +97,16 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     if timeout_s is None:
         timeout_s = queue.visibility_timeout_s
     check_visibility_timeout(timeout_s)
-    received = await receive_for(
-        call.request, call.broker.queues, namespace, name, count, timeout_s, wait_s
-    )
+    attempt_id = request.receive_request_attempt_id
+    if attempt_id is not None:
+        check_attempt_id(queue, attempt_id)
     system_names = {*request.attribute_names, *request.message_system_attribute_names}
+    if not system_names <= _KNOWN_NAMES:
+        unknown = min(system_names - _KNOWN_NAMES)
+        raise InvalidAttributeName(f"Unknown Attribute {unknown}.")
+    received = await receive_for(
+        call.request, call.broker.queues, namespace, name, count, timeout_s, wait_s, attempt_id
+    )
     return ReceiveMessageResponse(
         messages=[
             _to_received_message(call, one, system_names, request.message_attribute_names)
@@ -123,7 +149,7 @@ def _system_attributes(received: Received, message: Message, names: set[str]) ->
         "SentTimestamp": str(received.sent_at_ms),
         "ApproximateReceiveCount": str(received.receive_count),
         "ApproximateFirstReceiveTimestamp": str(received.first_received_at_ms),
-        **(message.system_attributes or {}),
+        **system_attributes(message, received),
     }
     if received.dead_letter_source_arn is not None:
         every["DeadLetterQueueSourceArn"] = received.dead_letter_source_arn

@@ -1,23 +1,24 @@
 """SQS actions that send: one message, or up to ten"""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import msgspec
 
 from broker.core import message as messages
+from broker.core.commands import Accepted, NewMessage
 from broker.core.errors import (
     BatchTooLong,
     BrokerError,
     InvalidParameter,
     MessageTooLong,
 )
-from broker.core.limits import (
-    BATCH_BYTES_MAX,
-)
+from broker.core.limits import BATCH_BYTES_MAX, DELAY_S_MAX
 from broker.core.message import Attributes, Message
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
+from broker.core.system_attributes import sequence_number
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
@@ -26,8 +27,13 @@ from broker.edge.aws.message_attributes import (
 )
 from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.sqs.batch import BatchResultErrorEntry, check_batch, failed_entry
+from broker.edge.aws.sqs.message_group import (
+    check_group,
+    check_group_given,
+    deduplication_id_of,
+)
 from broker.edge.aws.sqs.service import locate_queue, sqs
-from broker.edge.aws.sqs.validation import check_body, check_delay, check_size
+from broker.edge.aws.sqs.validation import check_body, check_size, delay_of
 
 
 class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
@@ -53,7 +59,7 @@ class _NewMessage(Members, kw_only=True):
     message_attributes: dict[str, NewMessageAttributeValue] | None = None
     message_system_attributes: dict[str, NewMessageAttributeValue] | None = None
     message_deduplication_id: str | None = None
-    message_group_id: Refused = None
+    message_group_id: str | None = None
 
 
 class SendMessageRequest(_NewMessage, kw_only=True):
@@ -69,6 +75,17 @@ class SendMessageResponse(Members, kw_only=True):
     md5_of_message_system_attributes: str | None = msgspec.field(
         default=None, name="MD5OfMessageSystemAttributes"
     )
+    sequence_number: str | None = None  # of FIFO queues
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A message that can be sent, and what is answered of it."""
+
+    message: Message
+    system: Attributes  # as given, for their MD5
+    new: NewMessage
+    size_bytes: int
 
 
 @sqs.action("SendMessage", SendMessageRequest)
@@ -76,30 +93,33 @@ async def send_message(call: Call, request: SendMessageRequest) -> SendMessageRe
     """Send one message; answered when it is on disk."""
     namespace, name = locate_queue(call, request.queue_url)
     queue = call.broker.queues.get(namespace, name)
-    message, system, _ = _to_message(call, queue, request)
-    delay_s = queue.delay_s if request.delay_seconds is None else request.delay_seconds
-    (message_id,) = await call.broker.queues.send(namespace, name, [(message, delay_s)])
-    return SendMessageResponse(
-        md5_of_message_body=message.md5.hex(),
-        message_id=uuid_text(message_id),
-        md5_of_message_attributes=md5_of(message.attributes),
-        md5_of_message_system_attributes=md5_of(system),
-    )
+    check_group_given(queue, request.message_group_id)
+    checked = _check(call, queue, request)
+    accepted = await call.broker.queues.send_encoded(namespace, name, [checked.new])
+    return SendMessageResponse(**_answer(checked, accepted[0] if accepted else None))
 
 
-def _to_message(
-    call: Call, queue: Queue, new: _NewMessage, *, in_batch: bool = False
-) -> tuple[Message, Attributes, int]:
-    """The message, its system attributes as given, and its size in bytes."""
+def _answer(checked: _Checked, accepted: Accepted | None) -> dict[str, Any]:
+    """The members of a response; a duplicate is answered as what it is a duplicate of."""
+    message_id = accepted.message_id if accepted else checked.new.message_id
+    return {
+        "md5_of_message_body": checked.message.md5.hex(),
+        "message_id": uuid_text(message_id),
+        "md5_of_message_attributes": md5_of(checked.message.attributes),
+        "md5_of_message_system_attributes": md5_of(checked.system),
+        "sequence_number": sequence_number(accepted.sequence) if accepted else None,
+    }
+
+
+def _check(call: Call, queue: Queue, new: _NewMessage, *, in_batch: bool = False) -> _Checked:
+    """Raises: InvalidParameter, MissingParameter, InvalidMessageContents, MessageTooLong."""
     body = new.message_body
     check_body(body)
-    if new.delay_seconds is not None:
-        check_delay(new.delay_seconds)
-    if new.message_deduplication_id is not None:
-        raise InvalidParameter(
-            f"Value {new.message_deduplication_id} for parameter MessageDeduplicationId is "
-            "invalid. Reason: The request include parameter that is not valid for this queue type."
-        )
+    delay_s = delay_of(queue, new.delay_seconds, call.broker.queues.options.delay_s_max)
+    group = new.message_group_id
+    if group is not None:
+        check_group(group)
+    deduplication_id = deduplication_id_of(queue, body, new.message_deduplication_id)
     attributes = to_attributes(new.message_attributes)
     system = to_attributes_of_system(new.message_system_attributes)
     size = len(body) if body.isascii() else len(body.encode())
@@ -109,7 +129,20 @@ def _to_message(
     kept = {"SenderId": call.namespace.account}
     for name, value in system.items():
         kept[name] = value.string_value or ""
-    return messages.message(body, attributes, kept), system, size
+    if group is not None:
+        kept["MessageGroupId"] = group
+    if deduplication_id is not None:
+        kept["MessageDeduplicationId"] = deduplication_id
+    message = messages.message(body, attributes, kept)
+    record = NewMessage(
+        call.broker.ids.new(),
+        messages.encode(message),
+        delay_s * 1000,
+        group,
+        deduplication_id,
+        delay_s > DELAY_S_MAX,
+    )
+    return _Checked(message, system, record, size)
 
 
 def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
@@ -156,39 +189,35 @@ async def send_message_batch(
     namespace, name = locate_queue(call, request.queue_url)
     queue = call.broker.queues.get(namespace, name)
     check_batch(request.entries, "SendMessageBatchRequestEntry")
-    accepted: list[tuple[str, Message, Attributes, int]] = []
+    for entry in request.entries:
+        check_group_given(queue, entry.message_group_id)
+    good: list[tuple[str, _Checked]] = []
     failed: list[BatchResultErrorEntry] = []
     total_bytes = 0
     for entry in request.entries:
         try:
-            message, system, size = _to_message(call, queue, entry, in_batch=True)
+            checked = _check(call, queue, entry, in_batch=True)
         except BrokerError as error:
             if isinstance(error, MessageTooLong):
                 total_bytes += error.details["size_bytes"]
             failed.append(failed_entry(entry.id, error))
             continue
-        total_bytes += size
-        delay_s = queue.delay_s if entry.delay_seconds is None else entry.delay_seconds
-        accepted.append((entry.id, message, system, delay_s))
+        total_bytes += checked.size_bytes
+        good.append((entry.id, checked))
     if total_bytes > BATCH_BYTES_MAX:
         raise BatchTooLong(
             f"Batch requests cannot be longer than {BATCH_BYTES_MAX} bytes. "
             f"You have sent {total_bytes} bytes."
         )
     successful = []
-    if accepted:
-        sent = [(message, delay_s) for _, message, _, delay_s in accepted]
-        message_ids = await call.broker.queues.send(namespace, name, sent)
+    if good:
+        sent = [checked.new for _, checked in good]
+        accepted: Sequence[Accepted | None] | None
+        accepted = await call.broker.queues.send_encoded(namespace, name, sent)
+        if accepted is None:
+            accepted = [None] * len(sent)
         successful = [
-            SendMessageBatchResultEntry(
-                id=entry_id,
-                message_id=uuid_text(message_id),
-                md5_of_message_body=message.md5.hex(),
-                md5_of_message_attributes=md5_of(message.attributes),
-                md5_of_message_system_attributes=md5_of(system),
-            )
-            for (entry_id, message, system, _), message_id in zip(
-                accepted, message_ids, strict=True
-            )
+            SendMessageBatchResultEntry(id=entry_id, **_answer(checked, one))
+            for (entry_id, checked), one in zip(good, accepted, strict=True)
         ]
     return SendMessageBatchResponse(successful=successful or None, failed=failed or None)

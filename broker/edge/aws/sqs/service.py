@@ -3,7 +3,7 @@
 from broker.core import errors
 from broker.core.names import ACCOUNT, QUEUE_NAME, Namespace
 from broker.edge.aws.protocol import MalformedRequest, MissingMember
-from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.service import Call, Members, Service, Wire
 
 _SQS = "AWS.SimpleQueueService."
 
@@ -17,19 +17,6 @@ sqs = Service(
     error_detail=True,
     flattened=True,
     query_compatible=True,
-    known_actions=frozenset(
-        {
-            "AddPermission",
-            "CancelMessageMoveTask",
-            "ListDeadLetterSourceQueues",
-            "ListMessageMoveTasks",
-            "ListQueueTags",
-            "RemovePermission",
-            "StartMessageMoveTask",
-            "TagQueue",
-            "UntagQueue",
-        }
-    ),
     errors={
         errors.QueueDoesNotExist: Wire(
             400,
@@ -38,6 +25,10 @@ sqs = Service(
             "The specified queue does not exist for this wsdl version.",
         ),
         errors.QueueNameExists: Wire(400, "QueueNameExists", "QueueAlreadyExists"),
+        errors.QueueDeletedRecently: Wire(
+            400, "QueueDeletedRecently", _SQS + "QueueDeletedRecently"
+        ),
+        errors.InvalidAddress: Wire(400, "InvalidAddress"),
         errors.InvalidParameter: Wire(
             400, "InvalidParameterValueException", "InvalidParameterValue"
         ),
@@ -64,7 +55,13 @@ sqs = Service(
         errors.PurgeQueueInProgress: Wire(
             403, "PurgeQueueInProgress", _SQS + "PurgeQueueInProgress"
         ),
+        errors.MoveTaskDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.ResourceNotFound: Wire(404, "ResourceNotFoundException"),
+        errors.MoveTaskRunning: Wire(
+            400, "InvalidParameterValueException", "InvalidParameterValue"
+        ),
         errors.OverLimit: Wire(403, "OverLimit"),
+        errors.LimitExceeded: Wire(403, "OverLimit"),
         errors.NotSupported: Wire(400, "UnsupportedOperation", _SQS + "UnsupportedOperation"),
         errors.RecordChanged: Wire(400, "RequestThrottled"),
         errors.StoreFull: Wire(503, "RequestThrottled"),
@@ -74,16 +71,22 @@ sqs = Service(
 )
 
 
+class QueueUrlRequest(Members, kw_only=True):
+    """A request that names a queue and says no more."""
+
+    queue_url: str
+
+
 def locate_queue(call: Call, queue_url: str) -> tuple[Namespace, str]:
     """The namespace and the queue that a URL names, whatever host it has.
 
     The account is the URL's if it names one, the region the request's.
-    Raises: QueueDoesNotExist, for what can't be a queue's name.
+    Raises: InvalidAddress, for what can't name a queue.
     """
     parts = queue_url.rstrip("/").rsplit("/", 2)
     name = parts[-1]
     if not QUEUE_NAME.fullmatch(name):
-        raise errors.QueueDoesNotExist
+        raise errors.InvalidAddress(f"The address {queue_url} is not valid for this endpoint.")
     namespace = call.namespace
     account = parts[-2] if len(parts) > 1 else ""
     if account != namespace.account and ACCOUNT.fullmatch(account):
@@ -91,6 +94,6 @@ def locate_queue(call: Call, queue_url: str) -> tuple[Namespace, str]:
     return namespace, name
 
 
-def queue_url(call: Call, name: str) -> str:
-    """`http://<Host of the request>/<account>/<name>`"""
-    return f"{call.origin}/{call.namespace.account}/{name}"
+def queue_url(call: Call, name: str, namespace: Namespace | None = None) -> str:
+    """`http://<Host of the request>/<account>/<name>`; the caller's account by default."""
+    return f"{call.origin}/{(namespace or call.namespace).account}/{name}"

@@ -1,25 +1,37 @@
 """what SQS checks of a message before it takes it"""
 
 from broker.core.errors import InvalidParameter, MessageTooLong, MissingParameter
-from broker.core.limits import DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX
+from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
+from broker.core.resources import Queue
 from broker.edge.aws.message_attributes import check_characters
+from broker.edge.aws.sqs.message_group import not_of_this_type
 
 
 def check_body(body: str) -> None:
     """Raises: MissingParameter, InvalidMessageContents."""
     if not body:
         raise MissingParameter("The request must contain the parameter MessageBody.")
-    if not body.isascii() or not body.isprintable():
-        check_characters(body)
+    check_characters(body)
 
 
-def check_delay(delay_s: int) -> None:
-    """Raises: InvalidParameter."""
-    if not 0 <= delay_s <= DELAY_S_MAX:
+def delay_of(queue: Queue, delay_s: int | None, delay_s_max: int) -> int:
+    """A message's delay: its own, else the queue's.
+
+    A FIFO queue delays all of its messages alike: 0 is accepted and means nothing.
+    Raises: InvalidParameter.
+    """
+    if delay_s is None:
+        return queue.delay_s
+    if queue.fifo:
+        if delay_s:
+            raise not_of_this_type("DelaySeconds", delay_s)
+        return queue.delay_s
+    if not 0 <= delay_s <= delay_s_max:
         raise InvalidParameter(
             f"Value {delay_s} for parameter DelaySeconds is invalid. "
-            "Reason: DelaySeconds must be >= 0 and <= 900."
+            f"Reason: DelaySeconds must be >= 0 and <= {delay_s_max}."
         )
+    return delay_s
 
 
 def check_size(size_bytes: int, maximum_bytes: int, *, in_batch: bool = False) -> None:

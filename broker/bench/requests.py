@@ -2,11 +2,13 @@
 
 import json
 
+from broker.bench.address import Address
+
 BODY = "".join(chr(97 + n % 26) for n in range(256))  # 256 bytes, as in every comparison
 
 _HEAD = (
     "POST {path} HTTP/1.1\r\n"
-    "Host: 127.0.0.1:{port}\r\n"
+    "Host: {address}\r\n"
     "Accept-Encoding: identity\r\n"
     "{special}"
     "Content-Type: {content_type}\r\n"
@@ -23,7 +25,7 @@ _HEAD = (
 
 
 def post(
-    port: int,
+    address: Address,
     path: str,
     body: bytes,
     content_type: str,
@@ -33,7 +35,7 @@ def post(
 ) -> bytes:
     """A POST with the headers that botocore sends."""
     head = _HEAD.format(
-        port=port,
+        address=address,
         path=path,
         special=special,
         content_type=content_type,
@@ -43,19 +45,19 @@ def post(
     return head.encode() + body
 
 
-def sqs(port: int, action: str, members: dict[str, object]) -> bytes:
+def sqs(address: Address, action: str, members: dict[str, object]) -> bytes:
     """An SQS action over the JSON protocol."""
     special = f"X-Amz-Target: AmazonSQS.{action}\r\nx-amzn-query-mode: true\r\n"
     body = json.dumps(members).encode()
-    return post(port, "/", body, "application/x-amz-json-1.0", special=special)
+    return post(address, "/", body, "application/x-amz-json-1.0", special=special)
 
 
-def send_message(port: int, queue_url: str) -> bytes:
+def send_message(address: Address, queue_url: str) -> bytes:
     """SendMessage of one body of 256 bytes."""
-    return sqs(port, "SendMessage", {"QueueUrl": queue_url, "MessageBody": BODY})
+    return sqs(address, "SendMessage", {"QueueUrl": queue_url, "MessageBody": BODY})
 
 
-def send_message_batch(port: int, queue_url: str, count: int = 10) -> bytes:
+def send_message_batch(address: Address, queue_url: str, count: int = 10) -> bytes:
     """SendMessageBatch of ten such bodies."""
     entries = [{"Id": str(n), "MessageBody": BODY} for n in range(count)]
-    return sqs(port, "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})
+    return sqs(address, "SendMessageBatch", {"QueueUrl": queue_url, "Entries": entries})

@@ -6,25 +6,36 @@ Each of `processes` drives its share of the connections.
 """
 
 import contextlib
-import json
 import multiprocessing
-import os
 import select
-import shutil
+import signal
 import socket
 import statistics
-import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from bench.report import Sample
+from broker.bench.address import Address
 
 Script = Generator[bytes, bytes, None]
 MakeScript = Callable[["Tally"], Script]
+
+
+class MeasurementFailed(Exception):
+    """There is no figure; the text says why."""
+
+
+@dataclass
+class Sample:
+    """One run: how much a second (or how many MB, ms), and how long single requests took."""
+
+    value: float
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    ratio: float | None = None  # to a ceiling that was measured right beside it
+    errors: int = 0
 
 
 @dataclass
@@ -72,7 +83,7 @@ def times(request: bytes, count: int) -> MakeScript:
 
 
 def run_load(
-    port: int,
+    address: Address,
     make_script: MakeScript,
     connections: int,
     seconds: float,
@@ -88,18 +99,22 @@ def run_load(
     for share in shares:
         ours, theirs = context.Pipe()
         child = context.Process(
-            target=_drive, args=(port, make_script, share, warm_up_s, seconds, theirs)
+            target=_drive, args=(address, make_script, share, warm_up_s, seconds, theirs)
         )
         child.start()
         theirs.close()
         children.append((child, ours))
     tallies = []
-    for child, pipe in children:
-        with contextlib.suppress(EOFError):
-            tallies.append(pipe.recv())
-        child.join()
-        if child.exitcode:
-            raise RuntimeError("a load process failed; see its traceback above")
+    try:
+        for child, pipe in children:
+            with contextlib.suppress(EOFError):
+                tallies.append(pipe.recv())
+            child.join()
+            if child.exitcode:
+                raise MeasurementFailed("a load process failed; see its traceback above")
+    finally:
+        for child, _ in children:
+            child.kill()
     latencies = sorted(latency for tally in tallies for latency in tally.latencies_s)
     return Sample(
         sum(tally.done for tally in tallies) / seconds,
@@ -121,8 +136,8 @@ def percentiles_ms(ordered_s: list[float]) -> tuple[float | None, float | None]:
 class _Client:
     """One connection: the bytes of the response under way."""
 
-    def __init__(self, port: int, script: Script) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, address: Address, script: Script) -> None:
+        self.socket = socket.create_connection(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.script = script
         self.data = b""
@@ -145,19 +160,20 @@ class _Client:
 
 
 def _drive(
-    port: int,
+    address: Address,
     make_script: MakeScript,
     connections: int,
     warm_up_s: float,
     seconds: float,
     result: Connection,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which ends this
     tally = Tally()
     epoll = select.epoll()
     clients: dict[int, _Client] = {}
     complained = False
     for _ in range(connections):
-        client = _Client(port, make_script(tally))
+        client = _Client(address, make_script(tally))
         clients[client.socket.fileno()] = client
         epoll.register(client.socket, select.EPOLLIN)
         client.socket.sendall(next(client.script))
@@ -182,7 +198,7 @@ def _drive(
                 body = b""
                 if not complained:
                     complained = True
-                    print(f"error: {error}", flush=True)
+                    print(f"error: {error}", file=sys.stderr, flush=True)
             if body is None:
                 continue
             try:
@@ -193,31 +209,3 @@ def _drive(
     result.send(tally)
     for client in clients.values():
         client.socket.close()
-
-
-WRK = shutil.which("wrk")
-
-
-def run_wrk(port: int, request: bytes, connections: int, seconds: float) -> Sample:
-    """The same as `run_load` of a constant request, with wrk, if it is here: it takes less CPU."""
-    if WRK is None:
-        return run_load(port, constant(request), connections, seconds)
-    script = Path(__file__).with_name("constant.lua")
-    with tempfile.NamedTemporaryFile(prefix="bench-request-") as file:
-        file.write(request)
-        file.flush()
-        arguments = [WRK, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-        found = subprocess.run(
-            [*arguments, "-s", str(script), f"http://127.0.0.1:{port}/"],
-            env={**os.environ, "BENCH_REQUEST": file.name},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    figures = json.loads(found.stdout.strip().rpartition("\n")[2])
-    return Sample(
-        figures["requests"] / (figures["duration_us"] / 1e6),
-        figures["p50_us"] / 1000,
-        figures["p99_us"] / 1000,
-        errors=figures["errors"],
-    )

@@ -1,0 +1,1 @@
+"""load generation and measuring, for `broker bench` and for the project's own benchmarks"""

@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+import trio
+
+from broker.core.commands import NewMessage
+from broker.core.errors import InvalidParameter
+from broker.core.message import decode, encode, message, rendered
+from broker.core.names import Namespace
+from broker.core.resources import EventBus, Queue, Target, Topic
+from broker.runtime.broker import Broker
+from broker.runtime.events import check_target
+from broker.testing.broker import open_broker
+
+NS = Namespace()
+ORDERS = Queue(name="orders.fifo", fifo=True)
+
+
+async def send(broker: Broker, group: str, *bodies: str, delay_s: int = 0) -> None:
+    new = [
+        NewMessage(body.encode().ljust(16), encode(message(body)), delay_s * 1000, group)
+        for body in bodies
+    ]
+    await broker.queues.send_encoded(NS, "orders.fifo", new)
+
+
+async def receive(broker: Broker, count: int = 10, **options: float) -> list[str]:
+    received = await broker.queues.receive(NS, "orders.fifo", count, **options)
+    return [rendered(decode(one.body), one.via, "").body for one in received]
+
+
+async def test_a_message_that_ends_its_group_s_lock_wakes_one_receiver_for_each_free_group(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS]) as broker, trio.open_nursery() as nursery:
+        await send(broker, "a", "a1", "a2", "a3")
+        (first,) = await broker.queues.receive(NS, "orders.fifo", 1)
+        answers: list[list[str]] = []
+
+        async def wait() -> None:
+            answers.append(await receive(broker, 1, wait_time_s=20))
+
+        nursery.start_soon(wait)
+        nursery.start_soon(wait)
+        await trio.sleep(1)
+        assert answers == []
+        await broker.queues.delete_messages(NS, "orders.fifo", [first.receipt_handle])
+        await trio.sleep(0.001)
+        assert answers == [["a2"]]
+
+
+async def test_a_new_delay_holds_for_messages_that_are_delayed_already(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS]) as broker:
+        await send(broker, "a", "a1", "a2", delay_s=100)
+        delayed = msgspec.structs.replace(broker.queues.get(NS, "orders.fifo"), delay_s=100)
+        await broker.queues.configure(NS, delayed)  # 100 s more
+        await trio.sleep(199)
+        assert await receive(broker) == []
+        await broker.queues.configure(NS, msgspec.structs.replace(delayed, delay_s=0))
+        assert await receive(broker) == ["a1", "a2"]
+
+
+async def test_what_knows_no_group_is_not_routed_to_a_fifo_queue(
+    directory: Path, autojump_clock: object
+) -> None:
+    arn = NS.arn("sqs", "orders.fifo")
+    async with open_broker(directory, [ORDERS, Topic(name="news"), EventBus(name="bus")]) as broker:
+        with pytest.raises(InvalidParameter, match="FIFO SQS Queues can not be subscribed"):
+            await broker.topics.subscribe(NS, "news", "sqs", arn)
+        with pytest.raises(InvalidParameter, match="takes a message group"):
+            check_target(NS, Target(id="1", arn=arn))

@@ -1,0 +1,53 @@
+"""programs in JavaScript, run by Node.js against a daemon"""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemon import Daemon
+
+FOLDER = Path(__file__).with_name("javascript")
+NODE = shutil.which("node")
+
+needs_node = [
+    pytest.mark.skipif(NODE is None, reason="there is no node on PATH"),
+    pytest.mark.skipif(
+        not (FOLDER / "node_modules" / "sqs-consumer").is_dir(),
+        reason="the SDK is not installed: run `make javascript-sdk`",
+    ),
+]
+
+
+def start(broker: Daemon, program: str, **options: Any) -> subprocess.Popen[str]:
+    """The program as a process, which finds the broker as programs do."""
+    assert NODE is not None
+    return subprocess.Popen(
+        [NODE, program],
+        cwd=FOLDER,
+        text=True,
+        stdout=subprocess.PIPE,
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": broker.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "000000000000",
+            "AWS_SECRET_ACCESS_KEY": "any",
+        },
+        **options,
+    )
+
+
+def run(broker: Daemon, program: str) -> Any:
+    """The JSON that the program prints."""
+    with start(broker, program, stderr=subprocess.PIPE) as process:
+        try:
+            printed, errors = process.communicate(timeout=100)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    return json.loads(printed)

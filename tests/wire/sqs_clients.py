@@ -1,0 +1,243 @@
+"""clients of SQS of every kind behind one face: an action with its members in, its answer out"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol
+from xml.etree import ElementTree
+
+import botocore.session
+import httpx
+from botocore.exceptions import ClientError
+from botocore.model import Shape
+
+from tests.daemon import Daemon
+from tests.wire import node
+
+MODEL = botocore.session.get_session().get_service_model("sqs")
+XMLNS = "{http://queue.amazonaws.com/doc/2012-11-05/}"
+
+
+class Refusal(Exception):
+    """An error, as its code and its message; `shape` where the client tells it apart."""
+
+    def __init__(self, code: str, message: str, shape: str = "") -> None:
+        super().__init__(code, message)
+        self.shape = shape
+
+
+class SqsClient(Protocol):
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        """What the action answers, as the service's model has it. Raises: Refusal."""
+
+    def close(self) -> None: ...
+
+
+class Boto3Client:
+    """boto3, which speaks JSON."""
+
+    def __init__(self, broker: Daemon) -> None:
+        self._sqs = broker.client("sqs")
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        try:
+            answer = getattr(self._sqs, "_".join(words(action)))(**members)
+        except ClientError as error:
+            found: Any = error.response["Error"]
+            shape = found.get("QueryErrorCode", "")
+            raise Refusal(found["Code"], found["Message"], shape) from None
+        del answer["ResponseMetadata"]
+        return dict(answer)
+
+    def close(self) -> None:
+        self._sqs.close()
+
+
+class JavaScriptClient:
+    """The AWS SDK for JavaScript v3, in one process."""
+
+    def __init__(self, broker: Daemon) -> None:
+        self._process = node.start(broker, "actions.js", stdin=subprocess.PIPE)
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([action, members], default=text_of_bytes) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline(), object_hook=with_bytes)
+        if "code" in answer:
+            raise Refusal(answer["code"], answer["message"])
+        return dict(answer["answer"])
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(timeout=60) == 0
+
+
+class CliClient:
+    """The AWS CLI, a process for each action, with its arguments as people write them."""
+
+    def __init__(self, broker: Daemon) -> None:
+        endpoint = ("--endpoint-url", broker.url)
+        self._command = (sys.executable, "-m", "awscli", *endpoint, "sqs")
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        done = subprocess.run(
+            [*self._command, "-".join(words(action)), *self._options(members)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={
+                "PATH": os.environ["PATH"],
+                "AWS_ACCESS_KEY_ID": "000000000000",
+                "AWS_SECRET_ACCESS_KEY": "any",
+                "AWS_DEFAULT_REGION": "us-east-1",
+            },
+        )
+        if done.returncode != 0:
+            found = re.search(
+                r"An error occurred \((.*)\) when calling .* operation: (.*)", done.stderr
+            )
+            assert found, done.stderr
+            raise Refusal(*found.groups())
+        return json.loads(done.stdout, object_hook=with_bytes) if done.stdout else {}
+
+    def _options(self, members: dict[str, Any]) -> Iterator[str]:
+        for name, value in members.items():
+            yield "--" + "-".join(words(name))
+            if isinstance(value, list) and all(isinstance(item, str) for item in value):
+                yield from value
+            elif isinstance(value, str | int):
+                yield str(value)
+            else:  # version 1 takes the bytes themselves
+                yield json.dumps(value, default=bytes.decode)
+
+    def close(self) -> None:
+        pass
+
+
+class QueryClient:
+    """Forms in, XML out, by GET or by POST; written after the reference, not after the broker."""
+
+    def __init__(self, broker: Daemon, method: str) -> None:
+        self._http = httpx.Client(base_url=broker.url)
+        self._method = method
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        form = {"Action": action, "Version": "2012-11-05", **dict(_form(action, members))}
+        place = "params" if self._method == "GET" else "data"
+        answer = self._http.request(self._method, "/", **{place: form})
+        root = ElementTree.fromstring(answer.content)
+        if answer.status_code != 200:
+            (error,) = root.iter(f"{XMLNS}Error")
+            code, message = (error.findtext(XMLNS + name) or "" for name in ("Code", "Message"))
+            raise Refusal(code, message)
+        result = root.find(f"{XMLNS}{action}Result")
+        shape = MODEL.operation_model(action).output_shape
+        if shape is None or not shape.members:
+            assert result is None, "an action without output has no result"
+            return {}
+        assert result is not None
+        return dict(_value(action, shape, result))
+
+    def close(self) -> None:
+        self._http.close()
+
+
+# What Query calls lists and maps: the singular of one entry, mostly.
+_NAMES = {
+    "AWSAccountIds": "AWSAccountId",
+    "Actions": "ActionName",
+    "AttributeNames": "AttributeName",
+    "Attributes": "Attribute",
+    "BinaryListValues": "BinaryListValue",
+    "Entries": "{action}RequestEntry",
+    "Failed": "BatchResultErrorEntry",
+    "MessageAttributeNames": "MessageAttributeName",
+    "MessageAttributes": "MessageAttribute",
+    "MessageSystemAttributeNames": "MessageSystemAttributeName",
+    "MessageSystemAttributes": "MessageSystemAttribute",
+    "Messages": "Message",
+    "QueueUrls": "QueueUrl",
+    "Results": "ListMessageMoveTasksResultEntry",
+    "StringListValues": "StringListValue",
+    "Successful": "{action}ResultEntry",
+    "TagKeys": "TagKey",
+    "Tags": "Tag",
+    "queueUrls": "QueueUrl",
+    "tags": "Tag",
+}
+
+
+def _name(action: str, member: str) -> str:
+    return _NAMES.get(member, member).format(action=action)
+
+
+def _form(action: str, members: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for member, value in members.items():
+        name = prefix + _name(action, member)
+        if isinstance(value, dict):
+            key = "Key" if member in ("tags", "Tags") else "Name"
+            for n, (entry, item) in enumerate(value.items(), 1):
+                yield f"{name}.{n}.{key}", entry
+                yield from _item(action, f"{name}.{n}.Value", item)
+        elif isinstance(value, list):
+            for n, item in enumerate(value, 1):
+                yield from _item(action, f"{name}.{n}", item)
+        else:
+            yield from _item(action, name, value)
+
+
+def _item(action: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        yield from _form(action, value, f"{name}.")
+    else:
+        yield name, text_of_bytes(value) if isinstance(value, bytes) else str(value)
+
+
+def _value(action: str, shape: Shape, element: ElementTree.Element) -> Any:
+    """What an element says, as the model has it."""
+    if shape.type_name == "structure":
+        known = {XMLNS + _name(action, member) for member in shape.members}
+        assert {child.tag for child in element} <= known, "nothing that the model doesn't have"
+        found = {}
+        for member, inner in shape.members.items():
+            elements = element.findall(XMLNS + _name(action, member))
+            if inner.type_name == "list" and elements:
+                found[member] = [_value(action, inner.member, each) for each in elements]
+            elif inner.type_name == "map" and elements:
+                key = XMLNS + ("Key" if member == "Tags" else "Name")
+                found[member] = {
+                    each.findtext(key): _value(action, inner.value, each.find(f"{XMLNS}Value"))
+                    for each in elements
+                }
+            elif elements:
+                (one,) = elements
+                found[member] = _value(action, inner, one)
+        return found
+    text = element.text or ""
+    if shape.type_name == "blob":
+        return base64.b64decode(text)
+    if shape.type_name in ("integer", "long"):
+        return int(text)
+    return text == "true" if shape.type_name == "boolean" else text
+
+
+def words(name: str) -> list[str]:
+    """`GetQueueUrl` in lower case: get, queue, url."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)]
+
+
+def text_of_bytes(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def with_bytes(found: dict[str, Any]) -> dict[str, Any]:
+    if "BinaryValue" in found:
+        found["BinaryValue"] = base64.b64decode(found["BinaryValue"])
+    return found
