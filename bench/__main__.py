@@ -16,8 +16,11 @@ QUESTIONS = (
     "bulk",
     "full_cycle",
     "stream",
+    "fifo",
+    "bodies",
     "fan_out",
     "backlog",
+    "housekeeping",
     "store_process",
 )
 

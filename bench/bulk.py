@@ -10,6 +10,7 @@ from bench.daemon import running
 from bench.report import Row, repeat
 from bench.settings import Settings
 from broker.bench import requests as wire
+from broker.bench.address import Address
 from broker.bench.calls import create_queue, post
 from broker.bench.load import constant, run_load
 
@@ -27,12 +28,7 @@ def measure(settings: Settings) -> list[Row]:
     )
     with running() as daemon:
         create_queue(daemon.address, "orders")
-        request = wire.post(
-            daemon.address,
-            "/v1/queues/orders/messages/bulk",
-            msgspec.msgpack.encode({"messages": [{"body": wire.BODY}] * MESSAGES}),
-            "application/msgpack",
-        )
+        request = bulk(daemon.address, "orders")
         status, body = post(daemon.address, request)
         if not 200 <= status < 300:
             row.skipped = f"answered {status}: {body[:60]!r}"
@@ -44,3 +40,13 @@ def measure(settings: Settings) -> list[Row]:
             lambda: run_load(daemon.address, script, CONNECTIONS, settings.seconds),
         )
     return [row]
+
+
+def bulk(address: Address, queue: str) -> bytes:
+    """The request."""
+    return wire.post(
+        address,
+        f"/v1/queues/{queue}/messages/bulk",
+        msgspec.msgpack.encode({"messages": [{"body": wire.BODY}] * MESSAGES}),
+        "application/msgpack",
+    )

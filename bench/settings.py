@@ -9,8 +9,8 @@ class Settings:
 
     repeats: int = 3
     seconds: float = 2.0
-    backlog_messages: int = 200_000
+    backlog_messages: int = 2_000_000
     quick: bool = False
 
 
-QUICK = Settings(repeats=1, seconds=0.2, backlog_messages=2_000, quick=True)
+QUICK = Settings(repeats=1, seconds=0.2, backlog_messages=8_000, quick=True)

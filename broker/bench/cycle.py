@@ -21,24 +21,27 @@ _decode = msgspec.json.Decoder(_Received).decode
 def cycle(address: Address, queue_url: str) -> MakeScript:
     """Send ten, receive up to ten, delete what came; counts what was deleted."""
     send = requests.send_message_batch(address, queue_url)
-    receive = requests.sqs(
-        address, "ReceiveMessage", {"QueueUrl": queue_url, "MaxNumberOfMessages": 10}
-    )
 
     def script(tally: Tally) -> Script:
         while True:
             with tally.timed():
                 yield send
-                messages = _decode((yield receive)).messages
-                if not messages:
-                    continue
-                answer = yield _delete(address, queue_url, messages)
-            if b'"Failed"' in answer:
-                tally.errors += 1
-            else:
-                tally.done += len(messages)
+                yield from receive_and_delete(address, queue_url, tally)
 
     return script
+
+
+def receive_and_delete(address: Address, queue_url: str, tally: Tally) -> Script:
+    """Receive up to ten and delete what came."""
+    members: dict[str, object] = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10}
+    messages = _decode((yield requests.sqs(address, "ReceiveMessage", members))).messages
+    if not messages:
+        return
+    answer = yield _delete(address, queue_url, messages)
+    if b'"Failed"' in answer:
+        tally.errors += 1
+    else:
+        tally.done += len(messages)
 
 
 def _delete(address: Address, queue_url: str, messages: list[_Message]) -> bytes:

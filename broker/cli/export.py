@@ -6,7 +6,7 @@ Each line has its message's cursor, so the file itself tells where an interrupte
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,22 +49,26 @@ def export(
     last = after
     with connected(url) as client:
         total = depth(client, queue)  # before a file is made for a queue that isn't there
-        with _opened(output, resume) as (file, cursor), progress("exporting", total) as advance:
+        with _opened(output, resume) as (file, cursor):
             last = last or cursor
+            printed = output == "-" and sys.stdout.isatty()
             try:
-                for page in scan(client, queue, last, **filters):
-                    file.writelines(map(encode, page.items))
-                    file.flush()
-                    count += len(page.items)
-                    last = page.next or last
-                    advance(page.scanned, note=f"({count:,} written)")
+                with progress("exporting", total, shown=not printed) as advance:
+                    for page in scan(client, queue, last, **filters):
+                        file.writelines(map(encode, page.items))
+                        file.flush()
+                        count += len(page.items)
+                        last = page.next or last
+                        advance(page.scanned, note=f"({count:,} written)")
                 if output != "-":
                     os.fsync(file.fileno())
             except BaseException as error:
-                how = f"--after {last}" if output == "-" else "--resume"
+                how = "--resume" if output != "-" else f"--after {last}" if last else "a new start"
                 click.echo(f"broker: cut off after {count:,} messages; {how} goes on.", err=True)
                 if isinstance(error, OSError):
                     click.echo(f"broker: {output}: {error.strerror}", err=True)
+                    if output == "-":  # or the interpreter tries again to write at its end
+                        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                     sys.exit(EXIT_REFUSED)
                 raise
     click.echo(f"{count:,} messages of {queue} written.", err=True)
@@ -85,8 +89,11 @@ def _opened(output: str, resume: bool) -> Iterator[tuple[IO[bytes], str]]:
         ) from None
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
-    with file:
+    try:
         yield file, _cut_to_last_line(file, path) if resume else ""
+    finally:
+        with suppress(OSError):  # what was told to be written has been synced before
+            file.close()
 
 
 def _cut_to_last_line(file: IO[bytes], path: Path) -> str:

@@ -87,13 +87,13 @@ def import_(
         _begin(lines, kept, resume, from_line)
         sending = _Sending(client, queue, lines, kept, Pace(rate))
         total = None if source == "-" else os.fstat(file.fileno()).st_size
-        with progress("importing", total, "bytes") as advance, _signals(sending):
-            advance(lines.place().offset)
-            try:
+        try:
+            with progress("importing", total, "bytes") as advance, _signals(sending):
+                advance(lines.place().offset)
                 sending.run(bulk, advance)
-            except BrokerClientError as error:
-                click.echo(f"broker: {sending.told(error)}", err=True)
-                raise
+        except BrokerClientError as error:
+            click.echo(f"broker: {sending.told(error)}", err=True)
+            raise
     _tell(sending, as_json)
 
 

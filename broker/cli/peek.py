@@ -51,7 +51,9 @@ def peek(
     with connected(url) as client:
         now_ms = client.status().now_ms
         total = depth(client, queue) if filters or everything else None
-        with progress("looking", total) as advance:
+        # What is found is printed at once then, and perhaps where the bar would be.
+        printed = (everything or as_json) and sys.stdout.isatty()
+        with progress("looking", total, shown=not printed and total is not None) as advance:
             pages = scan(client, queue, after, None if everything else limit, **filters)
             for page in pages:
                 count += len(page.items)

@@ -7,8 +7,13 @@ Advance = Callable[..., None]  # how many more are done; `note`: what to say bes
 
 
 @contextmanager
-def progress(what: str, total: int | None, unit: str = "messages") -> Iterator[Advance]:
-    """A bar that goes when the block is left; `total` may be a guess, or None."""
+def progress(
+    what: str, total: int | None, unit: str = "messages", *, shown: bool = True
+) -> Iterator[Advance]:
+    """A bar that goes when the block is left; `total` may be a guess, or None.
+
+    Not to be `shown` while anything else is printed on the same terminal.
+    """
     # Imported late: only what takes long needs it.
     from rich.console import Console
     from rich.progress import (
@@ -30,7 +35,12 @@ def progress(what: str, total: int | None, unit: str = "messages") -> Iterator[A
         TimeRemainingColumn(),
     )
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns,
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
+        redirect_stdout=False,  # it would redirect it to stderr
+        redirect_stderr=False,
     ) as bar:
         task = bar.add_task(what, total=total or None, note="")
 

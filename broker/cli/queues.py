@@ -30,6 +30,7 @@ _TOLD = frozenset(
     {
         "name",
         "arn",
+        "fifo",
         "declared",
         "created_at_ms",
         "modified_at_ms",
@@ -39,6 +40,9 @@ _TOLD = frozenset(
         "oldest_sent_at_ms",
     }
 )
+
+# What a queue may be told only if it is a FIFO queue.
+_FIFO = frozenset({"content_based_deduplication", "deduplication_scope", "fifo_throughput_limit"})
 
 
 def settings_options(command: F) -> F:
@@ -165,8 +169,10 @@ def configure(
     if not given and not no_dead_letter_queue:
         raise click.UsageError("Give the settings to change.")
     with connected(url) as client:
-        told = _described(client.queue(queue))
-        settings = {name: value for name, value in told.items() if name not in _TOLD} | given
+        found = client.queue(queue)
+        kept = _described(found).items()
+        left_out = _TOLD if found.fifo else _TOLD | _FIFO
+        settings = {name: value for name, value in kept if name not in left_out} | given
         if no_dead_letter_queue:
             for name in ("dead_letter_queue", "max_receive_count"):
                 if name in given:

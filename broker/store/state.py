@@ -110,7 +110,7 @@ class State:
             state.queues[queue.namespace, queue.name] = queue
             _find_due(cursor, queue)
             queue.scope_changed_ms = now_ms  # it may have been, just before
-            if queue.turns:
+            if first_from(cursor, keys.lanes(queue_id)) is not None:
                 queue.sweep_ms = now_ms + SWEEP_AFTER_LOAD_MS
             for due_ms in (queue.next_due_ms, queue.expires_ms, queue.sweep_ms):
                 if due_ms < NEVER_MS:

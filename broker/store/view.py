@@ -253,6 +253,8 @@ class TransactionView:
         return *keys.parse_turn(found[0]), keys.NUMBER.unpack(found[1])[0]
 
     def forget_turns(self, queue_id: int, limit: int) -> bool:
+        # Of the commit in which the queue went, they may not even be written yet.
+        self._changed_tenants = {place for place in self._changed_tenants if place[0] != queue_id}
         for prefix in (keys.turns(queue_id), keys.tenants(queue_id)):
             found = list(islice(from_prefix(self._cursor, prefix), limit))
             for key, _ in found:

@@ -59,9 +59,29 @@ class OpenStore:
         new = [NewMessage(new_id(), body.encode(), delay_ms) for body in bodies]
         await self.submit(commands.SendMessages(queue, new))
 
+    async def send_grouped(self, queue: str, *texts: str, **more: Any) -> Any:
+        """Send messages of the groups that their texts begin with, as in "a1"; "-" is none."""
+        new = [
+            NewMessage(new_id(), text.encode(), group=None if text[0] == "-" else text[0], **more)
+            for text in texts
+        ]
+        return await self.submit(commands.SendMessages(queue, new))
+
     async def receive(self, queue: str, limit: int = 10, timeout_ms: int = 30_000) -> Any:
         """Receive messages."""
         return await self.submit(commands.ReceiveMessages(queue, limit, timeout_ms, b"01234567"))
+
+    async def texts(self, queue: str, limit: int = 10, timeout_ms: int = 30_000) -> list[str]:
+        """Receive messages; what is in them."""
+        received = await self.receive(queue, limit, timeout_ms)
+        return [message.body.decode() for message in received]
+
+    async def attempt(self, queue: str, attempt_id: str, limit: int = 10) -> list[Received]:
+        """Receive under an attempt id, for half a minute."""
+        received: list[Received] = await self.submit(
+            commands.ReceiveMessages(queue, limit, 30_000, b"01234567", attempt_id)
+        )
+        return received
 
     async def receive_one(self, queue: str, timeout_ms: int = 30_000) -> Received:
         """Receive the one message that must be there."""
@@ -93,6 +113,24 @@ class OpenStore:
         """Look at messages."""
         peeked: list[Peeked] = await self.submit(commands.PeekMessages(queue, limit, after))
         return peeked
+
+    async def start_move(self, source: str, destination: str | None = None) -> None:
+        """Make the record of a message move task."""
+        task = resources.MessageMoveTask(name="task", source=source, destination=destination)
+        await self.put_task(task)
+
+    async def put_task(self, task: resources.MessageMoveTask) -> None:
+        """Change a message move task's record."""
+        change = commands.RecordChange("message_move_task", task.name, resources.encode(task))
+        await self.submit(commands.Configure([change]))
+
+    async def move(self, limit: int = 10) -> resources.MessageMoveTask:
+        """Carry out a slice of the task; what has become of it."""
+        ids = [new_id() for _ in range(limit)]
+        record = await self.submit(commands.MoveMessages("task", ids))
+        task = resources.decode(record.value)
+        assert isinstance(task, resources.MessageMoveTask)
+        return task
 
     async def settle(self) -> None:
         """Have all done that is due, as the daemon does."""
@@ -312,6 +350,313 @@ class StoreConformance:
             assert await t.counts("orders") == (0, 0, 0)
             assert t.store.status.due_at_ms is None
 
+    # FIFO queues
+
+    async def test_a_group_is_received_in_order_and_locked_while_a_message_is_in_flight(
+        self,
+    ) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2", "b1")
+            first = await t.receive_one("orders")
+            assert first.body == b"a1"
+            assert await t.texts("orders") == ["b1"]
+            assert await t.receive("orders") == []
+            assert await t.counts("orders") == (1, 2, 0)
+            await t.delete("orders", first.receipt_handle)
+            assert await t.texts("orders") == ["a2"]
+
+    async def test_one_receive_takes_as_many_of_a_group_as_it_can_before_the_next(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "b1", "a2", "b2", "a3")
+            assert await t.texts("orders", 4) == ["a1", "a2", "a3", "b1"]
+
+    async def test_of_three_received_together_the_extended_second_locks_only_the_third(
+        self,
+    ) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2", "a3")
+            _, second, _ = await t.receive("orders", 3, 30_000)
+            await t.hide("orders", second.receipt_handle, 60_000)
+            t.pass_ms(30_000)
+            assert await t.texts("orders", 3, 40_000) == ["a1"]
+            t.pass_ms(30_000)
+            assert await t.receive("orders") == []  # now a1 locks all of them
+            t.pass_ms(10_000)
+            assert await t.texts("orders") == ["a1", "a2", "a3"]
+
+    async def test_a_delayed_message_holds_up_its_group_and_no_other(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", delay_ms=1_000)
+            await t.send_grouped("orders", "a2", "b1")
+            assert await t.texts("orders") == ["b1"]
+            t.pass_ms(1_000)
+            assert await t.texts("orders") == ["a1", "a2"]
+
+    async def test_a_fifo_queues_new_delay_holds_for_what_is_delayed_already(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True, delay_s=10)
+            await t.send_grouped("orders", "a1", delay_ms=10_000)
+            await t.create("orders", fifo=True, delay_s=2)
+            t.pass_ms(1_999)
+            assert await t.receive("orders") == []
+            t.pass_ms(1)
+            assert await t.texts("orders") == ["a1"]
+
+    async def test_order_holds_when_messages_come_back_and_when_the_store_is_opened_again(
+        self,
+    ) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2", "b1")
+            await t.receive("orders", 1, 1_000)
+            await t.send_grouped("orders", "a3")
+        async with self.open_store() as t:
+            assert await t.texts("orders", timeout_ms=500) == ["b1"]
+            t.pass_ms(1_000)
+            assert await t.texts("orders") == ["a1", "a2", "a3", "b1"]
+
+    async def test_a_receipt_of_a_fifo_queue_is_dead_when_its_timeout_has_ended(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1")
+            first = await t.receive_one("orders", 1_000)
+            t.pass_ms(1_000)
+            assert await t.delete("orders", first.receipt_handle) == ["ReceiptHandleExpired"]
+            assert await t.hide("orders", first.receipt_handle, 5) == "ReceiptHandleExpired"
+            second = await t.receive_one("orders")
+            assert await t.delete("orders", first.receipt_handle) == ["ReceiptHandleExpired"]
+            assert await t.delete("orders", *2 * [second.receipt_handle]) == [None, None]
+            assert await t.counts("orders") == (0, 0, 0)
+
+    async def test_dead_letters_of_a_fifo_queue_keep_their_group_and_are_as_new(self) -> None:
+        async with self.open_store() as t:
+            await t.create("dead", fifo=True)
+            arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+            policy = resources.RedrivePolicy(arn, 1)
+            await t.create("orders", fifo=True, redrive_policy=policy)
+            await t.send_grouped("orders", "a1", "a2", "b1")
+            assert await t.texts("orders", 2, 1_000) == ["a1", "a2"]
+            t.pass_ms(1_000)
+            assert await t.texts("orders", 10, 0) == ["b1"]
+            first = await t.receive_one("dead")
+            assert first.body == b"a1"
+            assert first.sent_at_ms == t.store.status.now_ms
+            assert await t.receive("dead") == []  # a2 waits for it
+            await t.delete("dead", first.receipt_handle)
+            assert await t.texts("dead") == ["a2"]
+
+    # Deduplication
+
+    async def test_a_message_sent_again_within_five_minutes_is_stored_once(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            one, two = await t.send_grouped("orders", "a1", "a1", deduplication_id="1")
+            assert one == two  # also within one batch
+            await t.delete("orders", (await t.receive_one("orders")).receipt_handle)
+            t.pass_ms(299_999)
+        async with self.open_store() as t:
+            assert await t.send_grouped("orders", "a1", deduplication_id="1") == [one]
+            assert await t.counts("orders") == (0, 0, 0)
+            t.pass_ms(1)
+            (three,) = await t.send_grouped("orders", "a1", deduplication_id="1")
+            assert three.message_id != one.message_id
+            assert three.sequence > one.sequence
+            assert await t.texts("orders") == ["a1"]
+
+    async def test_a_purge_forgets_no_deduplication_id_and_a_new_queue_knows_none(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", deduplication_id="1")
+            await t.submit(commands.PurgeQueue("orders"))
+            await t.send_grouped("orders", "a1", deduplication_id="1")
+            assert await t.receive("orders") == []
+            await t.remove("orders")
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", deduplication_id="1")
+            assert await t.texts("orders") == ["a1"]
+            t.pass_ms(310_000)
+            await t.settle()
+
+    async def test_the_scope_of_a_deduplication_id_is_the_queue_or_the_group(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "b1", deduplication_id="1")
+            assert await t.texts("orders") == ["a1"]
+            await t.create("orders", fifo=True, deduplication_scope="messageGroup")
+            await t.send_grouped("orders", "b2", deduplication_id="1")  # used before the change
+            assert await t.receive("orders") == []
+            await t.send_grouped("orders", "b3", "c1", "c2", deduplication_id="2")
+            assert await t.texts("orders") == ["b3", "c1"]
+
+    # Receive attempts
+
+    async def test_an_attempt_made_again_gets_the_same_messages_for_the_whole_timeout(
+        self,
+    ) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2", "b1")
+            first = await t.attempt("orders", "x", 2)
+            t.pass_ms(20_000)
+            assert await t.attempt("orders", "x", 2) == first
+            t.pass_ms(29_999)
+            assert await t.texts("orders") == ["b1"]
+            assert await t.attempt("orders", "y") == []
+            t.pass_ms(1)
+            again = await t.attempt("orders", "x", 2)
+            assert [message.receive_count for message in again] == [2, 2]  # a receive of its own
+
+    async def test_an_attempt_is_new_after_a_delete_a_change_or_five_minutes(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2", "b1", "c1")
+            first, _ = await t.attempt("orders", "x", 2)
+            await t.delete("orders", first.receipt_handle)
+            (b,) = await t.attempt("orders", "x", 1)
+            assert b.body == b"b1"
+            await t.hide("orders", b.receipt_handle, 60_000)
+            (c,) = await t.attempt("orders", "x", 1)
+            assert c.body == b"c1"
+            await t.hide("orders", c.receipt_handle, 0)
+            (c,) = await t.attempt("orders", "x", 1)
+            assert c.receive_count == 2
+            await t.hide("orders", c.receipt_handle, 600_000)
+            await t.delete("orders", c.receipt_handle)
+            t.pass_ms(300_000)
+            again = await t.attempt("orders", "x")
+            assert [message.body for message in again] == [b"a2", b"b1"]
+
+    # Fair queues
+
+    async def test_a_tenant_with_a_backlog_lets_others_pass(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders")
+            await t.send_grouped("orders", "a1", "a2", "a3", "a4")
+            await t.receive("orders", 2)
+            await t.send_grouped("orders", "b1", "c1", "b2", "-1")
+            assert await t.texts("orders") == ["b1", "c1", "-1", "b2", "a3", "a4"]
+
+    async def test_a_tenant_is_served_behind_those_with_less_in_flight(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders")
+            await t.send_grouped("orders", "a1", "b1", "a2", "b2")
+            a, _ = await t.receive("orders", 2, 60_000)
+            await t.delete("orders", a.receipt_handle)
+            await t.send_grouped("orders", "c1")
+            assert await t.texts("orders", 2) == ["a2", "c1"]
+        async with self.open_store() as t:
+            assert await t.texts("orders") == ["b2"]
+
+    # Delayed messages that can be cancelled
+
+    async def test_a_delayed_message_is_cancelled_until_it_becomes_visible(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", retention_s=60)
+            day_ms = 86_400_000
+            new = [
+                NewMessage(new_id(), b"1", day_ms, cancellable=True),
+                NewMessage(new_id(), b"2", day_ms, "tenant", cancellable=True),
+                NewMessage(new_id(), b"3", day_ms),
+            ]
+            await t.submit(commands.SendMessages("orders", new))
+            first, second, third = (message.message_id for message in new)
+            cancel = commands.CancelMessages("orders", [first, first, third])
+            assert await t.submit(cancel) == [True, False, False]
+            assert await t.counts("orders") == (0, 0, 2)
+            t.pass_ms(day_ms)
+            late = commands.CancelMessages("orders", [second])
+            assert await t.submit(late) == [False]
+            assert await t.texts("orders") == ["2"]  # kept from now on; 3 was kept long enough
+
+    # Moving messages
+
+    async def test_chosen_messages_go_where_they_came_from_or_to_one_queue(self) -> None:
+        async with self.open_store() as t:
+            await t.create("dead", "other")
+            arn = "arn:aws:sqs:us-east-1:000000000000:dead"
+            await t.create("orders", redrive_policy=resources.RedrivePolicy(arn, 1))
+            await t.send_grouped("orders", "-1", "a1")
+            await t.receive("orders", 2, 0)
+            await t.receive("orders", 2, 0)
+            await t.send_grouped("dead", "-2")
+            picks = [
+                commands.Pick(peeked.cursor, new_id(), b"edited") for peeked in await t.peek("dead")
+            ]
+            relocate = commands.RelocateMessages("dead", picks)
+            assert await t.submit(relocate) == [None, None, "CouldNotDetermineMessageSource"]
+            moved = await t.receive("orders", 2, 0)
+            assert [(m.body, m.receive_count) for m in moved] == 2 * [(b"edited", 1)]
+            assert {m.message_id for m in moved} == {pick.message_id for pick in picks[:2]}
+            assert {m.dead_letter_source_arn for m in moved} == {None}
+            relocate = commands.RelocateMessages("dead", picks, "gone")
+            assert await t.submit(relocate) == [*2 * ["MessageNotFound"], "QueueDoesNotExist"]
+            relocate = commands.RelocateMessages("dead", picks[2:], "other")
+            assert await t.submit(relocate) == [None]
+            assert await t.texts("other") == ["edited"]
+
+    async def test_chosen_messages_are_discarded_unless_somebody_has_received_them(self) -> None:
+        async with self.open_store() as t:
+            await t.create("dead")
+            await t.send_grouped("dead", "-1", "-2")
+            cursors = [peeked.cursor for peeked in await t.peek("dead")]
+            await t.receive("dead", 1)
+            discard = commands.DiscardMessages("dead", [*cursors, b"made up"])
+            assert await t.submit(discard) == ["MessageNotFound", None, "MessageNotFound"]
+            assert await t.counts("dead") == (0, 1, 0)
+
+    async def test_a_move_task_moves_what_was_there_and_goes_on_when_opened_again(self) -> None:
+        async with self.open_store() as t:
+            await t.create("dead", "orders", fifo=True)
+            await t.send_grouped("dead", "a1", "b1", "a2", "b2", "a3")
+            await t.start_move("dead", "orders")
+            task = await t.move(2)
+            assert (task.status, task.moved, task.to_move) == ("RUNNING", 2, 5)
+        async with self.open_store() as t:
+            await t.send_grouped("dead", "c1")  # comes too late
+            statuses = [(await t.move(2)).status for _ in range(4)]
+            assert statuses[-1] == "COMPLETED"
+            assert (await t.move(2)).moved == 5
+            assert await t.texts("dead") == ["c1"]
+            texts = await t.texts("orders")
+            assert sorted(texts) == ["a1", "a2", "a3", "b1", "b2"]
+            assert [text for text in texts if text[0] == "a"] == ["a1", "a2", "a3"]
+
+    async def test_a_move_task_leaves_what_is_in_flight_and_what_waits_behind_it(self) -> None:
+        async with self.open_store() as t:
+            await t.create("dead", "orders", fifo=True)
+            await t.send_grouped("dead", "a1", "a2", "b1")
+            await t.receive("dead", 1)
+            await t.start_move("dead", "orders")
+            await t.move()
+            assert (await t.move()).status == "COMPLETED"
+            assert await t.texts("orders") == ["b1"]
+            assert await t.counts("dead") == (1, 1, 0)
+
+    async def test_a_move_task_ends_when_it_is_cancelled_or_has_nowhere_to_go(self) -> None:
+        async with self.open_store() as t:
+            await t.refused(errors.MoveTaskDoesNotExist, commands.MoveMessages("task", []))
+            await t.create("dead")
+            await t.send_grouped("dead", "-1")
+            await t.start_move("dead")
+            task = await t.move()
+            assert (task.status, task.failure_reason) == (
+                "FAILED",
+                "CouldNotDetermineMessageSource",
+            )
+            await t.start_move("dead", "gone")
+            task = await t.move()
+            reason = "AWS.SimpleQueueService.NonExistentQueue"
+            assert (task.status, task.failure_reason) == ("FAILED", reason)
+            await t.put_task(
+                resources.MessageMoveTask(name="task", source="dead", status="CANCELLING")
+            )
+            assert (await t.move()).status == "CANCELLED"
+            assert await t.counts("dead") == (1, 0, 0)
+
     # Fan-out
 
     async def test_a_fan_out_reaches_each_queue_with_a_message_of_its_own(self) -> None:
@@ -458,6 +803,18 @@ class StoreConformance:
             assert await t.submit(put("t", b"3", 0)) == [1]
 
     # Time
+
+    async def test_a_group_that_is_free_again_wakes_receivers(self) -> None:
+        async with self.open_store() as t:
+            await t.create("orders", fifo=True)
+            await t.send_grouped("orders", "a1", "a2")
+            first = await t.receive_one("orders", 5_000)
+            heard: list[Wakeup] = []
+            t.store.listener = lambda status, wakeups: heard.extend(wakeups)
+            await t.send_grouped("orders", "a3")
+            assert heard == []  # nothing that could be received
+            await t.delete("orders", first.receipt_handle)
+            assert heard == [Wakeup(NAMESPACE, "orders", 1)]  # one group, one receiver
 
     async def test_the_listener_hears_of_queues_that_have_messages(self) -> None:
         async with self.open_store() as t:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,32 @@ def test_messages_make_a_round_trip_with_their_attributes(
         "photo": Attribute(data_type="Binary", binary_value=b"\x00\xff\x01"),
         "count": Attribute(data_type="Number", string_value="10"),
     }
+
+
+def test_messages_of_a_fifo_queue_keep_their_groups_and_their_order(
+    run: Run, client: Client, file: Path
+) -> None:
+    for queue in ("from.fifo", "to.fifo"):
+        client.put_queue(queue)
+    for n in range(6):
+        client.send(
+            "from.fifo",
+            str(n),
+            message_group_id="even odd".split()[n % 2],
+            message_deduplication_id=f"id-{n}",
+        )
+
+    run("export", "from.fifo", "--output", str(file))
+    imported = run("import", "to.fifo", "--input", str(file))
+
+    there = [m.body for m in client.peek("to.fifo", attributes=["MessageGroupId=odd"]).items]
+    (first, *_) = client.peek("to.fifo", attributes=["MessageDeduplicationId=id-4"]).items
+    for queue in ("from.fifo", "to.fifo"):
+        client.delete_queue(queue)
+    assert imported.exit_code == 0, imported.stderr
+    assert there == ["1", "3", "5"]
+    assert first.body == "4"
+    assert len(first.system_attributes["SequenceNumber"]) == 20
 
 
 def test_a_line_tells_all_that_is_known_of_a_message(run: Run, client: Client) -> None:
@@ -118,6 +146,25 @@ def test_a_file_that_is_there_is_not_overwritten(run: Run, client: Client, file:
     assert "is there already" in again.stderr
     assert "its last line is no exported message" in resumed.stderr
     assert file.read_text() == "precious\n"
+
+
+def test_an_export_that_finds_no_room_says_where_to_go_on(client: Client) -> None:
+    client.send("orders", "a")
+
+    with open("/dev/full", "wb") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "broker.cli", "export", "orders", "--url", client.url],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert process.returncode == 1
+    assert process.stderr.splitlines() == [
+        "broker: cut off after 0 messages; a new start goes on.",
+        "broker: -: No space left on device",
+    ]
 
 
 def test_no_file_is_made_for_a_queue_that_is_not_there(run: Run, file: Path) -> None:

@@ -41,11 +41,22 @@ def test_configuring_changes_what_is_given_and_nothing_else(run: Run, client: Cl
         "orders", retention_s=600, dead_letter_queue="heard", max_receive_count=3, delay_s=5
     )
 
-    run("queues", "configure", "orders", "--visibility-timeout", "90", "--delay", "0")
+    result = run("queues", "configure", "orders", "--visibility-timeout", "90", "--delay", "0")
+    assert result.exit_code == 0, result.stderr
 
     found = client.queue("orders")
     assert (found.visibility_timeout_s, found.delay_s, found.retention_s) == (90, 0, 600)
     assert (found.dead_letter_queue, found.max_receive_count) == ("heard", 3)
+
+
+def test_a_fifo_queue_is_made_and_configured(run: Run, client: Client) -> None:
+    made = run("queues", "create", "q.fifo", "--setting", "content_based_deduplication=true")
+    run("queues", "configure", "q.fifo", "--retention", "600")
+
+    found = client.queue("q.fifo")
+    client.delete_queue("q.fifo")
+    assert made.exit_code == 0
+    assert (found.fifo, found.content_based_deduplication, found.retention_s) == (True, True, 600)
 
 
 def test_a_dead_letter_queue_is_taken_away(run: Run, client: Client) -> None:

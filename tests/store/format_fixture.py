@@ -6,7 +6,7 @@ format. Fixtures of earlier formats are never written again.
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -44,7 +44,8 @@ def dump(directory: Path) -> Iterator[str]:
 
 def write(directory: Path) -> None:
     """A little of everything that a store can hold."""
-    engine = Engine(directory, Clock(lambda: EPOCH_MS, lambda: 0))
+    with mock.patch("secrets.token_bytes", bytes):  # what is signed is the same every time
+        engine = Engine(directory, Clock(lambda: EPOCH_MS, lambda: 0))
 
     def run(command: commands.AnyCommand) -> object:
         (outcome,) = engine.apply([(NAMESPACE, command)]).outcomes
@@ -78,7 +79,35 @@ def write(directory: Path) -> None:
     wide = [NewEntry("dead", bytes([n]) * 16, 0) for n in (11, 12, 13)]
     with mock.patch("broker.core.queue.send.FAN_OUT_TARGETS_MAX", 2):
         run(commands.FanOut([b"wide"], wide))
+    _write_groups(run)
     engine.close()
+
+
+def _write_groups(run: Callable[[commands.AnyCommand], object]) -> None:
+    """What came with format 2: message groups, what queues remember, what can be cancelled."""
+    for name, fifo in (("steps.fifo", True), ("done.fifo", True), ("shared", False), ("was", True)):
+        queue = resources.Queue(name=name, fifo=fifo, deduplication_scope="messageGroup")
+        run(commands.Configure([RecordChange("queue", name, resources.encode(queue))]))
+
+    def new(number: int, group: str, delay_ms: int = 0, **more: bool) -> NewMessage:
+        text = f"{group}{number}"
+        deduplication_id = None if more else text
+        id_ = text.encode().ljust(16)
+        return NewMessage(id_, text.encode(), delay_ms, group, deduplication_id, **more)
+
+    steps = [new(1, "a"), new(2, "a"), new(1, "b"), new(1, "c", 60_000), new(2, "c")]
+    run(commands.SendMessages("steps.fifo", steps))
+    run(commands.ReceiveMessages("steps.fifo", 1, 30_000, bytes(8), "attempt"))
+    task = resources.MessageMoveTask(name="task", source="steps.fifo", destination="done.fifo")
+    change = RecordChange("message_move_task", "task", resources.encode(task))
+    run(commands.Configure([change]))
+    run(commands.MoveMessages("task", [b"moved".ljust(16)]))
+    run(commands.SendMessages("shared", [new(1, "x"), new(2, "x"), new(1, "y")]))
+    run(commands.ReceiveMessages("shared", 2, 30_000, bytes(8)))
+    later = new(1, "z", 60_000, cancellable=True)
+    run(commands.SendMessages("shared", [later]))
+    run(commands.SendMessages("was", [new(1, "a"), new(2, "a", 1_000)]))
+    run(commands.Configure([RecordChange("queue", "was", None)]))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,43 @@ def test_data_of_an_earlier_format_is_all_there(fixture: Path, tmp_path: Path) -
     engine.close()
 
 
+def test_groups_and_what_queues_remember_are_read_from_format_2_on(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    load(FIXTURES[1], directory)
+    wall_ms = EPOCH_MS
+    engine = Engine(directory, Clock(lambda: wall_ms, lambda: 0))
+
+    def run(command: Any) -> Any:
+        (outcome,) = engine.apply([(NAMESPACE, command)]).outcomes
+        assert not isinstance(outcome, Exception), outcome
+        return outcome
+
+    def receive(queue: str, attempt_id: str | None = None) -> list[bytes]:
+        command = commands.ReceiveMessages(queue, 10, 30_000, bytes(8), attempt_id)
+        return [message.body for message in run(command)]
+
+    check_engine(engine)
+    assert receive("steps.fifo", "attempt") == [b"a1"]  # what it was answered with before
+    assert receive("steps.fifo") == []  # a2 is locked, b1 was moved, c1 is delayed
+    again = commands.NewMessage(bytes(16), b"b1 again", 0, "b", "b1")
+    (accepted,) = run(commands.SendMessages("steps.fifo", [again]))
+    assert accepted.message_id == b"b1".ljust(16)
+    assert receive("done.fifo") == [b"b1"]
+    for _ in range(2):
+        task = resources.decode(run(commands.MoveMessages("task", [bytes(16)])).value)
+    assert isinstance(task, resources.MessageMoveTask)
+    assert (task.status, task.moved, task.to_move) == ("COMPLETED", 1, 3)
+    assert receive("shared") == [b"x2"]
+    cancel = commands.CancelMessages("shared", [b"z1".ljust(16)])
+    assert run(cancel) == [True]
+    wall_ms += 60_000
+    assert receive("steps.fifo") == [b"a1", b"a2", b"c1", b"c2"]
+    while (due_at_ms := engine.apply([]).status.due_at_ms) is not None and due_at_ms <= wall_ms:
+        run(commands.Advance())
+    check_engine(engine, settled=True)
+    engine.close()
+
+
 def test_the_fixture_is_what_is_written_today(tmp_path: Path) -> None:
     """If this fails the format has changed: take a new number, keep the old reader and fixture."""
     write(tmp_path / "data")

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -163,3 +164,19 @@ def test_what_is_claimed_outlasts_the_largest_commit(monkeypatch: pytest.MonkeyP
             space.update(end_bytes, end_bytes, 0)
             assert space.full
             assert granted - end_bytes >= 8 * MIB, "nothing is left for receives and deletes"
+
+
+def test_a_long_mix_of_sizes_with_deletes_keeps_to_its_file(tmp_path: Path) -> None:
+    """Room of deleted bodies is used again, whatever sizes come after them and in which order."""
+    random = Random(1)
+    ends: list[int] = []
+    with opened(tmp_path / "data") as broker:
+        waiting = 0
+        for _ in range(150):
+            bodies = [bytes(random.choice((200, 9_000, 150_000, MIB)) - 99) for _ in range(5)]
+            broker.run(commands.SendMessages("orders", [NewMessage(bytes(16), b) for b in bodies]))
+            waiting += len(bodies)
+            while waiting > 50:
+                waiting -= broker.consume(random.randint(1, 10))
+            ends.append(broker.engine._env.info()["last_pgno"])
+    assert ends[-1] < 1.25 * ends[50]

@@ -42,7 +42,8 @@ def repeat(view: QueueView, queue: QueueState, command: ReceiveMessages) -> list
         if handle is None or found is None:
             return None
         visible_at_ms, entry = found
-        if visible_at_ms != attempt.hidden_until_ms or entry.receives != handle.receives:
+        is_held = entry.in_flight and entry.receives == handle.receives
+        if not is_held or visible_at_ms != attempt.hidden_until_ms:
             return None
         held.append((handle.sequence, entry))
     until_ms = view.now_ms + command.visibility_timeout_ms

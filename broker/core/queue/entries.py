@@ -1,5 +1,7 @@
 """putting entries into a queue and taking them out, with their bodies and counts"""
 
+import msgspec
+
 from broker.core.queue import lanes
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
@@ -19,9 +21,11 @@ def insert(
         if entry.lane:
             charge = queue.fifo or not charged
             if visible_at_ms <= settled_ms:
+                if entry.moved or entry.cancellable:  # no pointers lead into lanes
+                    entry = msgspec.structs.replace(entry, moved=False, cancellable=False)
+                lanes.line_up(view, queue, sequence, entry)
                 if not charge:
                     lanes.refund(view, queue, entry.lane)
-                lanes.line_up(view, queue, sequence, entry)
                 expect_sweep(view, queue)
                 continue
             if charge:

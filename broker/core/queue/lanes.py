@@ -14,11 +14,12 @@ A lane that may be received from has one turn, and receiving takes the first tur
 - In a standard queue groups are tenants and the queue is fair (max-min): the next message is taken
   from the tenant with the fewest messages in flight; among equals, from the one that has waited
   longest since it was last served or had nothing to receive. Each message of a receive is chosen
-  so. A tenant with a huge backlog gets what others leave, and one with many or slow messages in
-  flight waits for those first; whoever has little to do is served as if alone. A message without a
-  group is a tenant of its own, with nothing in flight. Amazon's thresholds (a tenant is noisy with
-  more than a tenth of the messages in flight, and at least 30) come to the same order, but a
-  tenant below them may delay others.
+  so. A tenant with nothing visible or in flight is forgotten; when one began to wait is told by the
+  age of its message. A tenant with a huge backlog gets what others leave, and one with many or slow
+  messages in flight waits for those first; whoever has little to do is served as if alone. A
+  message without a group is a tenant of its own, with nothing in flight. Amazon's thresholds (a
+  tenant is noisy with more than a tenth of the messages in flight, and at least 30) come to the
+  same order, but a tenant below them may delay others.
 """
 
 from hashlib import blake2b
@@ -78,13 +79,13 @@ def hide(
     if queue.fifo:
         view.put_marker(queue.id, entry.lane, sequence, visible_at_ms)
     elif entry.in_flight:
-        _rerank(view, queue, entry.lane, in_flight=1)
+        charge(view, queue, entry.lane)
 
 
 def unhide(view: QueueView, queue: QueueState, entry: Entry) -> None:
     """Take note that it no longer is; in a FIFO lane its marker stays likewise."""
     if entry.in_flight and not queue.fifo:
-        _rerank(view, queue, entry.lane, in_flight=-1)
+        refund(view, queue, entry.lane)
 
 
 def vacate(view: QueueView, queue: QueueState, sequence: int, lane: int) -> None:
@@ -98,6 +99,11 @@ def serve(view: QueueView, queue: QueueState, sequence: int, entry: Entry) -> No
     view.delete_in_lane(queue.id, entry.lane, sequence)
     queue.visible -= 1
     _rerank(view, queue, entry.lane, waiting=-1, in_flight=1, since=view.next_id())
+
+
+def charge(view: QueueView, queue: QueueState, lane: int) -> None:
+    """Charge a fair lane for one message in flight; so its tenant is known until the `refund`."""
+    _rerank(view, queue, lane, in_flight=1)
 
 
 def refund(view: QueueView, queue: QueueState, lane: int) -> None:

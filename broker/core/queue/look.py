@@ -1,7 +1,6 @@
 """looking at a queue without changing it: counts, and peeks with cursors to go on from"""
 
 import struct
-from collections.abc import Iterator
 
 from broker.core.commands import CountMessages, Peeked, PeekMessages, QueueCounts
 from broker.core.errors import InvalidParameter
@@ -11,8 +10,9 @@ from broker.core.queue.entries import Placed
 from broker.core.queue.settle import settle
 from broker.core.queue.view import IN_LANE, Entry, QueueState, QueueView
 
-_CURSOR = struct.Struct(">BQQ")
-_IN_LANE, _IN_TIME = range(2)  # where a cursor points: lane or visible_at_ms, then sequence
+_IN_LANE, _IN_TIME = range(2)  # where a message lay when it was peeked
+_CURSOR = struct.Struct(">BQQQI")  # that, visible_at_ms, lane, sequence, receives
+_SEQUENCE_MAX = (1 << 63) - 1
 
 
 def count_messages(view: QueueView, namespace: str, command: CountMessages) -> list[QueueCounts]:
@@ -71,49 +71,54 @@ def peek_messages(view: QueueView, namespace: str, command: PeekMessages) -> lis
 
 
 def at_cursor(view: QueueView, queue: QueueState, cursor: bytes) -> Placed | None:
-    """The message that a peek found there, if it is there still and nobody has received it."""
+    """The message that a peek found there, if it is there still and nobody has received it since.
+
+    One that has become visible meanwhile may have stepped over into its lane.
+    """
     try:
-        kind, place, sequence = _parsed(cursor)
+        _, visible_at_ms, lane, sequence, receives = _parsed(cursor)
     except InvalidParameter:
         return None
-    if kind == _IN_LANE:
-        item = view.get_in_lane(queue.id, place, sequence)
-        return (IN_LANE, sequence, item) if isinstance(item, Entry) else None
-    entry = view.get_entry(queue.id, place, sequence)
-    if entry is None or (entry.in_flight and place > view.now_ms):
+    entry = view.get_entry(queue.id, visible_at_ms, sequence)
+    if entry is not None and entry.in_flight and visible_at_ms > view.now_ms:
         return None
-    return place, sequence, entry
+    if entry is None and lane:
+        item = view.get_in_lane(queue.id, lane, sequence)
+        visible_at_ms, entry = IN_LANE, item if isinstance(item, Entry) else None
+    if entry is None or entry.receives != receives:
+        return None
+    return visible_at_ms, sequence, entry
 
 
 def _page(
     view: QueueView, queue: QueueState, command: PeekMessages
 ) -> list[tuple[int, int, Entry, bytes]]:
-    kind, place, sequence = _parsed(command.after)
-    in_lanes: Iterator[tuple[int, int, Entry, bytes]] = iter(())
+    kind, visible_at_ms, lane, sequence, _ = _parsed(command.after)
+    page: list[tuple[int, int, Entry, bytes]] = []
     if kind == _IN_LANE:
-        in_lanes = (
-            (IN_LANE, sequence, item, _CURSOR.pack(_IN_LANE, lane, sequence))
-            for lane, sequence, item in view.lanes(queue.id, place, sequence + 1)
-            if isinstance(item, Entry)
-        )
-        place = sequence = 0
-    page = []
-    for item in in_lanes:
-        page.append(item)
-        if len(page) == command.count:
-            return page
-    for visible_at_ms, number, entry in view.entries(queue.id, place, sequence + 1):
+        for _, number, item in view.lanes(queue.id, lane, sequence + 1):
+            if len(page) == command.count:
+                return page
+            if isinstance(item, Entry):
+                page.append((IN_LANE, number, item, _cursor(_IN_LANE, 0, number, item)))
+        visible_at_ms = sequence = 0
+    for at_ms, number, entry in view.entries(queue.id, visible_at_ms, sequence + 1):
         if len(page) == command.count:
             break
-        cursor = _CURSOR.pack(_IN_TIME, visible_at_ms, number)
-        page.append((visible_at_ms, number, entry, cursor))
+        page.append((at_ms, number, entry, _cursor(_IN_TIME, at_ms, number, entry)))
     return page
 
 
-def _parsed(cursor: bytes) -> tuple[int, int, int]:
-    """Kind, place and sequence; before everything, if the cursor is empty."""
+def _cursor(kind: int, visible_at_ms: int, sequence: int, entry: Entry) -> bytes:
+    return _CURSOR.pack(kind, visible_at_ms, entry.lane, sequence, entry.receives)
+
+
+def _parsed(cursor: bytes) -> tuple[int, int, int, int, int]:
+    """A cursor's parts; those of a place before everything, if it is empty."""
     if not cursor:
-        return _IN_LANE, 0, 0
-    if len(cursor) != _CURSOR.size or cursor[0] not in (_IN_LANE, _IN_TIME):
-        raise InvalidParameter("The cursor is none that an earlier peek gave out.")
-    return _CURSOR.unpack(cursor)
+        return _IN_LANE, 0, 0, 0, 0
+    if len(cursor) == _CURSOR.size and cursor[0] in (_IN_LANE, _IN_TIME):
+        parts: tuple[int, int, int, int, int] = _CURSOR.unpack(cursor)
+        if parts[3] <= _SEQUENCE_MAX:
+            return parts
+    raise InvalidParameter("The cursor is none that an earlier peek gave out.")

@@ -91,7 +91,9 @@ def _next_slice(
     settle(view, source)
     if not task.until_sequence:
         task = change(task, until_sequence=view.next_id(), to_move=source.visible)
-    items, next_lane = _choose(view, source, task, len(message_ids))
+    items, too_old, next_lane = _choose(view, source, task, len(message_ids))
+    for item in too_old:
+        drop(view, source, *item)
     for number, (item, message_id) in enumerate(zip(items, message_ids, strict=False)):
         target = _target(view, namespace, task.destination, item[2])
         if not isinstance(target, QueueState):
@@ -99,7 +101,8 @@ def _next_slice(
             moved = task.moved + number
             return change(task, status="FAILED", failure_reason=reason, moved=moved)
         _move(view, source, target, item, message_id, None)
-    done = not items and next_lane is None
+    all_seen = next_lane is None and source.settled_ms == view.now_ms
+    done = all_seen and not items and not too_old
     return change(
         task,
         moved=task.moved + len(items),
@@ -110,36 +113,42 @@ def _next_slice(
 
 def _choose(
     view: QueueView, source: QueueState, task: MessageMoveTask, count: int
-) -> tuple[list[Placed], int | None]:
-    """Visible messages that were there when the task began, and the lane where to go on."""
+) -> tuple[list[Placed], list[Placed], int | None]:
+    """Visible messages that were there when the task began, those on the way to them that are too
+    old, and the lane where to go on.
+    """
     items: list[Placed] = []
+    too_old: list[Placed] = []
+
+    def take(item: Placed) -> bool:
+        """Whether it concerns the task."""
+        _, sequence, entry = item
+        if entry.expires_ms(source.retention_ms) <= view.now_ms:
+            too_old.append(item)
+        elif sequence < task.until_sequence:
+            items.append(item)
+        else:
+            return False
+        return True
+
     # What came since lies behind what was there; looking on for stragglers has to end.
     for visible_at_ms, sequence, entry in islice(view.entries(source.id, 0), RECLAIM_SLICE):
         if visible_at_ms > source.settled_ms or len(items) == count:
             break
-        if _is_movable(view, source, task, sequence, entry):
-            items.append((visible_at_ms, sequence, entry))
+        take((visible_at_ms, sequence, entry))
     lane, after = task.next_lane, 0
     for _ in range(RECLAIM_SLICE):
         if len(items) == count:
-            return items, lane
+            return items, too_old, lane
         found = next(view.lanes(source.id, lane, after), None)
         if found is None:
-            return items, None
+            return items, too_old, None
         found_lane, sequence, item = found
-        if isinstance(item, Entry) and _is_movable(view, source, task, sequence, item):
-            items.append((IN_LANE, sequence, item))
+        if isinstance(item, Entry) and take((IN_LANE, sequence, item)):
             lane, after = found_lane, sequence + 1
         else:
             lane, after = found_lane + 1, 0
-    return items, lane
-
-
-def _is_movable(
-    view: QueueView, source: QueueState, task: MessageMoveTask, sequence: int, entry: Entry
-) -> bool:
-    is_kept = entry.expires_ms(source.retention_ms) > view.now_ms
-    return is_kept and sequence < task.until_sequence
+    return items, too_old, lane
 
 
 def _target(

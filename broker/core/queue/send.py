@@ -131,6 +131,7 @@ def place(
     """Put entries into their queues; the answer is which of them found none."""
     homeless = []
     items = []
+    settled: set[int] = set()  # each queue once: what is counted and not yet stored would be missed
     for index, new in enumerate(entries):
         body_id, shared = body_ids[new.body]
         entry = Entry(body_id, new.message_id, sent_at_ms, shared=shared, via=new.via)
@@ -141,7 +142,9 @@ def place(
             homeless.append(index)
             release_body(view, entry)
             continue
-        settle(view, queue)
+        if queue.id not in settled:
+            settle(view, queue)
+            settled.add(queue.id)
         visible_at_ms = view.now_ms + new.delay_ms
         if queue.fifo:
             lane = lane_for(queue, None, new.message_id)

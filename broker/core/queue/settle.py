@@ -1,7 +1,5 @@
 """time passing in a queue: what was hidden becomes visible, what is too old goes"""
 
-import msgspec
-
 from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
@@ -45,6 +43,8 @@ def settle(view: QueueView, queue: QueueState) -> None:
             since = [0, 0]
             break
     delayed, in_flight = counted[0] + since[0], counted[1] + since[1]
+    # Into the lane first: a tenant with nothing left, if only for a moment, is forgotten.
+    insert(view, queue, [(IN_LANE, sequence, entry) for _, sequence, entry in grouped])
     for item in grouped:
         lift(view, queue, *item)
     queue.delayed -= delayed
@@ -52,20 +52,11 @@ def settle(view: QueueView, queue: QueueState) -> None:
     queue.visible += delayed + in_flight
     queue.settled_ms = max(queue.settled_ms, line_ms)
     queue.next_due_ms = next_due_ms
-    insert(
-        view, queue, [(IN_LANE, sequence, _stepped_over(entry)) for _, sequence, entry in grouped]
-    )
     if next_due_ms < NEVER_MS:
         view.schedule(queue, next_due_ms)
     if delayed or in_flight:
         view.wake(queue)
         expect_expiry(view, queue)
-
-
-def _stepped_over(entry: Entry) -> Entry:
-    if entry.moved or entry.cancellable:
-        return msgspec.structs.replace(entry, moved=False, cancellable=False)
-    return entry
 
 
 def delay_again(view: QueueView, queue: QueueState, by_ms: int) -> None:
@@ -145,7 +136,7 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
     queue.sweep_lane, queue.sweep_ms = lane, NEVER_MS
     if lane:
         queue.sweep_ms = view.now_ms
-    elif queue.turns:
+    elif next(view.lanes(queue.id, 0), None) is not None:  # perhaps locked, and without a turn
         queue.sweep_ms = view.now_ms + queue.retention_ms // SWEEPS_PER_RETENTION
     if queue.sweep_ms < NEVER_MS:
         view.schedule(queue, queue.sweep_ms)

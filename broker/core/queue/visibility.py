@@ -4,6 +4,7 @@ import msgspec
 
 from broker.core.commands import ChangeVisibility, ReleaseInFlight, VisibilityChange
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
+from broker.core.queue import lanes
 from broker.core.queue.delete import has_expired
 from broker.core.queue.entries import Placed, insert, lift
 from broker.core.queue.receipt_handle import locate, parse
@@ -35,6 +36,9 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
     until_ms = view.now_ms + change.timeout_ms
     if not change.delayed and until_ms > handle.received_at_ms + VISIBILITY_TIMEOUT_S_MAX * 1000:
         return "VisibilityTimeoutTooLong"
+    fair_lane = 0 if queue.fifo else entry.lane
+    if fair_lane:
+        lanes.charge(view, queue, fair_lane)  # its turn isn't forgotten on the way
     lift(view, queue, visible_at_ms, handle.sequence, entry)
     held = change.spend_receive and not change.delayed
     # A pointer leads from the handle to it, unless its place in its lane does so.
@@ -52,6 +56,8 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
     if pointed_to:
         view.put_moved(queue.id, handle.sequence, until_ms)
     insert(view, queue, [(until_ms, handle.sequence, changed)])
+    if fair_lane:
+        lanes.refund(view, queue, fair_lane)
     return None
 
 
@@ -66,7 +72,7 @@ def release_in_flight(view: QueueView, namespace: str, command: ReleaseInFlight)
         if item[2].in_flight:
             held.append(item)
     for visible_at_ms, sequence, entry in held:
-        lift(view, queue, visible_at_ms, sequence, entry)
         free = msgspec.structs.replace(entry, in_flight=False, moved=False)
-        insert(view, queue, [(view.now_ms, sequence, free)])
+        insert(view, queue, [(view.now_ms, sequence, free)])  # first, as in `settle`
+        lift(view, queue, visible_at_ms, sequence, entry)
     return len(held)
