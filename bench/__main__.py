@@ -15,6 +15,7 @@ QUESTIONS = (
     "batches",
     "bulk",
     "full_cycle",
+    "stream",
     "fifo",
     "bodies",
     "fan_out",

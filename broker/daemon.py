@@ -132,11 +132,13 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 notifier.stopping()
                 server.drain()
                 broker.dispatchers.stop()
+                broker.streams.close()
                 broker.waiters.close()
                 deadline = trio.current_time() + config.broker.shutdown_grace_s
                 requests.cancel_scope.deadline = deadline
             with trio.move_on_at(deadline):
                 await broker.dispatchers.wait_done()
+                await broker.queues.returns.wait_empty()
             runtime.cancel_scope.cancel()
         log.info("stopped")
     except* BrokenPlugin as broken:

@@ -1,5 +1,7 @@
 """The Python client against a running daemon: the same calls, blocking and awaited."""
 
+import asyncio
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from broker.client import AsyncClient, BrokerNotRunning, BrokerRefused, BrokerUnanswered, Client
+from broker.client import (
+    AsyncClient,
+    BrokerNotRunning,
+    BrokerRefused,
+    BrokerUnanswered,
+    Client,
+    StreamEnded,
+    StreamMessage,
+)
 from tests.daemon import Daemon, running_daemon
 
 CONFIG = """
@@ -198,3 +208,137 @@ def test_an_answer_that_never_came_is_no_refusal(
 
     with pytest.raises(BrokerUnanswered):
         client.status()
+
+
+# Streams
+
+
+def test_a_stream_brings_messages_and_confirms_what_is_acknowledged(
+    client: Client, queue: str
+) -> None:
+    client.send_many(queue, ["a", "b", {"body": "c", "attributes": {"n": {"string_value": "1"}}}])
+    with client.stream(queue, credit=10) as stream:
+        batch: list[StreamMessage] = []
+        while len(batch) < 3:
+            batch += next(stream)
+        assert [message.body for message in batch] == ["a", "b", "c"]
+        assert batch[2].attributes["n"].string_value == "1"
+
+        stream.acknowledge(batch[:1])
+        assert stream.confirm() == []
+        assert client.queue(queue).in_flight == 2
+
+        stream.extend(batch[1:2], visibility_timeout_s=600)
+        stream.set_credit(0)
+        stream.release(batch[2:])
+        stream.acknowledge(batch[:1])
+        (error,) = stream.confirm()
+        assert (error.tag, error.code) == (1, "TagIsInvalid")
+        (released,) = client.receive(queue)
+        assert (released.body, released.receive_count) == ("c", 1)
+        stream.acknowledge(batch[1:2])  # leaving the stream waits for it
+    assert client.queue(queue).in_flight == 1
+
+
+async def test_the_awaited_stream_has_the_same_methods(running: Daemon, queue: str) -> None:
+    async with AsyncClient(running.url) as client:
+        await client.send_many(queue, ["a", "b", "c"])
+        async with client.stream(queue, batch=1) as stream:
+            batches = [await anext(stream) for _ in range(3)]
+            assert [message.body for (message,) in batches] == ["a", "b", "c"]
+            await stream.acknowledge(batches[0])
+            await stream.extend(batches[1], visibility_timeout_s=5)
+            await stream.set_credit(0)
+            await stream.release(batches[2], spend_receive=True)
+            assert await stream.confirm() == []
+            (released,) = await client.receive(queue)
+            assert (released.body, released.receive_count) == ("c", 2)
+        (unsettled,) = await client.receive(queue, wait_time_s=20)
+        assert (unsettled.body, unsettled.receive_count) == ("b", 2)
+
+
+def test_a_stream_runs_on_asyncio_as_well(running: Daemon, queue: str) -> None:
+    async def follow() -> list[str]:
+        async with AsyncClient(running.url) as client:
+            await client.send(queue, "a")
+            async with client.stream(queue) as stream:
+                async for batch in stream:
+                    await stream.acknowledge(batch)
+                    return [message.body for message in batch]
+        raise AssertionError("it ends only with a message")
+
+    assert asyncio.run(follow()) == ["a"]
+
+
+def test_a_stream_that_cannot_be_had_is_refused(client: Client, queue: str) -> None:
+    with pytest.raises(BrokerRefused) as refused, client.stream("none"):
+        pass
+    assert (refused.value.status, refused.value.code) == (404, "QueueDoesNotExist")
+    with pytest.raises(BrokerRefused, match="MalformedRequest"), client.stream(queue, credit=-1):
+        pass
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with Client(url) as nobody, pytest.raises(BrokerNotRunning), nobody.stream(queue):
+            pass
+
+
+async def test_a_stream_that_the_broker_ends_says_why(running: Daemon) -> None:
+    async with AsyncClient(running.url) as client:
+        await client.put_queue("brief")
+        async with client.stream("brief") as stream:
+            await client.delete_queue("brief")
+            with pytest.raises(StreamEnded) as ended:
+                await anext(stream)
+        assert ended.value.code == "QueueDoesNotExist"
+
+
+def test_acknowledgements_that_were_not_confirmed_are_not_taken_for_done(
+    tmp_path: Path,
+) -> None:
+    with running_daemon(tmp_path) as daemon, Client(daemon.url) as client:
+        client.put_queue("orders")
+        client.send("orders", "a")
+
+        def acknowledge_and_leave() -> None:
+            with client.stream("orders") as stream:
+                batch = next(stream)
+                daemon.kill()
+                stream.acknowledge(batch)
+
+        with pytest.raises(BrokerUnanswered):
+            acknowledge_and_leave()
+
+
+def test_more_messages_than_a_request_takes_are_settled_in_several(
+    client: Client, queue: str
+) -> None:
+    client.send_many(queue, [str(n) for n in range(2_500)])
+    with client.stream(queue, credit=2_500) as stream:
+        held: list[StreamMessage] = []
+        while len(held) < 2_500:
+            held += next(stream)
+        stream.acknowledge(held)
+        stream.acknowledge([])
+        assert stream.confirm() == []
+    counts = client.queue(queue)
+    assert (counts.visible, counts.in_flight) == (0, 0)
+
+
+def test_a_daemon_that_stops_lets_its_streams_settle_what_they_hold(tmp_path: Path) -> None:
+    with running_daemon(tmp_path) as daemon, Client(daemon.url) as client:
+        client.put_queue("orders")
+        client.send_many("orders", ["a", "b"])
+        assert daemon.process is not None
+        with client.stream("orders", batch=1) as stream:
+            held = [*next(stream), *next(stream)]
+            daemon.process.send_signal(signal.SIGTERM)
+            with pytest.raises(StreamEnded) as ended:
+                next(stream)
+            assert ended.value.code == "ShuttingDown"
+            stream.acknowledge(held[:1])
+            assert stream.confirm() == []
+        assert daemon.process.wait(timeout=60) == 0
+        daemon.start()
+        (left,) = client.receive("orders", count=10)
+        assert (left.body, left.receive_count) == ("b", 2)

@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 import click
 
 from broker.cli.connection import EXIT_REFUSED, connected, json_option, url_option
+from broker.cli.follow import follow_queue
 from broker.cli.output import print_json, read_text
-from broker.core.limits import LONG_DELAY_S_MAX, VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
+from broker.core.limits import (
+    LONG_DELAY_S_MAX,
+    STREAM_CREDIT_MAX,
+    VISIBILITY_TIMEOUT_S_MAX,
+    WAIT_TIME_S_MAX,
+)
 
 COUNT_MAX = 1_000
 
@@ -87,7 +93,11 @@ def send(
 
 @click.command()
 @click.argument("queue")
-@click.option("--count", type=click.IntRange(1, COUNT_MAX), default=1, show_default=True)
+@click.option(
+    "--count",
+    type=click.IntRange(1, COUNT_MAX),
+    help="How many messages; 1 by default, and with --follow no end.",
+)
 @click.option(
     "--wait",
     type=click.IntRange(0, WAIT_TIME_S_MAX),
@@ -100,18 +110,25 @@ def send(
 )
 @click.option(
     "--ack/--no-ack",
-    default=False,
+    default=None,
     help="Delete the messages once they are printed. By default they are kept and come back "
-    "after the visibility timeout, so nothing is lost by looking.",
+    "after the visibility timeout, so nothing is lost by looking; with --follow they are deleted.",
+)
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Print messages as they come, until interrupted. With --json, one on each line. With "
+    f"--no-ack it ends after {STREAM_CREDIT_MAX:,}, and all of them are visible again at the end.",
 )
 @url_option
 @json_option
 def receive(
     queue: str,
-    count: int,
+    count: int | None,
     wait: int | None,
     visibility_timeout: int | None,
-    ack: bool,
+    ack: bool | None,
+    follow: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -120,9 +137,14 @@ def receive(
     Prints nothing if there are none. Without --ack the messages are received again later, and
     count towards the queue's maximum receive count.
     """
+    if follow:
+        if wait is not None:
+            raise click.UsageError("--follow waits for as long as it takes: leave out --wait.")
+        follow_queue(queue, count, visibility_timeout, ack is not False, url, as_json)
+        return
     with connected(url) as client:
         received = client.receive(
-            queue, count=count, visibility_timeout_s=visibility_timeout, wait_time_s=wait
+            queue, count=count or 1, visibility_timeout_s=visibility_timeout, wait_time_s=wait
         )
         if as_json:
             print_json({"messages": received})

@@ -1,4 +1,4 @@
-"""Python client over httpx, synchronous and asynchronous, for programs and the command line"""
+"""Python client over httpx and wsproto, blocking and awaited, for programs and the command line"""
 
 from broker.client.clients import AsyncClient, Client
 from broker.client.errors import (
@@ -6,6 +6,7 @@ from broker.client.errors import (
     BrokerNotRunning,
     BrokerRefused,
     BrokerUnanswered,
+    StreamEnded,
 )
 from broker.client.results import (
     BulkResult,
@@ -21,11 +22,15 @@ from broker.client.results import (
     Rates,
     ReceivedMessage,
     Status,
+    StreamMessage,
+    TagError,
     TopicInfo,
 )
+from broker.client.streams import AsyncMessageStream, MessageStream
 
 __all__ = [
     "AsyncClient",
+    "AsyncMessageStream",
     "BrokerClientError",
     "BrokerNotRunning",
     "BrokerRefused",
@@ -36,6 +41,7 @@ __all__ = [
     "EntryError",
     "FunctionInfo",
     "Invocation",
+    "MessageStream",
     "Page",
     "PeekPage",
     "PeekedMessage",
@@ -44,5 +50,8 @@ __all__ = [
     "Rates",
     "ReceivedMessage",
     "Status",
+    "StreamEnded",
+    "StreamMessage",
+    "TagError",
     "TopicInfo",
 ]

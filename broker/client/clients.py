@@ -9,8 +9,9 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 import httpx
 
 from broker.client import calls
-from broker.client.asking import Ask, refusal
+from broker.client.asking import Ask, label, refusal
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
+from broker.client.streams import AsyncMessageStream, MessageStream
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -80,6 +81,15 @@ class _Api:
         given = {"account": account, "region": region}
         self._namespace = {name: value for name, value in given.items() if value is not None}
 
+    def _stream_url(
+        self, queue: str, credit: int, batch: int | None, visibility_timeout_s: int | None
+    ) -> httpx.URL:
+        given = {"credit": credit, "batch": batch, "visibility_timeout_s": visibility_timeout_s}
+        query = {name: value for name, value in given.items() if value is not None}
+        return httpx.URL(
+            f"{self.url}/v1/queues/{label(queue)}/stream", params={**query, **self._namespace}
+        )
+
     def _arguments(self, ask: Ask[Any]) -> dict[str, Any]:
         """What httpx is called with."""
         return {
@@ -123,6 +133,17 @@ class Client(_Api):
             raise self._translated(error) from error
         return self._read(ask, response)
 
+    def stream(
+        self,
+        queue: str,
+        *,
+        credit: int = 1_000,
+        batch: int | None = None,
+        visibility_timeout_s: int | None = None,
+    ) -> MessageStream:
+        """Receive messages as they come, at most `credit` unsettled; for `with`."""
+        return MessageStream(self._stream_url(queue, credit, batch, visibility_timeout_s))
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -159,6 +180,17 @@ class AsyncClient(_Api):
         except httpx.TransportError as error:
             raise self._translated(error) from error
         return self._read(ask, response)
+
+    def stream(
+        self,
+        queue: str,
+        *,
+        credit: int = 1_000,
+        batch: int | None = None,
+        visibility_timeout_s: int | None = None,
+    ) -> AsyncMessageStream:
+        """Receive messages as they come, at most `credit` unsettled; for `async with`."""
+        return AsyncMessageStream(self._stream_url(queue, credit, batch, visibility_timeout_s))
 
     async def aclose(self) -> None:
         """Close the connections."""

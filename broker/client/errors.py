@@ -38,3 +38,15 @@ class BrokerNotRunning(BrokerClientError):
             "or name another address in BROKER_URL."
         )
         self.url = url
+
+
+class StreamEnded(BrokerClientError):
+    """The broker has ended a stream and said why. Programs decide by `code`.
+
+    What is held may still be settled until the stream is left.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail

@@ -46,6 +46,29 @@ class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter_source_arn: str | None = None
 
 
+class StreamMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message of a stream, which the stream settles by its tag."""
+
+    tag: int
+    message_id: str
+    body: str
+    attributes: dict[str, Attribute] = {}
+    system_attributes: dict[str, str] = {}
+    sent_at_ms: int
+    first_received_at_ms: int
+    receive_count: int
+    dead_letter_source_arn: str | None = None
+
+
+class TagError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why what was asked for one message of a stream was not done."""
+
+    tag: int
+    status: int
+    code: str
+    detail: str
+
+
 class PeekedMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message as it lies in its queue."""
 

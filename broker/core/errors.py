@@ -27,6 +27,10 @@ class QueueNameExists(BrokerError):
     """A queue already exists with the same name and a different value for an attribute."""
 
 
+class StreamDoesNotExist(BrokerError):
+    """The stream has ended, or never was one of this queue."""
+
+
 class QueueDeletedRecently(BrokerError):
     """A queue of this name was deleted a short while ago."""
 

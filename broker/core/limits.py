@@ -98,3 +98,14 @@ QUERY_PARAMETERS_MAX = 1_000
 CONNECTIONS_MAX = 16_000
 METRICS_QUEUES_MAX = 1_000  # with counters of their own; the others share one
 SHUTDOWN_GRACE_S_MAX = 3_600
+
+# Streams (our own)
+STREAM_CREDIT_MAX = 20_000  # messages that one may hold: what bounds its memory
+STREAM_BATCH_MAX = 1_000  # messages of one frame
+STREAM_FRAME_BYTES = MIB  # of bodies in one frame, or one message that is larger
+STREAM_REQUEST_BYTES_MAX = MIB  # of one frame from a client
+STREAM_TAGS_MAX = COMMIT_ENTRIES_MAX  # of one frame from a client, which is one commit
+STREAM_REQUESTS_MAX = 64  # of one stream that wait for their commit; then it isn't read
+STREAM_HEARTBEAT_S = 20.0  # below the idle timeouts of common proxies, 30 s and more
+STREAM_DRAIN_S = 5.0  # for a client to acknowledge what it holds when the daemon stops
+STREAM_CLOSE_S = 5.0  # for a client to answer the end of its stream

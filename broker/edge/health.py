@@ -129,6 +129,7 @@ class _Gauges(Collector):
         yield waiting
         status = self._broker.store.status
         for name, text, value in (
+            ("broker_streams", "Open streams.", len(self._broker.streams)),
             ("broker_store_used_bytes", "Bytes in live pages.", status.used_bytes),
             ("broker_store_quota_bytes", "Bytes the store may use.", status.quota_bytes),
             ("broker_store_full", "1 while publishes are refused.", int(status.full)),

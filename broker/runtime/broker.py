@@ -19,6 +19,7 @@ from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.statistics import CountedStore, Statistics
+from broker.runtime.streams import Streams
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
 from broker.runtime.waiters import Waiters
@@ -51,6 +52,7 @@ class Broker:
         self.registrar.listeners.append(self.statistics.hear)
         self.waiters = Waiters()
         self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
+        self.streams = Streams(self.queues, self.ids)
         self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
         publisher = Publisher(store, now_ms)
         self.topics = Topics(self.registrar, publisher, self.ids)
@@ -63,12 +65,14 @@ class Broker:
             store, self.registrar, self.functions, self.queues, self.ids, now_ms
         )
         store.listener = self._hear
+        self.registrar.listeners.append(self._hear_change)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._timekeeper.run)
+            nursery.start_soon(self.queues.returns.run)
             await nursery.start(self.message_moves.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
@@ -79,3 +83,9 @@ class Broker:
         self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)
+
+    def _hear_change(self, namespace: str, kind: str, name: str) -> None:
+        """Whoever receives from a queue that was deleted is to hear of it."""
+        if kind == "queue" and name not in self.registry.namespaces[namespace].queues:
+            self.waiters.wake_all((namespace, name))
+            self.streams.end_of_queue(namespace, name)

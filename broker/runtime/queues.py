@@ -18,13 +18,14 @@ from broker.core.commands import (
 )
 from broker.core.dead_letters import check_redrive_policy
 from broker.core.errors import BrokerError, QueueDoesNotExist
-from broker.core.limits import DELAY_S_MAX, DELETED_NAME_BLOCKED_S
+from broker.core.limits import COMMIT_BYTES_MAX, DELAY_S_MAX, DELETED_NAME_BLOCKED_S
 from broker.core.message import Message, encode
 from broker.core.names import Namespace, is_internal
 from broker.core.resources import Queue
 from broker.runtime.deleted_queues import check_not_blocked, forget_deletion, note_deletion
 from broker.runtime.ids import Ids
 from broker.runtime.registrar import Change, Registrar
+from broker.runtime.returns import Returns
 from broker.runtime.waiters import Waiters
 from broker.store.seam import Store, submit_one
 
@@ -55,6 +56,7 @@ class Queues:
         self._waiters = waiters
         self._ids = ids
         self._now_ms = now_ms
+        self.returns = Returns(store)
 
     def get(self, namespace: Namespace, name: str) -> Queue:
         """The queue's settings."""
@@ -157,27 +159,28 @@ class Queues:
         wait_time_s: float = 0,
         attempt_id: str | None = None,
     ) -> list[Received]:
-        """Up to `count` (1..10) messages, hidden for `visibility_timeout_s`.
+        """Up to `count` (1..1,000) messages, hidden for `visibility_timeout_s`.
 
         With an `attempt_id`, for FIFO queues: a receive that is made again gets the same messages.
 
-        Waits at most `wait_time_s`, and not while the daemon stops. Cancelled while waiting:
-        nothing is hidden. Cancelled during the commit: hidden until the timeout, then received
-        again.
+        Waits at most `wait_time_s`, and not while the daemon stops. Cancelled at any time: no
+        message is taken; what the commit under way may have hidden is given back, as if it had
+        never been received.
         Raises: OverLimit.
         """
         if wait_time_s <= 0:
             return await self._receive_now(namespace, name, count, visibility_timeout_s, attempt_id)
         received: list[Received] = []
-        with self._waiters.line_up((str(namespace), name)) as waiter:
+        with self._waiters.line_up((str(namespace), name), count) as waiter:
             deadline = trio.current_time() + wait_time_s
             while not received:
+                await trio.lowlevel.checkpoint_if_cancelled()  # with the wake-up still unused
                 waiter.woken = False
                 try:
                     received = await self._receive_now(
                         namespace, name, count, visibility_timeout_s, attempt_id
                     )
-                except BaseException:
+                except Exception:
                     waiter.woken = True  # what it was woken for may be there still: see `line_up`
                     raise
                 if received or self._waiters.closed or trio.current_time() >= deadline:
@@ -186,6 +189,8 @@ class Queues:
                     await waiter.wait()
                 if patience.cancelled_caught:
                     break
+            if _cut_short(received, count):
+                waiter.woken = True  # there may be more than it took: for the next in line
         return received
 
     async def _receive_now(
@@ -199,8 +204,21 @@ class Queues:
         timeout_ms = math.ceil(visibility_timeout_s * 1000)
         nonce = self._ids.new()[:8]
         command = commands.ReceiveMessages(name, count, timeout_ms, nonce, attempt_id)
-        received: list[Received] = await submit_one(self._store, str(namespace), command)
+        # Shielded, for as long as a commit takes: else nobody would hear what it has hidden.
+        with trio.CancelScope(shield=True):
+            received: list[Received] = await submit_one(self._store, str(namespace), command)
+        if received:
+            try:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            except trio.Cancelled:
+                self.give_back(namespace, name, received)
+                raise
         return received
+
+    def give_back(self, namespace: Namespace, name: str, received: list[Received]) -> None:
+        """Undo a receive whose messages didn't reach their receiver. Doesn't wait."""
+        handles = [one.receipt_handle for one in received]
+        self.returns.give_back(namespace, name, handles, spend_receive=False)
 
     async def wait_visible(self, namespace: Namespace, name: str) -> None:
         """Until the queue has a message to receive; takes none."""
@@ -227,6 +245,27 @@ class Queues:
         command = commands.ChangeVisibility(name, changes)
         results: list[str | None] = await submit_one(self._store, str(namespace), command)
         return results
+
+    async def settle(
+        self,
+        namespace: Namespace,
+        name: str,
+        changes: list[VisibilityChange],
+        receipt_handles: list[bytes],
+    ) -> tuple[list[str | None], list[str | None]]:
+        """Change visibilities, then delete, in one commit; None or an error's name for each."""
+        both: list[commands.Command] = []
+        if changes:
+            both.append(commands.ChangeVisibility(name, changes))
+        if receipt_handles:
+            both.append(commands.DeleteMessages(name, receipt_handles))
+        outcomes = await self._store.submit(str(namespace), both)
+        for outcome in outcomes:
+            if isinstance(outcome, BrokerError):
+                raise outcome
+        changed = outcomes[0] if changes else []
+        deleted = outcomes[-1] if receipt_handles else []
+        return changed, deleted
 
     async def purge(self, namespace: Namespace, name: str) -> None:
         """Raises: PurgeQueueInProgress."""
@@ -268,3 +307,8 @@ class Queues:
         command = commands.DiscardMessages(name, cursors)
         results: list[str | None] = await submit_one(self._store, str(namespace), command)
         return results
+
+
+def _cut_short(received: list[Received], count: int) -> bool:
+    """Whether a receive ended because its messages were large, and not for want of more."""
+    return 0 < len(received) < count and sum(len(one.body) for one in received) >= COMMIT_BYTES_MAX

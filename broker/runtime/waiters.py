@@ -1,6 +1,11 @@
-"""receivers that wait: woken in the order in which they came, as many as can be served"""
+"""receivers that wait: woken in the order in which they came, as many as can be served
 
-from collections import Counter, deque
+A line is an ordered dict because receivers leave from anywhere in it: with thousands in one line,
+taking one out of a deque would cost a look at all before it. Who waits costs nothing: no timer of
+ours, no task but the receiver's own.
+"""
+
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,10 +19,11 @@ Place = tuple[str, str]  # namespace and queue
 class Waiter:
     """One receiver's place in a queue's line."""
 
-    __slots__ = ("_task", "woken")
+    __slots__ = ("_task", "wants", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, wants: int) -> None:
         self._task: trio.lowlevel.Task | None = None
+        self.wants = wants  # how many messages it will take
         self.woken = False
 
     async def wait(self) -> None:
@@ -40,11 +46,14 @@ class Waiter:
             self._task = None
 
 
+_Line = OrderedDict[Waiter, None]
+
+
 class Waiters:
     """The lines of all queues. A queue without receivers has none."""
 
     def __init__(self) -> None:
-        self._lines: dict[Place, deque[Waiter]] = {}
+        self._lines: dict[Place, _Line] = {}
         self.closed = False  # nobody is to wait any more
 
     def close(self) -> None:
@@ -55,21 +64,21 @@ class Waiters:
                 waiter.wake()
 
     @contextmanager
-    def line_up(self, place: Place) -> Iterator[Waiter]:
+    def line_up(self, place: Place, wants: int = 1) -> Iterator[Waiter]:
         """A place at the end of the line, from before the first look until the receiver is done.
 
         So nothing that arrives between a look that found nothing and the wait is missed. Whoever
         leaves with a wake-up unused hands it to the next in line.
         """
-        waiter = Waiter()
-        line = self._lines.setdefault(place, deque())
-        line.append(waiter)
+        waiter = Waiter(wants)
+        line = self._lines.setdefault(place, OrderedDict())
+        line[waiter] = None
         try:
             yield waiter
         finally:
-            line.remove(waiter)
+            del line[waiter]
             if not line:
-                self._lines.pop(place, None)
+                del self._lines[place]
             elif waiter.woken:
                 _wake_first(line, 1)
 
@@ -85,16 +94,21 @@ class Waiters:
         return counts
 
     def wake(self, wakeup: Wakeup) -> None:
-        """Wake as many as there are messages for."""
+        """Wake the first in line, as many as it takes to receive what is visible."""
         line = self._lines.get((wakeup.namespace, wakeup.queue))
         if line:
             _wake_first(line, wakeup.visible)
 
+    def wake_all(self, place: Place) -> None:
+        """Have all in a line look again, because their queue is gone."""
+        for waiter in self._lines.get(place, ()):
+            waiter.wake()
 
-def _wake_first(line: deque[Waiter], count: int) -> None:
+
+def _wake_first(line: _Line, messages: int) -> None:
     for waiter in line:
-        if count <= 0:
+        if messages <= 0:
             return
         if not waiter.woken:
             waiter.wake()
-        count -= 1
+        messages -= waiter.wants

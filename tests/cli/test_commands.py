@@ -2,8 +2,10 @@
 
 import json
 import shlex
+import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from click.testing import CliRunner
 from broker.cli import main
 from broker.client import Client
 from tests.cli.conftest import Run
+from tests.daemon import Daemon
 
 
 def peeked(client: Client, queue: str) -> list[str]:
@@ -112,6 +115,57 @@ def test_receive_deletes_what_it_prints_if_told_to(run: Run, client: Client) -> 
 
     assert (result.exit_code, result.stdout) == (0, "a\nb\n")
     assert peeked(client, "orders") == []
+
+
+def test_receive_follows_a_queue_and_deletes_what_it_prints(run: Run, client: Client) -> None:
+    client.send_many("orders", ["a", "b", "c", "d"])
+
+    result = run("receive", "orders", "--follow", "--count", "3")
+
+    assert (result.exit_code, result.stdout) == (0, "a\nb\nc\n")
+    assert client.queue("orders").in_flight == 0
+    (left,) = client.receive("orders", count=10)
+    assert (left.body, left.receive_count) == ("d", 1)
+
+
+def test_receive_follows_a_queue_and_keeps_what_it_prints_if_told_to(
+    run: Run, client: Client
+) -> None:
+    client.send_many("orders", ["a", "b"])
+
+    result = run("receive", "orders", "--follow", "--no-ack", "--count", "2", "--json")
+
+    assert [json.loads(line)["body"] for line in result.stdout.splitlines()] == ["a", "b"]
+    again = client.receive("orders", count=10, wait_time_s=20)
+    assert {message.receive_count for message in again} == {2}
+
+
+def test_receive_follows_until_it_is_interrupted(running: Daemon, client: Client) -> None:
+    client.send("orders", "a")
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "broker.cli", "receive", "orders", "--follow", "--url", running.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background have it ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == "a\n"
+    client.send("orders", "b")
+    assert follower.stdout.readline() == "b\n"
+    follower.send_signal(signal.SIGINT)
+    _, errors = follower.communicate(timeout=30)
+    assert (follower.returncode, errors) == (0, "")
+    counts = client.queue("orders")
+    assert (counts.visible, counts.in_flight) == (0, 0)
+
+
+def test_receive_says_what_it_cannot_follow(run: Run) -> None:
+    unknown = run("receive", "none", "--follow")
+    assert (unknown.exit_code, "QueueDoesNotExist" in unknown.stderr) == (1, True)
+    waiting = run("receive", "orders", "--follow", "--wait", "5")
+    assert (waiting.exit_code, "--wait" in waiting.stderr) == (2, True)
 
 
 def test_receive_prints_nothing_if_there_is_nothing(run: Run) -> None:

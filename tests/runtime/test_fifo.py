@@ -1,16 +1,18 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 import trio
 
-from broker.core.commands import NewMessage
+from broker.core.commands import NewMessage, Received
 from broker.core.errors import InvalidParameter
 from broker.core.message import decode, encode, message, rendered
 from broker.core.names import Namespace
 from broker.core.resources import EventBus, Queue, Target, Topic
 from broker.runtime.broker import Broker
 from broker.runtime.events import check_target
+from broker.runtime.stream import Asked, Ending, Stream, StreamSettings
 from broker.testing.broker import open_broker
 
 NS = Namespace()
@@ -72,3 +74,48 @@ async def test_what_knows_no_group_is_not_routed_to_a_fifo_queue(
             await broker.topics.subscribe(NS, "news", "sqs", arn)
         with pytest.raises(InvalidParameter, match="takes a message group"):
             check_target(NS, Target(id="1", arn=arn))
+
+
+class Reader:
+    """A stream's receiver that notes what it is sent."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.bodies: list[str] = []
+
+    async def messages(self, first_tag: int, received: Sequence[Received]) -> bool:
+        self.bodies += [rendered(decode(one.body), one.via, "").body for one in received]
+        return True
+
+    def confirmed(self, asked: Sequence[Asked]) -> None:
+        pass
+
+    async def ended(self, ending: Ending) -> None:
+        pass
+
+
+async def test_a_stream_keeps_the_order_of_a_group_and_so_does_what_it_gives_back(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS]) as broker, trio.open_nursery() as nursery:
+
+        async def run(task_status: trio.TaskStatus[Reader]) -> None:
+            settings = StreamSettings(credit=2, batch=10, visibility_timeout_s=3_600)
+            with broker.streams.open(NS, "orders.fifo", settings) as stream:
+                reader = Reader(stream)
+                task_status.started(reader)
+                await stream.run(reader)
+
+        await send(broker, "a", "a1", "a2", "a3", "a4")
+        first: Reader = await nursery.start(run)
+        await trio.sleep(1)
+        assert first.bodies == ["a1", "a2"]
+        first.stream.ask(Asked(acknowledge=[1, 2]))
+        await trio.sleep(1)
+        assert first.bodies == ["a1", "a2", "a3", "a4"]
+        first.stream.leave()
+        await trio.sleep(1)
+        second: Reader = await nursery.start(run)
+        await trio.sleep(1)
+        assert second.bodies == ["a3", "a4"]
+        nursery.cancel_scope.cancel()

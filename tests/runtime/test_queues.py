@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from broker.core.commands import Command, ReceiveMessages, VisibilityChange
+from broker.core.commands import Command, Received, ReceiveMessages, VisibilityChange
 from broker.core.errors import PurgeQueueInProgress, QueueDoesNotExist
 from broker.core.message import decode, message, rendered
 from broker.core.names import Namespace
@@ -18,6 +19,22 @@ from broker.testing.broker import now_ms, open_broker, running_broker
 
 NS = Namespace()
 ORDERS = Queue(name="orders")
+
+
+class Slow:
+    """A store's submit that takes `delay_s` for the next receive."""
+
+    broker: Broker
+
+    def __init__(self, submit: Callable[[str, Sequence[Command]], Awaitable[list[Any]]]) -> None:
+        self._submit = submit
+        self.delay_s = 0.0
+
+    async def submit(self, namespace: str, commands: Sequence[Command]) -> list[Any]:
+        if isinstance(commands[0], ReceiveMessages):
+            delay_s, self.delay_s = self.delay_s, 0.0
+            await trio.sleep(delay_s)
+        return await self._submit(namespace, commands)
 
 
 async def send(broker: Broker, *bodies: str, delay_s: int = 0) -> None:
@@ -134,41 +151,80 @@ async def test_a_receiver_that_leaves_takes_no_message_with_it(
         assert got == ["a"]
 
 
-async def test_a_receiver_cancelled_on_its_way_to_a_message_leaves_it_to_the_next(
+@asynccontextmanager
+async def slow_receives(directory: Path, resources: list[Queue]) -> AsyncIterator[Slow]:
+    """A broker whose store can be told to take its time with receives."""
+    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
+        slow = Slow(store.submit)
+        store.submit = slow.submit  # type: ignore[method-assign]
+        async with running_broker(store, resources) as broker:
+            slow.broker = broker
+            yield slow
+
+
+async def test_a_receiver_cancelled_during_the_commit_gives_back_what_it_took(
     directory: Path, autojump_clock: object
 ) -> None:
-    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
-        apply = store.submit
-        busy: list[trio.Event] = []  # the store takes nothing more until this is set
+    async with slow_receives(directory, [ORDERS]) as slow, trio.open_nursery() as nursery:
+        first = trio.CancelScope()
+        answers: list[Received] = []
 
-        async def submit(namespace: str, commands: Sequence[Command]) -> list[Any]:
-            if busy and isinstance(commands[0], ReceiveMessages):
-                await busy.pop().wait()
-            return await apply(namespace, commands)
+        async def receive_first() -> None:
+            with first:
+                await slow.broker.queues.receive(NS, "orders", wait_time_s=20)
+                raise AssertionError("it was cancelled")
 
-        store.submit = submit  # type: ignore[method-assign]
-        async with running_broker(store, [ORDERS]) as broker, trio.open_nursery() as nursery:
-            first = trio.CancelScope()
-            answers: list[list[str]] = []
+        async def receive_next() -> None:
+            answers.extend(await slow.broker.queues.receive(NS, "orders", wait_time_s=20))
+            assert trio.current_time() - start < 1
 
-            async def receive_first() -> None:
-                with first:
-                    await receive(broker, wait_time_s=20)
+        nursery.start_soon(receive_first)
+        await trio.sleep(0.1)
+        nursery.start_soon(receive_next)
+        await trio.sleep(0.1)
+        start = trio.current_time()
+        slow.delay_s = 0.2  # of one receive, the first in line's
+        await send(slow.broker, "a")
+        await trio.sleep(0.1)
+        first.cancel()
+    (received,) = answers
+    assert decode(received.body) == message("a")
+    assert received.receive_count == 1
 
-            async def receive_next() -> None:
-                answers.append(await receive(broker, wait_time_s=20))
-                assert trio.current_time() - start < 1
 
-            nursery.start_soon(receive_first)
-            await trio.sleep(0.1)
-            nursery.start_soon(receive_next)
-            await trio.sleep(0.1)
-            start = trio.current_time()
-            busy.append(trio.Event())
-            await send(broker, "a")
-            await trio.sleep(0.1)
-            first.cancel()
-        assert answers == [["a"]]
+@pytest.mark.parametrize("queue", ["orders", "gone"])
+async def test_messages_are_given_back_without_waiting_and_all_at_once(
+    queue: str, directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS, Queue(name="gone")]) as broker:
+        await broker.queues.send(NS, queue, [(message(body), 0) for body in "abc"])
+        received = await broker.queues.receive(NS, queue, 10)
+
+        broker.queues.give_back(NS, queue, received[:1])
+        broker.queues.give_back(NS, queue, received[1:])
+        if queue == "gone":
+            await broker.queues.delete(NS, queue)  # which is no trouble for the others
+        else:
+            again = await broker.queues.receive(NS, queue, 10, wait_time_s=1)
+            assert [one.receive_count for one in again] == [1, 1, 1]
+        await broker.queues.returns.wait_empty()
+
+
+async def test_receivers_of_a_queue_that_is_deleted_are_told(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with open_broker(directory, [ORDERS]) as broker, trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            with pytest.raises(QueueDoesNotExist):
+                await receive(broker, wait_time_s=20)
+            assert trio.current_time() - start < 1
+
+        nursery.start_soon(wait)
+        nursery.start_soon(wait)
+        await trio.sleep(5)
+        start = trio.current_time()
+        await broker.queues.delete(NS, "orders")
 
 
 async def test_a_message_received_too_often_goes_to_the_dead_letter_queue(

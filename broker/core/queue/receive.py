@@ -33,6 +33,8 @@ def receive_messages(view: QueueView, namespace: str, command: ReceiveMessages) 
     receive = _Receive(view, queue, command.count)
     receive.take()
     received = _hide(view, queue, receive.taken, command)
+    if queue.receivable:
+        view.wake(queue)  # for the next in line: what it was woken for may have been set aside
     if queue.fifo and command.attempt_id is not None and received:
         attempts.note(view, queue, command, received)
     return received

@@ -22,7 +22,8 @@ import httptools
 import trio
 
 from broker.core.limits import HEADER_BYTES_MAX, HEADERS_MAX
-from broker.edge.http.message import REASONS, MalformedTarget, Request, Response
+from broker.edge.http.channel import Channel, ChunkedChannel
+from broker.edge.http.message import REASONS, MalformedTarget, Request, Response, Takeover
 from broker.edge.http.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class Connection:
         self._in_head = False
         self._persistent = False
         self._upgrading = False
+        self._websocket = False  # the client asks for it in the request that is the last one
+        self._after_request = b""  # what it has sent right behind that
         self._split_head = False
         self._long_read = False
         self._dry_bytes = 0
@@ -160,10 +163,17 @@ class Connection:
     def _heed_rare(self, headers: dict[str, str]) -> None:
         """Headers that change how the request is read."""
         if "upgrade" in headers and self._parser.should_upgrade():
-            if headers["upgrade"].lower() == "websocket":
-                raise _Refused(501, "no WebSocket is served here")
-            self._upgrading = True
-            return
+            # Only a GET of HTTP/1.1 can switch, and one with a body is read as any other request.
+            self._websocket = (
+                headers["upgrade"].lower() == "websocket"
+                and self._persistent
+                and self._method == "GET"
+                and headers.get("content-length", "0") == "0"
+                and "transfer-encoding" not in headers
+            )
+            if not self._websocket:
+                self._upgrading = True
+                return
         if "transfer-encoding" in headers:
             if not self._persistent:
                 raise _Refused(400, "Transfer-Encoding in HTTP/1.0")
@@ -204,8 +214,12 @@ class Connection:
                 self._headers,
                 body,
                 # HTTP/1.0 clients may keep a connection only by an extension of theirs.
-                keep_alive=self._persistent and self._parser.should_keep_alive(),
+                keep_alive=self._persistent
+                and not self._websocket
+                and self._parser.should_keep_alive(),
                 peer=self._peer,
+                version="1.1" if self._persistent else "1.0",
+                upgrade="websocket" if self._websocket else "",
             )
         )
 
@@ -220,6 +234,10 @@ class Connection:
                 await self._send_rest()
             except OSError:
                 return  # the client is gone, or the way to it
+            finally:
+                self._turns.flush()
+                if self._line.undelivered is not None:
+                    self._line.undelivered()
 
     async def _serve(self) -> None:
         while await self._read_requests():
@@ -293,6 +311,9 @@ class Connection:
                     self._parser.feed_data(data)
                     break
                 except httptools.HttpParserUpgrade as upgrade:
+                    if self._websocket:
+                        self._after_request = bytes(data[upgrade.args[0] :])
+                        return
                     data = self._without_upgrade(data[upgrade.args[0] :])
             if self._in_request:
                 self._split_head = self._in_head
@@ -341,19 +362,60 @@ class Connection:
         self.deadline = math.inf
         self._busy = True
         request.long_poll = self._long_poll
+        if self._line.undelivered is not None:  # by a request that came together with this one
+            self._turns.flush()
+            await self._send_rest()
         try:
             response = await self._handler(request)
             data, keep_alive = self._encode(request, response)
         except MalformedTarget as malformed:
-            refusal = Response(400, f"{malformed}\n".encode(), "text/plain")
-            data, keep_alive = self._encode(request, refusal)
+            response = Response(400, f"{malformed}\n".encode(), "text/plain")
+            data, keep_alive = self._encode(request, response)
         except Exception:
             log.exception("%s %s failed", request.method, request.raw_path.decode("latin-1"))
-            failure = Response(500, b"internal error\n", "text/plain")
-            data, keep_alive = self._encode(request, failure)
+            response = Response(500, b"internal error\n", "text/plain")
+            data, keep_alive = self._encode(request, response)
+        if response.takeover is not None and request.method != "HEAD":
+            await self._hand_over(request, response.takeover, response.status, data)
+            return False
+        if request.undelivered is not None:
+            if self._line.hung_up or self._is_closed():
+                request.undelivered()
+                return False
+            self._line.entrust(request.undelivered)
         self._line.send(data)
         self._busy = False
         return keep_alive
+
+    async def _hand_over(
+        self, request: Request, takeover: Takeover, status: int, head: bytes
+    ) -> None:
+        """Send the head, and leave the connection to the handler until it is done with it."""
+        self._line.send(head)
+        self._turns.flush()
+        await self._send_rest()
+        self.deadline = math.inf
+        chunked = status != 101 and request.version != "1.0"
+        kind = ChunkedChannel if chunked else Channel
+        channel = kind(self._socket, self._line, self._after_request, self._expect_progress)
+        try:
+            await takeover(channel)
+        except OSError:
+            raise  # the client is gone
+        except Exception:
+            log.exception("%s failed", request.raw_path.decode("latin-1"))
+
+    def _expect_progress(self, expected: bool) -> None:
+        self.deadline = trio.current_time() + PROGRESS_S if expected else math.inf
+
+    def _is_closed(self) -> bool:
+        """Whether the client has hung up, if it has sent nothing before."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     @contextmanager
     def _long_poll(self) -> Iterator[None]:
@@ -369,8 +431,15 @@ class Connection:
     def _encode(self, request: Request, response: Response) -> tuple[bytes, bool]:
         """The bytes of the response, and whether the connection goes on after them."""
         keep_alive = request.keep_alive and not response.close and not self._draining
-        head_only = request.method == "HEAD"
-        return response.encode(date_line(), keep_alive=keep_alive, head_only=head_only), keep_alive
+        if response.takeover is not None:
+            keep_alive = False
+        data = response.encode(
+            date_line(),
+            keep_alive=keep_alive,
+            head_only=request.method == "HEAD",
+            version=request.version,
+        )
+        return data, keep_alive
 
     async def _refuse(self, refusal: _Refused) -> None:
         """Answer, and read on a little: closing at once would send a reset after the answer.

@@ -1,14 +1,16 @@
 """requests as they were parsed, responses as they will be written"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from broker.core.limits import QUERY_PARAMETERS_MAX
+from broker.edge.http.channel import Channel
 
 REASONS = {
     100: "Continue",
+    101: "Switching Protocols",
     200: "OK",
     201: "Created",
     202: "Accepted",
@@ -39,7 +41,8 @@ REASONS = {
 }
 
 
-_BODILESS = (204, 304)
+_BODILESS = (101, 204, 304)
+Takeover = Callable[[Channel], Awaitable[None]]
 
 
 class MalformedTarget(Exception):
@@ -58,6 +61,8 @@ class Request:
         *,
         keep_alive: bool = True,
         peer: str = "",
+        version: str = "1.1",
+        upgrade: str = "",
     ) -> None:
         self.method = method
         self.target = target  # the raw path and query of the request line
@@ -65,8 +70,13 @@ class Request:
         self.body = body
         self.keep_alive = keep_alive
         self.peer = peer
+        self.version = version
+        self.upgrade = upgrade  # the protocol to which a 101 would switch: "websocket"
         # Within it, the handler is cancelled if the client hangs up.
         self.long_poll: Callable[[], AbstractContextManager[None]] = nullcontext
+        # Set by a handler whose response takes something along: called if the client has gone
+        # before all of it was sent.
+        self.undelivered: Callable[[], None] | None = None
         raw_path, _, self.raw_query = target.partition(b"?")
         self.raw_path = raw_path
 
@@ -110,9 +120,14 @@ class Request:
 
 
 class Response:
-    """One response with its whole body."""
+    """One response: with its whole body, or with a handler that takes the connection over.
 
-    __slots__ = ("body", "close", "content_type", "headers", "status")
+    `takeover` is called with the channel when the head is sent: of a 101 with the raw connection,
+    of any other status with the body, to which it may send for as long as it likes. The connection
+    ends with it. Of a response to HEAD it isn't called.
+    """
+
+    __slots__ = ("body", "close", "content_type", "headers", "status", "takeover")
 
     def __init__(
         self,
@@ -122,23 +137,35 @@ class Response:
         headers: Iterable[tuple[str, str]] = (),
         *,
         close: bool = False,
+        takeover: Takeover | None = None,
     ) -> None:
         self.status = status
         self.body = body
         self.content_type = content_type
         self.headers = headers
         self.close = close  # hang up after it
+        self.takeover = takeover
 
-    def encode(self, date: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
+    def encode(
+        self,
+        date: str,
+        *,
+        keep_alive: bool,
+        head_only: bool = False,
+        version: str = "1.1",
+    ) -> bytes:
         """The bytes to send. Raises: ValueError, if a header has a line break in it."""
         lines = [_STATUS_LINES.get(self.status) or _status_line(self.status), date]
         if self.content_type is not None:
             lines.append(f"Content-Type: {self.content_type}\r\n")
         lines.extend(f"{name}: {value}\r\n" for name, value in self.headers)
         bodiless = self.status in _BODILESS
-        if not bodiless:
+        if self.takeover is not None and not bodiless:
+            if version != "1.0":  # which ends a body by closing the connection
+                lines.append("Transfer-Encoding: chunked\r\n")
+        elif not bodiless:
             lines.append(f"Content-Length: {len(self.body)}\r\n")
-        if not keep_alive:
+        if not keep_alive and self.status != 101:
             lines.append("Connection: close\r\n")
         text = "".join(lines)
         # A value that came from a client could else add headers, or a response of its own.

@@ -31,6 +31,8 @@ class Line:
         self.on_hang_up: Callable[[], None] | None = None  # called when it does
         self.unsent = b""  # what the client wasn't ready for
         self.failed = False  # it can't be sent to any more
+        # What the response on its way takes along: forgotten when all of it is sent.
+        self.undelivered: Callable[[], None] | None = None
 
     async def wait_readable(self) -> None:
         """Until there may be something to read, or something is left unsent."""
@@ -62,6 +64,15 @@ class Line:
         """Have the data sent at the end of this turn, after what was given before."""
         self._turns.add(self, data)
 
+    def entrust(self, undelivered: Callable[[], None]) -> None:
+        """Have it called unless all of the data that is given next can be sent.
+
+        One at a time: what was entrusted before must have been sent.
+        """
+        if self._turns.hold(self):
+            self._turns.flush()  # what is sent first must not pass for what comes next
+        self.undelivered = undelivered
+
     def transmit(self, data: bytes) -> None:
         """Send now what the client will take; the rest is left in `unsent`."""
         if self.unsent or self.failed:
@@ -77,6 +88,8 @@ class Line:
         if sent < len(data):
             self.unsent = data[sent:]
             self._turns.wake_soon(self)
+        else:
+            self.undelivered = None
 
 
 class Turns(trio.abc.Instrument):
@@ -104,6 +117,10 @@ class Turns(trio.abc.Instrument):
     def add(self, line: Line, data: bytes) -> None:
         """Have data sent at the end of the turn."""
         self._responses.append((line, data))
+
+    def hold(self, line: Line) -> bool:
+        """Whether something for that line waits for the end of the turn."""
+        return any(each is line for each, _ in self._responses)
 
     def wake_soon(self, line: Line) -> None:
         """Wake a connection from wherever this is called.

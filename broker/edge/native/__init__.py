@@ -1,4 +1,4 @@
-"""the native API: /v1 in plain JSON, with CloudEvents, bulk bodies in msgpack, and OpenAPI"""
+"""the native API: /v1 in plain JSON, with CloudEvents, bulk in msgpack, streams, and OpenAPI"""
 
 # Imported for what they add to the operations.
 from broker.edge.native import (
@@ -12,6 +12,7 @@ from broker.edge.native import (
     scheduled,
     statistics,
     status,
+    streams,
     topics,
 )
 from broker.edge.native.api import NativeApi
@@ -28,5 +29,6 @@ __all__ = [
     "scheduled",
     "statistics",
     "status",
+    "streams",
     "topics",
 ]

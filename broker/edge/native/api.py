@@ -40,6 +40,8 @@ class NativeApi:
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return internal_error()
+        if isinstance(result, Response):
+            return result
         status = operation.status
         if isinstance(result, Answer):
             status, result = result.status, result.result

@@ -17,3 +17,11 @@ class MalformedRequest(BrokerError):
 
 class UnsupportedMediaType(BrokerError):
     """The operation doesn't take a body of this media type."""
+
+
+class NotAcceptable(BrokerError):
+    """The operation can't answer in any form that the client accepts."""
+
+
+class TagIsInvalid(BrokerError):
+    """The stream holds no message by this tag: it never did, or it is settled already."""

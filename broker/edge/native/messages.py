@@ -12,6 +12,7 @@ from broker.core.names import is_internal, uuid_text
 from broker.core.resources import Queue
 from broker.core.system_attributes import sequence_number
 from broker.edge.aws.sqs.message_group import check_attempt_id
+from broker.edge.native.errors import TagIsInvalid
 from broker.edge.native.message import (
     EntryError,
     NewMessage,
@@ -23,6 +24,7 @@ from broker.edge.native.message import (
     to_received,
 )
 from broker.edge.native.operation import Call, Result, Shape, operations
+from broker.edge.receive import receive_for
 
 RECEIVE_COUNT_MAX = 1_000
 
@@ -110,7 +112,7 @@ class ReceivedMessages(Result, frozen=True, kw_only=True, omit_defaults=False):
 async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedMessages:
     """Receive messages, waiting for the first one (long poll) if that is asked for.
 
-    A client that hangs up while it waits takes no message with it.
+    A client that hangs up before it is answered takes no message with it.
     """
     queue = queue_of(call, name)
     wait_s = receive.wait_time_s
@@ -122,13 +124,16 @@ async def receive_messages(call: Call, name: str, receive: Receive) -> ReceivedM
     attempt_id = receive.receive_request_attempt_id
     if attempt_id is not None:
         check_attempt_id(queue, attempt_id)
-    queues = call.broker.queues
-    arguments = (call.namespace, name, receive.count, timeout_s)
-    if wait_s:
-        with call.request.long_poll():
-            received = await queues.receive(*arguments, wait_s, attempt_id)
-    else:
-        received = await queues.receive(*arguments, 0, attempt_id)
+    received = await receive_for(
+        call.request,
+        call.broker.queues,
+        call.namespace,
+        name,
+        receive.count,
+        timeout_s,
+        wait_s,
+        attempt_id,
+    )
     return ReceivedMessages(messages=[to_received(one, call.origin) for one in received])
 
 
@@ -184,7 +189,8 @@ async def extend_visibility(call: Call, name: str, request: Extend) -> Done:
     return _done(await call.broker.queues.change_visibility(call.namespace, name, changes))
 
 
-_HANDLE_ERRORS: dict[str, BrokerError] = {
+HANDLE_ERRORS: dict[str, BrokerError] = {
+    "TagIsInvalid": TagIsInvalid(),
     "ReceiptHandleIsInvalid": errors.ReceiptHandleIsInvalid(),
     "MessageNotInFlight": errors.MessageNotInFlight(),
     "ReceiptHandleExpired": errors.MessageNotInFlight("The receipt handle has expired."),
@@ -196,7 +202,7 @@ _HANDLE_ERRORS: dict[str, BrokerError] = {
 
 def _done(results: list[str | None]) -> Done:
     refused = [
-        entry_error(index, _HANDLE_ERRORS[name])
+        entry_error(index, HANDLE_ERRORS[name])
         for index, name in enumerate(results)
         if name is not None
     ]

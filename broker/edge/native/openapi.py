@@ -148,9 +148,9 @@ def _request_body(operation: Operation, by_type: dict[str, Any]) -> dict[str, An
 def _responses(operation: Operation, by_type: dict[str, Any]) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, kind in operation.answers.items():
-        responses[str(status)] = {"description": "Done."}
+        responses[str(status)] = {"description": "Switched." if status == 101 else "Done."}
         if kind is not None:
-            content = {JSON: {"schema": by_type[str(kind)]}}
+            content = {operation.answer_media: {"schema": by_type[str(kind)]}}
             if operation.binary:
                 content[MSGPACK] = {"schema": by_type[str(kind)]}
             responses[str(status)]["content"] = content

@@ -53,7 +53,7 @@ class Operation:
     """A method on a path.
 
     The handler is called with the call, the path's labels, then the query and the body where the
-    operation has them; it returns a Result, None, or an Answer.
+    operation has them; it returns a Result, None, an Answer, or a whole Response.
     """
 
     method: str
@@ -64,6 +64,7 @@ class Operation:
     body: Any = None  # the type of a body in JSON, or in msgpack if `binary`
     binary: bool = False  # bodies and results may be msgpack
     media: dict[str, Any] = field(default_factory=dict)  # other bodies, which the handler parses
+    answer_media: str = JSON  # of the results; if another, the handler returns a Response
     raises: tuple[type[BrokerError], ...] = ()
 
     @property
@@ -94,6 +95,7 @@ class Operations:
         body: Any = None,
         binary: bool = False,
         media: dict[str, Any] | None = None,
+        answer_media: str = JSON,
         raises: Iterable[type[BrokerError]] = (),
     ) -> Callable[[Handler], Handler]:
         """Register a handler; its name is the operation's id, its docstring the description."""
@@ -109,6 +111,7 @@ class Operations:
                     body,
                     binary,
                     media or {},
+                    answer_media,
                     tuple(raises),
                 )
             )

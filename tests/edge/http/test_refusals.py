@@ -91,7 +91,6 @@ UNSUPPORTED = {
     "HTTP/2.0": (505, b"GET / HTTP/2.0\r\n" + HOST + b"\r\n"),
     "compressed body": (501, chunked(b"abc").replace(b": chunked", b": gzip, chunked")),
     "chunks in HTTP/1.0": (400, chunked(b"abc").replace(b"HTTP/1.1", b"HTTP/1.0")),
-    "WebSocket": (501, get("/", "Connection: Upgrade", "Upgrade: websocket")),
     "star": (400, get("*")),
     "authority": (400, get("localhost:80")),
     "other scheme": (400, get("ftp://localhost/")),

@@ -27,6 +27,7 @@ from broker.edge.aws.sqs.validation import (
     check_visibility_timeout,
     out_of_range,
 )
+from broker.edge.receive import receive_for
 
 SYSTEM_ATTRIBUTES = (
     "All",
@@ -103,12 +104,9 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     if not system_names <= _KNOWN_NAMES:
         unknown = min(system_names - _KNOWN_NAMES)
         raise InvalidAttributeName(f"Unknown Attribute {unknown}.")
-    queues = call.broker.queues
-    if wait_s:
-        with call.request.long_poll():
-            received = await queues.receive(namespace, name, count, timeout_s, wait_s, attempt_id)
-    else:
-        received = await queues.receive(namespace, name, count, timeout_s, 0, attempt_id)
+    received = await receive_for(
+        call.request, call.broker.queues, namespace, name, count, timeout_s, wait_s, attempt_id
+    )
     return ReceiveMessageResponse(
         messages=[
             _to_received_message(call, one, system_names, request.message_attribute_names)
