@@ -85,14 +85,17 @@ def attributes_bytes(attributes: Attributes) -> int:
 
 def check_characters(text: str) -> None:
     """Raises: InvalidMessageContents, for what XML 1.0 doesn't allow."""
-    if len(text) <= _SHORT and text.isascii() and text.isprintable():
+    is_ascii = text.isascii()
+    if is_ascii and len(text) <= _SHORT and text.isprintable():
         return
     # For long texts this takes a quarter of the time of looking at each character.
     try:
         data = text.encode()
     except UnicodeEncodeError:  # half of a surrogate pair
         raise _invalid_characters() from None
-    if len(data.translate(None, _CONTROLS)) != len(data) or any(each in data for each in _NO_XML):
+    if len(data.translate(None, _CONTROLS)) != len(data):
+        raise _invalid_characters()
+    if not is_ascii and any(each in data for each in _NO_XML):
         raise _invalid_characters()
 
 
