@@ -125,6 +125,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     deleted: float
     returned: float
     moved: float
+    expired: float
+    dead_lettered: float
 
 
 class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):

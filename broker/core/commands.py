@@ -409,11 +409,13 @@ T = TypeVar("T")
 
 
 class Wakeup(msgspec.Struct, frozen=True, array_like=True):
-    """A queue that has visible messages now, which it had not before this commit."""
+    """A queue that can be received from since this commit, or lost messages by itself in it."""
 
     namespace: str
     queue: str
-    visible: int
+    visible: int  # how many receivers could be served a message each
+    expired: int = 0
+    dead_lettered: int = 0
 
 
 class StoreStatus(msgspec.Struct, frozen=True, array_like=True):

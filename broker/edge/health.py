@@ -155,6 +155,8 @@ _TRAFFIC = {
     "received_again": "Messages received that had been received before.",
     "deleted": "Received messages that were deleted.",
     "moved": "Messages moved to another queue.",
+    "expired": "Messages that came to the end of their retention.",
+    "dead_lettered": "Messages that were received too often and moved to the dead-letter queue.",
     "returned": "Messages given back before their visibility timeout ended.",
 }
 

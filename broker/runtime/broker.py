@@ -83,6 +83,8 @@ class Broker:
         self._timekeeper.hear(status)
         for wakeup in wakeups:
             self.waiters.wake(wakeup)
+            if wakeup.expired or wakeup.dead_lettered:
+                self.statistics.count_lost(wakeup)
 
     def _hear_change(self, namespace: str, kind: str, name: str) -> None:
         """Whoever receives from a queue that was deleted is to hear of it."""

@@ -1,8 +1,8 @@
 """what is done to each queue: counted since the start, and as rates over the last minutes
 
 Counted in the daemon, where commands are answered: that costs the store nothing and a command less
-than a microsecond. What the store does by itself it doesn't tell: that messages expire, go to a
-dead-letter queue, or become visible again; the last is seen when they are received again.
+than a microsecond. Of what the store does by itself it tells which messages have expired or gone to
+a dead-letter queue. That others become visible again is seen when they are received again.
 
 A queue's counts of the last five minutes are kept in slots of five seconds. Nothing runs while
 nothing happens: a queue's slot is begun by the first count that falls into it. The time comes with
@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from broker.core import commands, resources
-from broker.core.commands import Command, StoreStatus
+from broker.core.commands import Command, StoreStatus, Wakeup
 from broker.core.errors import BrokerError
 from broker.core.limits import METRICS_QUEUES_MAX
 from broker.core.registry import Registry
@@ -27,8 +27,8 @@ SLOT_MS = 5_000
 WINDOWS_S = (60, 300)
 _SLOTS = WINDOWS_S[-1] * 1000 // SLOT_MS
 
-SENT, RECEIVED, RECEIVED_AGAIN, DELETED, RETURNED, MOVED = range(6)
-_NOTHING = (0, 0, 0, 0, 0, 0)
+SENT, RECEIVED, RECEIVED_AGAIN, DELETED, RETURNED, MOVED, EXPIRED, DEAD_LETTERED = range(8)
+_NOTHING = (0,) * 8
 
 Place = tuple[str, str]  # namespace and queue
 
@@ -42,6 +42,8 @@ class Figures(msgspec.Struct, frozen=True):
     deleted: float = 0  # by handle, by id or by cursor; not by a purge
     returned: float = 0  # given back before their visibility timeout ended
     moved: float = 0  # to another queue, by a message move task or by choice
+    expired: float = 0  # at the end of their retention
+    dead_lettered: float = 0  # received too often, and moved to the dead-letter queue
 
 
 class QueueCounters:
@@ -119,6 +121,11 @@ class Statistics:
             self._moves[place] = task.moved
         else:
             self._moves.pop(place, None)
+
+    def count_lost(self, wakeup: Wakeup) -> None:
+        """Note what the store says that a queue has lost by itself."""
+        self.count(wakeup.namespace, wakeup.queue, EXPIRED, wakeup.expired)
+        self.count(wakeup.namespace, wakeup.queue, DEAD_LETTERED, wakeup.dead_lettered)
 
     def totals(self, namespace: str, queue: str) -> Figures:
         """What was counted since the daemon started, or the queue was made."""

@@ -192,11 +192,16 @@ def _outcome(view: TransactionView, namespace: str, command: commands.AnyCommand
 
 
 def _wakeups(view: TransactionView) -> list[Wakeup]:
-    return [
+    found = [
         Wakeup(queue.namespace, queue.name, queue.receivable)
         for queue in view.woken.values()
         if queue.receivable > 0
     ]
+    found += [
+        Wakeup(queue.namespace, queue.name, 0, expired, dead_lettered)
+        for queue, expired, dead_lettered in view.lost.values()
+    ]
+    return found
 
 
 def _used_bytes(txn: lmdb.Transaction) -> int:

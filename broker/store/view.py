@@ -41,6 +41,7 @@ class TransactionView:
         "_tenants",
         "_txn",
         "dirty",
+        "lost",
         "now_ms",
         "woken",
         "wrote",
@@ -59,6 +60,7 @@ class TransactionView:
         self.now_ms = now_ms
         self.dirty: dict[int, QueueState] = {}  # by identity: to be written back
         self.woken: dict[int, QueueState] = {}
+        self.lost: dict[int, tuple[QueueState, int, int]] = {}  # with expired, dead-lettered
         self.wrote = False  # if not, there is nothing to commit
 
     # Queues
@@ -101,6 +103,10 @@ class TransactionView:
 
     def wake(self, queue: QueueState) -> None:
         self.woken[id(queue)] = queue
+
+    def report(self, queue: QueueState, *, expired: int = 0, dead_lettered: int = 0) -> None:
+        _, before, before_dead = self.lost.get(id(queue), (queue, 0, 0))
+        self.lost[id(queue)] = queue, before + expired, before_dead + dead_lettered
 
     def schedule(self, queue: QueueState, due_ms: int) -> None:
         heapq.heappush(self._state.due, (due_ms, queue.namespace, queue.name))

@@ -8,7 +8,7 @@ import trio
 from broker.core.commands import Pick, VisibilityChange
 from broker.core.message import message
 from broker.core.names import Namespace
-from broker.core.resources import Queue
+from broker.core.resources import Queue, RedrivePolicy
 from broker.runtime import statistics
 from broker.runtime.statistics import SENT, Statistics
 from broker.testing.broker import open_broker
@@ -179,3 +179,18 @@ async def test_a_choice_of_messages_is_counted_as_moved_or_deleted(
         found = broker.statistics.totals(str(here), "letters")
 
     assert (found.sent, found.moved, found.deleted) == (3, 1, 1)
+
+
+async def test_what_a_queue_loses_by_itself_is_counted(
+    directory: Path, autojump_clock: object
+) -> None:
+    policy = RedrivePolicy(NAMESPACE.arn("sqs", "letters"), 1)
+    queues = [Queue(name="letters"), Queue(name="orders", retention_s=60, redrive_policy=policy)]
+    async with open_broker(directory, queues) as broker:
+        await broker.queues.send(NAMESPACE, "orders", [(message("dead"), 0)])
+        await broker.queues.receive(NAMESPACE, "orders", 1, visibility_timeout_s=0)
+        assert await broker.queues.receive(NAMESPACE, "orders") == []
+        await broker.queues.send(NAMESPACE, "orders", [(message("old"), 0), (message("older"), 0)])
+        await trio.sleep(61)
+        found = broker.statistics.totals(HERE, "orders")
+        assert (found.dead_lettered, found.expired) == (1, 2)

@@ -94,6 +94,7 @@ def _next_slice(
     items, too_old, next_lane = _choose(view, source, task, len(message_ids))
     for item in too_old:
         drop(view, source, *item)
+        view.report(source, expired=1)
     for number, (item, message_id) in enumerate(zip(items, message_ids, strict=False)):
         target = _target(view, namespace, task.destination, item[2])
         if not isinstance(target, QueueState):

@@ -140,9 +140,11 @@ class _Receive:
         if entry.expires_ms(queue.retention_ms) <= view.now_ms:
             remove(view, queue, *item)
             release_body(view, entry)
+            view.report(queue, expired=1)
         elif (target := self._dead_letter_queue(entry)) is not None:
             remove(view, queue, *item)
             _dead_letter(view, queue, target, entry)
+            view.report(queue, dead_lettered=1)
         else:
             return False
         self._set_aside += 1

@@ -107,8 +107,7 @@ def _expire_first(view: QueueView, queue: QueueState) -> None:
             queue.expires_ms = view.now_ms
             break
         too_old.append((visible_at_ms, sequence, entry))
-    for item in too_old:
-        drop(view, queue, *item)
+    _drop_expired(view, queue, too_old)
     if queue.expires_ms < NEVER_MS:
         view.schedule(queue, queue.expires_ms)
 
@@ -131,8 +130,7 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
             after = sequence + 1
         else:
             lane, after = lane + 1, 0
-    for item in too_old:
-        drop(view, queue, *item)
+    _drop_expired(view, queue, too_old)
     queue.sweep_lane, queue.sweep_ms = lane, NEVER_MS
     if lane:
         queue.sweep_ms = view.now_ms
@@ -140,3 +138,10 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
         queue.sweep_ms = view.now_ms + queue.retention_ms // SWEEPS_PER_RETENTION
     if queue.sweep_ms < NEVER_MS:
         view.schedule(queue, queue.sweep_ms)
+
+
+def _drop_expired(view: QueueView, queue: QueueState, items: list[Placed]) -> None:
+    for item in items:
+        drop(view, queue, *item)
+    if items:
+        view.report(queue, expired=len(items))

@@ -166,6 +166,9 @@ class QueueView(Protocol):
     def wake(self, queue: QueueState) -> None:
         """Tell receivers, after the commit, that the queue has visible messages."""
 
+    def report(self, queue: QueueState, *, expired: int = 0, dead_lettered: int = 0) -> None:
+        """Tell, after the commit, of messages that the queue has lost by itself."""
+
     def schedule(self, queue: QueueState, due_ms: int) -> None:
         """Have the queue advanced at that time."""
 

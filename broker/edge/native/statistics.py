@@ -30,6 +30,10 @@ class Totals(Result, frozen=True, kw_only=True, omit_defaults=False):
     moved: Annotated[
         int, msgspec.Meta(description="To another queue, by a message move task or by choice.")
     ]
+    expired: Annotated[int, msgspec.Meta(description="At the end of their retention.")]
+    dead_lettered: Annotated[
+        int, msgspec.Meta(description="Received too often, and moved to the dead-letter queue.")
+    ]
 
 
 class Rates(Result, frozen=True, kw_only=True, omit_defaults=False):
@@ -41,6 +45,8 @@ class Rates(Result, frozen=True, kw_only=True, omit_defaults=False):
     deleted: float
     returned: float
     moved: float
+    expired: float
+    dead_lettered: float
 
 
 class QueueStatistics(Result, frozen=True, kw_only=True, omit_defaults=False):

@@ -49,6 +49,8 @@ async def test_what_was_done_to_a_queue_is_told_in_all_and_of_late(api: Api) -> 
         "deleted": 1,
         "returned": 0,
         "moved": 0,
+        "expired": 0,
+        "dead_lettered": 0,
     }
     assert found["last_minute"]["sent"] == 2
     assert 0 < found["last_five_minutes"]["sent"] < 1
