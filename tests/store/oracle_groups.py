@@ -36,18 +36,21 @@ class Groups(Service):
 
     def _take_fifo(self, queue: Queue, limit: int) -> list[Message]:
         taken: list[Message] = []
-        for front in self.fronts(queue):
-            from_this_group = 0
-            for message in self.group(queue, front.group):
+        locked: set[str | None] = set()  # by what is taken
+        while len(taken) < limit:
+            fronts = [front for front in self.fronts(queue) if front.group not in locked]
+            if not fronts:
+                break
+            if self.is_spent(queue, fronts[0]):
+                self.put_aside(queue, fronts[0])
+                continue
+            locked.add(fronts[0].group)
+            for message in self.group(queue, fronts[0].group):
                 if len(taken) == limit or self.is_hidden(message):
                     break
                 if self.is_spent(queue, message):
-                    if from_this_group:
-                        break  # those before it may come back: it would be gone before them
-                    self.put_aside(queue, message)
-                    continue
+                    break  # those before it may come back: it would be gone before them
                 taken.append(message)
-                from_this_group += 1
         return taken
 
     # Standard queues

@@ -260,3 +260,14 @@ def test_a_message_whose_delay_is_cut_short_can_no_longer_be_cancelled(store: On
     store.create("orders", fifo=True)
     assert store.run(commands.CancelMessages("orders", [peeked.message_id])) == [False]
     assert store.receive_texts("orders") == ["a1"]
+
+
+def test_a_receive_takes_all_it_can_of_a_group_also_behind_messages_that_are_too_old(
+    store: OneStore,
+) -> None:
+    store.create("orders", fifo=True, retention_s=60)
+    store.send("orders", "a1")
+    store.now_ms += 30_000
+    store.send("orders", "a2", "a3", "b1")
+    store.now_ms += 30_000
+    assert store.receive_texts("orders", count=2) == ["a2", "a3"]

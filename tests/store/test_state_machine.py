@@ -8,17 +8,18 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import rule
 
 from broker.core import commands
+from tests.store.moving_machine import MovingMachine
 from tests.store.oracle import Message
-from tests.store.store_machine import NAMES, WIDE, StoreMachine
+from tests.store.store_machine import NAMES, WIDE
 
 
-class StandardQueues(StoreMachine):
+class StandardQueues(MovingMachine):
     """Some messages have a group, whose fair share of the receives they count towards."""
 
     FIFO = False
 
 
-class FifoQueues(StoreMachine):
+class FifoQueues(MovingMachine):
     """Every message has a group; most of what is sent again is a duplicate."""
 
     FIFO = True

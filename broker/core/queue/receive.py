@@ -66,7 +66,7 @@ class _Receive:
             if self._queue.fifo:
                 if turn is None:
                     break
-                self._take_lane(turn[2], turn[1], wanted)
+                self._take_lane(turn[2], wanted)
                 continue
             page = self._first_visible(1 if turn else min(wanted, PAGE))
             if turn is not None and (not page or turn[:2] < (0, page[0][1])):
@@ -95,15 +95,18 @@ class _Receive:
             lanes.serve(self._view, self._queue, sequence, entry)
             self._keep((IN_LANE, sequence, entry))
 
-    def _take_lane(self, lane: int, head: int, wanted: int) -> None:
-        """As many as are wanted from the front of a FIFO queue's lane, which is locked by them."""
-        before = len(self.taken)
-        for sequence, entry in lanes.front(self._view, self._queue, lane, wanted):
-            item = IN_LANE, sequence, entry
-            if len(self.taken) == before and self._put_aside(item):
-                continue
+    def _take_lane(self, lane: int, wanted: int) -> None:
+        """As many as are wanted from the front of a FIFO queue's lane, which is locked by them.
+
+        If the first is spent it is put aside, and it is seen anew whose turn it is.
+        """
+        items = lanes.front(self._view, self._queue, lane, wanted)
+        if self._put_aside((IN_LANE, *items[0])):
+            return
+        for sequence, entry in items:
             if self._is_spent(entry):
                 break  # its turn comes when those before it are gone
+            item = IN_LANE, sequence, entry
             lift(self._view, self._queue, *item)
             self._keep(item)
             if self._bytes >= COMMIT_BYTES_MAX:
