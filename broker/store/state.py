@@ -1,5 +1,6 @@
 """what the store holds in memory: queues without their messages, and what is due when"""
 
+import hashlib
 import heapq
 import secrets
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ _decode_record = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
 class State:
     """Everything beside the map itself. Loading it takes time with the queues, not the messages."""
 
-    signing_key: bytes
+    signer: "hashlib.blake2b"  # keyed; copied for each signature, which is cheaper than a new one
     now_ms: int
     next_id: int
     queues: dict[tuple[str, str], QueueState] = field(default_factory=dict)
@@ -79,7 +80,8 @@ class State:
     def load(cls, txn: lmdb.Transaction) -> "State":
         """Read it back."""
         now_ms, next_id = _decode_clock(_get(txn, keys.meta("clock")))
-        state = cls(_get(txn, keys.meta("signing_key")), now_ms, next_id)
+        signer = hashlib.blake2b(digest_size=8, key=_get(txn, keys.meta("signing_key")))
+        state = cls(signer, now_ms, next_id)
         cursor = txn.cursor()
         state.reclaim = [keys.NUMBER.unpack(key[1:])[0] for key, _ in _all(cursor, keys.RECLAIM)]
         state.expansions = len(_all(cursor, keys.EXPANSION))

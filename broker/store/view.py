@@ -1,9 +1,9 @@
 """one LMDB write transaction, as the rules in core see it"""
 
-import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import cast
 
 import lmdb
 import msgspec
@@ -97,7 +97,9 @@ class TransactionView:
             raise StoreFull
 
     def sign(self, data: bytes) -> bytes:
-        return hashlib.blake2b(data, digest_size=8, key=self._state.signing_key).digest()
+        signature = self._state.signer.copy()
+        signature.update(data)
+        return signature.digest()
 
     # Time
 
@@ -151,6 +153,23 @@ class TransactionView:
                 return
             _, visible_at_ms, sequence = keys.parse_entry(key)
             yield visible_at_ms, sequence, _decode_entry(value)
+
+    def pop_entries(self, queue_id: int, until_ms: int, count: int) -> list[tuple[int, int, Entry]]:
+        # Deleting where the cursor stands saves a search for each.
+        cursor = self._cursor
+        popped: list[tuple[int, int, Entry]] = []
+        end = keys.entry(queue_id, until_ms + 1, 0)
+        cursor.set_range(keys.entry(queue_id, 0, 0))
+        while len(popped) < count:
+            key, value = cast("tuple[bytes, bytes]", cursor.item())
+            if not key or key >= end:  # no key: behind the last of all
+                break
+            _, visible_at_ms, sequence = keys.parse_entry(key)
+            popped.append((visible_at_ms, sequence, _decode_entry(value)))
+            cursor.delete()
+        if popped:
+            self.wrote = True
+        return popped
 
     def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
         key = keys.body

@@ -94,6 +94,18 @@ def lift(
         lanes.unhide(view, queue, entry)
 
 
+def take_visible(view: QueueView, queue: QueueState, count: int) -> list[Placed]:
+    """Take out the first visible entries without a group, up to so many."""
+    taken = view.pop_entries(queue.id, queue.settled_ms, count)
+    queue.visible -= len(taken)
+    for _, sequence, entry in taken:
+        if entry.moved:
+            view.put_moved(queue.id, sequence, None)
+        if entry.cancellable:
+            view.put_scheduled(queue.id, entry.message_id, None)
+    return taken
+
+
 def drop(
     view: QueueView, queue: QueueState, visible_at_ms: int, sequence: int, entry: Entry
 ) -> None:

@@ -1,7 +1,5 @@
 """receiving: hide what is visible, give it a handle, set aside what was received too often"""
 
-from itertools import islice, takewhile
-
 import msgspec
 
 from broker.core.commands import Received, ReceiveMessages
@@ -9,10 +7,17 @@ from broker.core.errors import OverLimit
 from broker.core.limits import COMMIT_BYTES_MAX, IN_FLIGHT_MAX
 from broker.core.names import Namespace
 from broker.core.queue import attempts, lanes
-from broker.core.queue.entries import Placed, insert, lift, release_body, remove
+from broker.core.queue.entries import (
+    Placed,
+    insert,
+    lift,
+    release_body,
+    remove,
+    take_visible,
+)
 from broker.core.queue.receipt_handle import issue
 from broker.core.queue.settle import settle
-from broker.core.queue.view import IN_LANE, Entry, QueueState, QueueView
+from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
 PAGE = 16  # entries looked at before the bytes are counted again
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
@@ -63,35 +68,36 @@ class _Receive:
             and self._bytes < COMMIT_BYTES_MAX
         ):
             turn = lanes.first_turn(self._view, self._queue)
-            if self._queue.fifo:
-                if turn is None:
+            if turn is None:
+                if self._queue.fifo or not self._take_page(min(wanted, PAGE)):
                     break
+            elif self._queue.fifo:
                 self._take_lane(turn[2], wanted)
-                continue
-            page = self._first_visible(1 if turn else min(wanted, PAGE))
-            if turn is not None and (not page or turn[:2] < (0, page[0][1])):
+            elif turn[:2] < (0, self._first_without_group()):
                 self._take_turn(turn[2])
-            elif page:
-                for item in page:
-                    self._take_one(item)
             else:
-                break
+                self._take_page(1)
 
-    def _first_visible(self, count: int) -> list[Placed]:
-        """Of those without a group."""
-        settled_ms = self._queue.settled_ms
-        entries = self._view.entries(self._queue.id, 0)
-        return list(islice(takewhile(lambda item: item[0] <= settled_ms, entries), count))
+    def _take_page(self, count: int) -> bool:
+        """The first messages without a group; whether there were any."""
+        page = take_visible(self._view, self._queue, count)
+        for item in page:
+            if not self._put_aside(item[2]):
+                self._keep(item)
+        return bool(page)
 
-    def _take_one(self, item: Placed) -> None:
-        if not self._put_aside(item):
-            remove(self._view, self._queue, *item)
-            self._keep(item)
+    def _first_without_group(self) -> int:
+        """The sequence number of the first visible message without a group."""
+        first = next(self._view.entries(self._queue.id, 0), None)
+        return first[1] if first and first[0] <= self._queue.settled_ms else NEVER_MS
 
     def _take_turn(self, lane: int) -> None:
         """The first message of a fair queue's lane."""
         ((sequence, entry),) = lanes.front(self._view, self._queue, lane, 1)
-        if not self._put_aside((IN_LANE, sequence, entry)):
+        if self._is_spent(entry):
+            remove(self._view, self._queue, IN_LANE, sequence, entry)
+            self._put_aside(entry)
+        else:
             lanes.serve(self._view, self._queue, sequence, entry)
             self._keep((IN_LANE, sequence, entry))
 
@@ -101,7 +107,9 @@ class _Receive:
         If the first is spent it is put aside, and it is seen anew whose turn it is.
         """
         items = lanes.front(self._view, self._queue, lane, wanted)
-        if self._put_aside((IN_LANE, *items[0])):
+        if self._is_spent(items[0][1]):
+            remove(self._view, self._queue, IN_LANE, *items[0])
+            self._put_aside(items[0][1])
             return
         for sequence, entry in items:
             if self._is_spent(entry):
@@ -137,15 +145,16 @@ class _Receive:
         target = self._view.find_queue(*place) if place else None
         return None if target is self._queue else target
 
-    def _put_aside(self, item: Placed) -> bool:
-        """Drop it or move it to the dead-letter queue, if it isn't to be received any more."""
-        view, queue, entry = self._view, self._queue, item[2]
+    def _put_aside(self, entry: Entry) -> bool:
+        """Drop a message or move it to the dead-letter queue, if it isn't to be received any more.
+
+        It has been taken out already.
+        """
+        view, queue = self._view, self._queue
         if entry.expires_ms(queue.retention_ms) <= view.now_ms:
-            remove(view, queue, *item)
             release_body(view, entry)
             view.report(queue, expired=1)
         elif (target := self._dead_letter_queue(entry)) is not None:
-            remove(view, queue, *item)
             _dead_letter(view, queue, target, entry)
             view.report(queue, dead_lettered=1)
         else:

@@ -186,6 +186,9 @@ class QueueView(Protocol):
     ) -> Iterator[tuple[int, int, Entry]]:
         """Entries from that place on, in order. Nothing may be written while it runs."""
 
+    def pop_entries(self, queue_id: int, until_ms: int, count: int) -> list[tuple[int, int, Entry]]:
+        """Remove the first entries up to that time, at most so many."""
+
     def put_bodies(self, bodies: Iterable[tuple[int, bytes]]) -> None:
         """Store new bodies, by ids that grow."""
 
