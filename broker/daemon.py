@@ -84,6 +84,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     quota_bytes = (config.store.quota_mb or MAP_BYTES >> 20) << 20
+    # Raised behind the handlers: the first Pythons with groups wrap what is raised in one of them.
+    refusals: list[BaseException] = []
     try:
         # Nested by lifetime: the store outlives the broker, which outlives requests, which
         # outlive the listener.
@@ -142,15 +144,17 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             runtime.cancel_scope.cancel()
         log.info("stopped")
     except* BrokenPlugin as broken:
-        raise CannotStart(str(_first(broken)), EXIT_CONFIG) from None
+        refusals.append(CannotStart(str(_first(broken)), EXIT_CONFIG))
     except* (DirectoryInUse, DirectoryUnusable, StoreRefused) as refused:
-        raise CannotStart(str(_first(refused)), EXIT_STORE) from None
+        refusals.append(CannotStart(str(_first(refused)), EXIT_STORE))
     except* StoreUnavailable as gone:
-        raise CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE) from None
+        refusals.append(CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE))
     except* CannotStart as refused:
-        raise _first(refused) from None
+        refusals.append(_first(refused))
     finally:
         listener.close()
+    if refusals:
+        raise refusals[0]
 
 
 @asynccontextmanager

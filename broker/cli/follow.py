@@ -1,6 +1,10 @@
 """`broker receive --follow`: messages of a queue as they come, by a stream"""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 import msgspec
@@ -37,17 +41,41 @@ def follow_queue(
             with stream:
                 while left is None or left > 0:
                     batch = next(stream)
-                    _print(batch, as_json)
-                    if left is not None:
-                        left -= len(batch)
-                    if acknowledge:
+                    with _interrupts_put_off():
+                        _print(batch, as_json)
                         if left is not None:
-                            stream.set_credit(min(credit, left))  # or more would be sent
-                        failed |= _acknowledge(stream, batch)
+                            left -= len(batch)
+                        if acknowledge:
+                            if left is not None:
+                                stream.set_credit(min(credit, left))  # or more would be sent
+                            failed |= _acknowledge(stream, batch)
         except KeyboardInterrupt:
             pass  # as one ends it
     if failed:
         sys.exit(EXIT_REFUSED)
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """An interrupt waits for the end of the block: what is printed is acknowledged too.
+
+    A second one doesn't.
+    """
+    interrupted = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 def _print(batch: list[StreamMessage], as_json: bool) -> None:

@@ -43,7 +43,12 @@ def test_a_running_broker_is_measured_on_queues_that_are_deleted_again(
 def test_a_signal_ends_the_broker_that_was_started(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "broker.cli", "bench", "--data-dir-parent", str(tmp_path)]
     process = subprocess.Popen(
-        [*command, "--seconds", "0.5"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, "--seconds", "0.5"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background have it ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     while "64 connections" not in process.stderr.readline():

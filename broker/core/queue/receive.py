@@ -17,7 +17,7 @@ from broker.core.queue.entries import (
 )
 from broker.core.queue.receipt_handle import issue
 from broker.core.queue.settle import settle
-from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
+from broker.core.queue.view import IN_LANE, Entry, QueueState, QueueView
 
 PAGE = 16  # entries looked at before the bytes are counted again
 SET_ASIDE_MAX = 1_000  # expired or dead-lettered messages that one receive may clear away
@@ -73,7 +73,7 @@ class _Receive:
                     break
             elif self._queue.fifo:
                 self._take_lane(turn[2], wanted)
-            elif turn[:2] < (0, self._first_without_group()):
+            elif (first := self._first_without_group()) is None or turn[:2] < (0, first):
                 self._take_turn(turn[2])
             else:
                 self._take_page(1)
@@ -86,10 +86,10 @@ class _Receive:
                 self._keep(item)
         return bool(page)
 
-    def _first_without_group(self) -> int:
+    def _first_without_group(self) -> int | None:
         """The sequence number of the first visible message without a group."""
         first = next(self._view.entries(self._queue.id, 0), None)
-        return first[1] if first and first[0] <= self._queue.settled_ms else NEVER_MS
+        return first[1] if first and first[0] <= self._queue.settled_ms else None
 
     def _take_turn(self, lane: int) -> None:
         """The first message of a fair queue's lane."""
