@@ -40,6 +40,7 @@ class TransactionView:
         "_state",
         "_tenants",
         "_txn",
+        "behind",
         "dirty",
         "now_ms",
         "woken",
@@ -57,6 +58,7 @@ class TransactionView:
         self._changed_tenants: set[tuple[int, int]] = set()
         self._remembered: list[bytes] = []  # keys, to be forgotten all together
         self.now_ms = now_ms
+        self.behind: set[int] = set()
         self.dirty: dict[int, QueueState] = {}  # by identity: to be written back
         self.woken: dict[int, QueueState] = {}
         self.wrote = False  # if not, there is nothing to commit
@@ -103,7 +105,7 @@ class TransactionView:
         self.woken[id(queue)] = queue
 
     def schedule(self, queue: QueueState, due_ms: int) -> None:
-        heapq.heappush(self._state.due, (due_ms, queue.namespace, queue.name))
+        self._state.schedule(queue, due_ms)
 
     def due_queues(self) -> list[QueueState]:
         due: dict[tuple[str, str], None] = {}

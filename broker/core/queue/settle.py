@@ -9,9 +9,12 @@ def settle(view: QueueView, queue: QueueState) -> None:
     """Count as visible what has become so. Before anything else that a command does to a queue.
 
     The line stops short of the present if there is more than a slice to do; the rest is due at
-    once. It is always drawn between two milliseconds.
+    once, but in another commit: else a batch of commands, each with its slice, would hold up
+    everybody. It is always drawn between two milliseconds.
     """
     now_ms = view.now_ms
+    if queue.id in view.behind:
+        return
     if queue.next_due_ms > now_ms:
         if queue.settled_ms < now_ms:
             queue.settled_ms = now_ms
@@ -52,6 +55,8 @@ def settle(view: QueueView, queue: QueueState) -> None:
     queue.visible += delayed + in_flight
     queue.settled_ms = max(queue.settled_ms, line_ms)
     queue.next_due_ms = next_due_ms
+    if line_ms < now_ms:
+        view.behind.add(queue.id)
     if next_due_ms < NEVER_MS:
         view.schedule(queue, next_due_ms)
     if delayed or in_flight:
