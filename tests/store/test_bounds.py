@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from broker.core import commands
+from broker.core.commands import Wakeup
 from tests.store.invariants import check_engine
-from tests.store.test_groups import OneStore
+from tests.store.test_groups import NAMESPACE, OneStore
 
 
 @pytest.fixture
@@ -34,3 +35,18 @@ def test_a_commit_settles_one_slice_of_a_queue_however_many_commands_it_has(
     assert (first.visible, first.delayed) == (2, 4)
     store.advance()
     assert store.texts(queue) == [f"{group}{number}" for number in range(1, 7)]
+
+
+def test_receivers_hear_when_a_fifo_queue_has_room_for_messages_in_flight_again(
+    store: OneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("receive", "entries"):
+        monkeypatch.setattr(f"broker.core.queue.{module}.IN_FLIGHT_MAX", 2)
+    store.create("orders.fifo", fifo=True)
+    store.send("orders.fifo", "a1", "b1", "c1")
+    held = [*store.receive("orders.fifo"), *store.receive("orders.fifo")]
+    assert store.receive("orders.fifo") == []
+    delete = commands.DeleteMessages("orders.fifo", [held[0].receipt_handle])
+    committed = store.engine.apply([(NAMESPACE, delete)])
+    assert committed.wakeups == [Wakeup(NAMESPACE, "orders.fifo", 1)]
+    assert store.receive_texts("orders.fifo") == ["c1"]
