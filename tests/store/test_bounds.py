@@ -50,3 +50,18 @@ def test_receivers_hear_when_a_fifo_queue_has_room_for_messages_in_flight_again(
     committed = store.engine.apply([(NAMESPACE, delete)])
     assert committed.wakeups == [Wakeup(NAMESPACE, "orders.fifo", 1)]
     assert store.receive_texts("orders.fifo") == ["c1"]
+
+
+def test_alarms_do_not_pile_up_behind_a_message_with_a_long_delay(store: OneStore) -> None:
+    store.create("orders")
+    store.send("orders", "-later", delay_ms=400 * 86_400_000, cancellable=True)
+    for _ in range(1_200):
+        store.send("orders", "-soon", delay_ms=1)
+        store.now_ms += 1
+        (soon,) = store.receive("orders")
+        store.run(commands.DeleteMessages("orders", [soon.receipt_handle]))
+    assert len(store.engine._state.due) <= 1_100
+    store.now_ms += 400 * 86_400_000
+    assert store.engine.apply([]).status.due_at_ms <= store.now_ms  # type: ignore[operator]
+    store.advance()
+    assert store.receive_texts("orders") == ["-later"]
