@@ -42,6 +42,7 @@ class TransactionView:
         "_txn",
         "behind",
         "dirty",
+        "effort",
         "now_ms",
         "woken",
         "wrote",
@@ -59,6 +60,7 @@ class TransactionView:
         self._remembered: list[bytes] = []  # keys, to be forgotten all together
         self.now_ms = now_ms
         self.behind: set[int] = set()
+        self.effort = 0
         self.dirty: dict[int, QueueState] = {}  # by identity: to be written back
         self.woken: dict[int, QueueState] = {}
         self.wrote = False  # if not, there is nothing to commit

@@ -65,3 +65,30 @@ def test_alarms_do_not_pile_up_behind_a_message_with_a_long_delay(store: OneStor
     assert store.engine.apply([]).status.due_at_ms <= store.now_ms  # type: ignore[operator]
     store.advance()
     assert store.receive_texts("orders") == ["-later"]
+
+
+def test_an_advance_leaves_queues_for_the_next_one_when_it_had_much_to_do(
+    store: OneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.core.apply.SETTLE_SLICE", 3)
+    names = [f"queue-{number}" for number in range(4)]
+    for name in names:
+        store.create(name)
+        store.send(name, "-a", "-b", delay_ms=1_000)
+    store.now_ms += 1_000
+    done = []
+    for _ in names[::2]:
+        store.run(commands.Advance())
+        done.append([store.engine._state.queues[NAMESPACE, name].visible for name in names])
+    assert [sum(visible) for visible in done] == [4, 8]
+    store.advance()
+
+
+def test_a_peek_into_a_fifo_queue_does_not_walk_past_all_that_is_hidden(
+    store: OneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("orders.fifo", fifo=True)
+    store.send("orders.fifo", "a1", "b1", "c1", delay_ms=1_000)
+    monkeypatch.delattr("broker.store.view.TransactionView.lanes")
+    assert store.texts("orders.fifo") == ["a1", "b1", "c1"]
+    monkeypatch.undo()

@@ -4,6 +4,8 @@ from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
+MOVE_EFFORT = SETTLE_SLICE // RECLAIM_SLICE  # a slice of either kind takes about the same time
+
 
 def settle(view: QueueView, queue: QueueState) -> None:
     """Count as visible what has become so. Before anything else that a command does to a queue.
@@ -24,6 +26,7 @@ def settle(view: QueueView, queue: QueueState) -> None:
     counted = [0, 0]  # that were delayed and in flight, up to the millisecond `at_ms`
     since = [0, 0]  # and in it
     grouped: list[Placed] = []
+    looked_at = 0
     for looked_at, item in enumerate(view.entries(queue.id, queue.settled_ms + 1)):
         visible_at_ms, _, entry = item
         if visible_at_ms > at_ms:
@@ -45,6 +48,7 @@ def settle(view: QueueView, queue: QueueState) -> None:
             next_due_ms, line_ms = at_ms, at_ms - 1
             since = [0, 0]
             break
+    view.effort += looked_at + 1 + MOVE_EFFORT * len(grouped)
     delayed, in_flight = counted[0] + since[0], counted[1] + since[1]
     # Into the lane first: a tenant with nothing left, if only for a moment, is forgotten.
     insert(view, queue, [(IN_LANE, sequence, entry) for _, sequence, entry in grouped])
@@ -112,6 +116,7 @@ def _expire_first(view: QueueView, queue: QueueState) -> None:
             queue.expires_ms = view.now_ms
             break
         too_old.append((visible_at_ms, sequence, entry))
+    view.effort += MOVE_EFFORT * len(too_old)
     for item in too_old:
         drop(view, queue, *item)
     if queue.expires_ms < NEVER_MS:
@@ -136,6 +141,7 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
             after = sequence + 1
         else:
             lane, after = lane + 1, 0
+    view.effort += MOVE_EFFORT * len(too_old)
     for item in too_old:
         drop(view, queue, *item)
     queue.sweep_lane, queue.sweep_ms = lane, NEVER_MS

@@ -148,6 +148,9 @@ class QueueView(Protocol):
 
     now_ms: int
     behind: set[int]  # ids of queues that had a slice settled in it, and have more to settle
+    effort: (
+        int  # of housekeeping in it: entries looked at, and as many more for each that was moved
+    )
 
     def queue(self, namespace: str, name: str) -> QueueState:
         """The queue, which is written back at the end. Raises: QueueDoesNotExist."""
