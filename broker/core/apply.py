@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from broker.core import commands
 from broker.core.configuration import RecordView, configure, read_records
-from broker.core.limits import RECLAIM_SLICE
+from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.delete import delete_messages, replace_message
 from broker.core.queue.look import count_messages, peek_messages
 from broker.core.queue.move import discard_messages, move_messages, relocate_messages
@@ -35,9 +35,15 @@ class StoreView(RecordView, Protocol):
 
 
 def advance(view: StoreView, namespace: str, command: commands.Advance) -> list[str]:
-    """Do what is due in every queue, and one slice of each kind of housekeeping."""
+    """Do what is due in the queues, and one slice of each kind of housekeeping.
+
+    Of many queues with much to do, the last ones wait for the next advance.
+    """
     for queue in view.due_queues():
-        expire(view, queue)
+        if view.effort < SETTLE_SLICE:
+            expire(view, queue)
+        else:
+            view.schedule(queue, view.now_ms)
     for queue_id in view.reclaimable()[:1]:
         if reclaim(view, queue_id, RECLAIM_SLICE):
             view.reclaimed(queue_id)

@@ -29,7 +29,9 @@ class Timekeeper:
         if status.due_at_ms is None:
             self._due_at = math.inf
             return
-        wait_s = max((status.due_at_ms - status.now_ms) / 1000, SLICE_PAUSE_S)
+        # What is overdue is due now, and not some time after this answer: on a busy broker there is
+        # always another answer before that, and it would never be done.
+        wait_s = max((status.due_at_ms - status.now_ms) / 1000, 0)
         due_at = trio.current_time() + wait_s
         if due_at < self._due_at - SLICE_PAUSE_S:
             self._sleep.cancel()
@@ -43,6 +45,7 @@ class Timekeeper:
             if trio.current_time() >= self._due_at:
                 self._due_at = math.inf
                 await self._advance()
+                await trio.sleep(SLICE_PAUSE_S)
 
     async def _advance(self) -> None:
         try:

@@ -14,6 +14,7 @@ from broker.core import resources
 from broker.core.queue.view import NEVER_MS, Entry, QueueState
 from broker.store import keys
 
+DUE_SLACK = 1_000  # alarms without a purpose that are kept, beside one for each of a queue's
 SWEEP_AFTER_LOAD_MS = 60_000  # lanes are looked through for old messages when all else is running
 
 _encode = msgspec.msgpack.encode
@@ -114,10 +115,28 @@ class State:
             queue.scope_changed_ms = now_ms  # it may have been, just before
             if first_from(cursor, keys.lanes(queue_id)) is not None:
                 queue.sweep_ms = now_ms + SWEEP_AFTER_LOAD_MS
-            for due_ms in (queue.next_due_ms, queue.expires_ms, queue.sweep_ms):
-                if due_ms < NEVER_MS:
-                    heapq.heappush(state.due, (due_ms, queue.namespace, queue.name))
+        state.due = state._all_due()
         return state
+
+    def schedule(self, queue: QueueState, due_ms: int) -> None:
+        """Have the queue be due at that time; it says itself what for.
+
+        An alarm isn't taken back when its reason goes, and may be set again for the same one: what
+        waits for months behind others is looked at often. So they are weeded now and then.
+        """
+        if len(self.due) > DUE_SLACK + 4 * len(self.queues):
+            self.due = self._all_due()
+        heapq.heappush(self.due, (due_ms, queue.namespace, queue.name))
+
+    def _all_due(self) -> list[tuple[int, str, str]]:
+        due = [
+            (due_ms, queue.namespace, queue.name)
+            for queue in self.queues.values()
+            for due_ms in (queue.next_due_ms, queue.expires_ms, queue.sweep_ms)
+            if due_ms < NEVER_MS
+        ]
+        heapq.heapify(due)
+        return due
 
 
 def pairs(cursor: lmdb.Cursor) -> Iterator[tuple[bytes, bytes]]:

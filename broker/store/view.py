@@ -40,7 +40,9 @@ class TransactionView:
         "_state",
         "_tenants",
         "_txn",
+        "behind",
         "dirty",
+        "effort",
         "lost",
         "now_ms",
         "woken",
@@ -58,6 +60,8 @@ class TransactionView:
         self._changed_tenants: set[tuple[int, int]] = set()
         self._remembered: list[bytes] = []  # keys, to be forgotten all together
         self.now_ms = now_ms
+        self.behind: set[int] = set()
+        self.effort = 0
         self.dirty: dict[int, QueueState] = {}  # by identity: to be written back
         self.woken: dict[int, QueueState] = {}
         self.lost: dict[int, tuple[QueueState, int, int]] = {}  # with expired, dead-lettered
@@ -111,7 +115,7 @@ class TransactionView:
         self.lost[id(queue)] = queue, before + expired, before_dead + dead_lettered
 
     def schedule(self, queue: QueueState, due_ms: int) -> None:
-        heapq.heappush(self._state.due, (due_ms, queue.namespace, queue.name))
+        self._state.schedule(queue, due_ms)
 
     def due_queues(self) -> list[QueueState]:
         due: dict[tuple[str, str], None] = {}

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from broker.core.limits import IN_FLIGHT_MAX
 from broker.core.queue import lanes
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
@@ -86,6 +87,8 @@ def lift(
         return
     view.delete_entry(queue.id, visible_at_ms, sequence)
     queue.count(visible_at_ms, entry, -1)
+    if queue.fifo and queue.in_flight == IN_FLIGHT_MAX - 1 and queue.turns:
+        view.wake(queue)  # other groups had their turn, and nobody could take it
     if entry.moved:
         view.put_moved(queue.id, sequence, None)
     if entry.cancellable:

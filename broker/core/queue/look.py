@@ -95,7 +95,9 @@ def _page(
 ) -> list[tuple[int, int, Entry, bytes]]:
     kind, visible_at_ms, lane, sequence, _ = _parsed(command.after)
     page: list[tuple[int, int, Entry, bytes]] = []
-    if kind == _IN_LANE:
+    if kind == _IN_LANE and not queue.visible:
+        visible_at_ms = sequence = 0  # not past all the markers of what is hidden
+    elif kind == _IN_LANE:
         for _, number, item in view.lanes(queue.id, lane, sequence + 1):
             if len(page) == command.count:
                 return page

@@ -4,14 +4,19 @@ from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
+MOVE_EFFORT = SETTLE_SLICE // RECLAIM_SLICE  # a slice of either kind takes about the same time
+
 
 def settle(view: QueueView, queue: QueueState) -> None:
     """Count as visible what has become so. Before anything else that a command does to a queue.
 
     The line stops short of the present if there is more than a slice to do; the rest is due at
-    once. It is always drawn between two milliseconds.
+    once, but in another commit: else a batch of commands, each with its slice, would hold up
+    everybody. It is always drawn between two milliseconds.
     """
     now_ms = view.now_ms
+    if queue.id in view.behind:
+        return
     if queue.next_due_ms > now_ms:
         if queue.settled_ms < now_ms:
             queue.settled_ms = now_ms
@@ -21,6 +26,7 @@ def settle(view: QueueView, queue: QueueState) -> None:
     counted = [0, 0]  # that were delayed and in flight, up to the millisecond `at_ms`
     since = [0, 0]  # and in it
     grouped: list[Placed] = []
+    looked_at = 0
     for looked_at, item in enumerate(view.entries(queue.id, queue.settled_ms + 1)):
         visible_at_ms, _, entry = item
         if visible_at_ms > at_ms:
@@ -42,6 +48,7 @@ def settle(view: QueueView, queue: QueueState) -> None:
             next_due_ms, line_ms = at_ms, at_ms - 1
             since = [0, 0]
             break
+    view.effort += looked_at + 1 + MOVE_EFFORT * len(grouped)
     delayed, in_flight = counted[0] + since[0], counted[1] + since[1]
     # Into the lane first: a tenant with nothing left, if only for a moment, is forgotten.
     insert(view, queue, [(IN_LANE, sequence, entry) for _, sequence, entry in grouped])
@@ -52,6 +59,8 @@ def settle(view: QueueView, queue: QueueState) -> None:
     queue.visible += delayed + in_flight
     queue.settled_ms = max(queue.settled_ms, line_ms)
     queue.next_due_ms = next_due_ms
+    if line_ms < now_ms:
+        view.behind.add(queue.id)
     if next_due_ms < NEVER_MS:
         view.schedule(queue, next_due_ms)
     if delayed or in_flight:
@@ -141,6 +150,7 @@ def _sweep_lanes(view: QueueView, queue: QueueState) -> None:
 
 
 def _drop_expired(view: QueueView, queue: QueueState, items: list[Placed]) -> None:
+    view.effort += MOVE_EFFORT * len(items)
     for item in items:
         drop(view, queue, *item)
     if items:

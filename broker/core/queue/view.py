@@ -147,6 +147,10 @@ class QueueView(Protocol):
     """One open transaction. Whatever is written through it is committed whole or not at all."""
 
     now_ms: int
+    behind: set[int]  # ids of queues that had a slice settled in it, and have more to settle
+    effort: (
+        int  # of housekeeping in it: entries looked at, and as many more for each that was moved
+    )
 
     def queue(self, namespace: str, name: str) -> QueueState:
         """The queue, which is written back at the end. Raises: QueueDoesNotExist."""

@@ -27,7 +27,9 @@ from broker.edge.native.problems import to_problem
 from broker.runtime.ids import uuid_texts
 from broker.runtime.stream import Asked, Ending, Stream
 
-Tags = Annotated[list[int], msgspec.Meta(max_length=STREAM_TAGS_MAX)]
+# A tag that is unknown is told, and msgpack has no larger numbers.
+Tag = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+Tags = Annotated[list[Tag], msgspec.Meta(max_length=STREAM_TAGS_MAX)]
 Credit = Annotated[int, msgspec.Meta(ge=0, le=STREAM_CREDIT_MAX)]
 HeldFor = Annotated[int, msgspec.Meta(ge=1, le=VISIBILITY_TIMEOUT_S_MAX)]
 

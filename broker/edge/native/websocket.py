@@ -5,6 +5,7 @@ The broker answers a client's Close only when all that the client had asked for 
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -55,6 +56,8 @@ from broker.runtime.stream import (
 )
 
 SUBPROTOCOLS = {"broker.json": JSON, "broker.msgpack": MSGPACK}
+# Taken in at once: it may be hundreds of frames, during which nobody else gets a turn.
+PIECE_BYTES = 1 << 10
 QUEUE_DELETED_CODE = 4404  # in the range that RFC 6455 leaves to applications
 _CLOSE_CODES = {
     SHUTTING_DOWN: CloseReason.GOING_AWAY,
@@ -204,18 +207,21 @@ class WebSocketStream:
     async def _read(self) -> None:
         pieces: list[bytes | bytearray | str] = []
         size = 0
+        data = b""
         while self._closing is None:
             await self._stream.wait_room()
             while len(self._errors) > STREAM_TAGS_MAX:
                 await self._untold.park()
-            try:
-                data = await self._channel.receive()
-            except OSError:
-                data = b""
+            if data:
+                await trio.lowlevel.checkpoint()
+            else:
+                with contextlib.suppress(OSError):
+                    data = await self._channel.receive()
             if not data:
                 self._closing = _GONE
                 break
-            self._protocol.receive_data(data)
+            self._protocol.receive_data(data[:PIECE_BYTES])
+            data = data[PIECE_BYTES:]
             for event in self._protocol.events():
                 if isinstance(event, Message):
                     size += len(event.data)
@@ -223,7 +229,8 @@ class WebSocketStream:
                         text = f"a frame may have at most {STREAM_REQUEST_BYTES_MAX} bytes"
                         self._closing = CloseConnection(CloseReason.MESSAGE_TOO_BIG, text)
                         break
-                    pieces.append(event.data)
+                    if event.data or not pieces:  # there may be empty ones without end
+                        pieces.append(event.data)
                     if event.message_finished:
                         await self._hear(pieces)
                         pieces, size = [], 0

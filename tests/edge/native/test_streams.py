@@ -28,7 +28,9 @@ from broker.edge.app import App
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.connection import PROGRESS_S
+from broker.edge.native.websocket import PIECE_BYTES, WebSocketStream
 from broker.runtime.broker import Broker
+from broker.runtime.stream import Asked, Stream
 from broker.testing.broker import open_broker
 from tests.edge.http.raw_client import Running, get, serving
 from tests.edge.http.test_connections import REAPED_S, passes
@@ -201,6 +203,8 @@ async def test_a_tag_that_is_not_held_is_told_and_the_others_done(shop: Served) 
         ("{}", "MalformedRequest", "nothing in it"),
         (b"\xc1", "MalformedRequest", "malformed"),
         ('{"ack": ["1"]}', "MalformedRequest", "ack[0]"),
+        ('{"ack": [-1]}', "MalformedRequest", "ack[0]"),
+        (f'{{"ack": [{10**30}]}}', "MalformedRequest", "ack[0]"),
         ('{"nack": [1]}', "MalformedRequest", "nack"),
         ('{"ack": 1}', "MalformedRequest", "ack"),
         ('{"extend": [1]}', "MissingParameter", "visibility_timeout_s"),
@@ -239,6 +243,56 @@ async def test_a_frame_in_pieces_is_one_frame(shop: Served) -> None:
     await client.send_event(TextMessage('{"ac', message_finished=False))
     await client.send_event(TextMessage('k": [1]}'))
     assert await client.frame() == {"type": "confirmed", "frame": 1}
+
+
+async def test_a_flood_of_small_frames_is_taken_in_between_others_turns(
+    shop: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[int, int] = {}  # frames, by the run of the event loop
+
+    class Runs(trio.abc.Instrument):
+        count = 0
+
+        def before_io_wait(self, timeout: float) -> None:
+            self.count += 1
+
+    ask = Stream.ask
+
+    def counted(stream: Stream, asked: Asked) -> None:
+        heard[runs.count] = heard.get(runs.count, 0) + 1
+        ask(stream, asked)
+
+    monkeypatch.setattr(Stream, "ask", counted)
+    runs = Runs()
+    trio.lowlevel.add_instrument(runs)
+    client = await shop.open()
+    frame = client.protocol.send(TextMessage('{"credit": 1}'))
+    await client.stream.send_all(frame * 3_000)
+    told = 0
+    while told < 3_000:
+        told = (await client.frame())["frame"]
+    trio.lowlevel.remove_instrument(runs)
+    assert sum(heard.values()) == 3_000
+    assert max(heard.values()) <= PIECE_BYTES // len(frame) + 1
+
+
+async def test_pieces_of_a_frame_with_nothing_in_them_take_no_memory(
+    shop: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = []
+    hear = WebSocketStream._hear
+
+    async def counted(stream: WebSocketStream, pieces: list[bytes | bytearray | str]) -> None:
+        heard.append(len(pieces))
+        await hear(stream, pieces)
+
+    monkeypatch.setattr(WebSocketStream, "_hear", counted)
+    client = await shop.open()
+    for _ in range(100):
+        await client.send_event(TextMessage("", message_finished=False))
+    await client.send_event(TextMessage('{"credit": 1}'))
+    assert await client.frame() == {"type": "confirmed", "frame": 1}
+    assert heard == [2]
 
 
 @pytest.mark.parametrize("pieces", [1, 4])
