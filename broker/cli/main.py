@@ -1,5 +1,7 @@
 """the command's root: the list of commands, each loaded when it is called"""
 
+import errno
+import os
 from importlib import import_module
 
 import click
@@ -53,6 +55,17 @@ class _Commands(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # What is still buffered for a full disk would fail once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            place = error.filename or "the output"
+            raise click.ClickException(f"{place} can't be written: {error.strerror}") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)

@@ -290,6 +290,19 @@ def test_a_wrong_command_line_ends_with_2(run: Run, arguments: tuple[str, ...]) 
     assert run(*arguments).exit_code == 2
 
 
+def test_output_that_cannot_be_written_ends_with_1_and_says_why(running: Daemon) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "broker.cli", "stats", "--url", running.url],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "Error: the output can't be written: No space left on device\n"
+
+
 def test_no_broker_ends_with_3_and_says_how_to_start_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
