@@ -17,7 +17,7 @@ from broker.core.commands import (
     VisibilityChange,
 )
 from broker.core.dead_letters import check_redrive_policy
-from broker.core.errors import BrokerError, QueueDoesNotExist
+from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist
 from broker.core.limits import DELAY_S_MAX, DELETED_NAME_BLOCKED_S
 from broker.core.message import Message, encode
 from broker.core.names import Namespace, is_internal
@@ -247,6 +247,22 @@ class Queues:
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
 
+    async def at_cursors(
+        self, namespace: Namespace, name: str, cursors: list[bytes]
+    ) -> list[Peeked | None]:
+        """The messages that peeks found there; None for each that isn't there any more."""
+        peeks = [commands.PeekMessages(name, 1, _just_before(cursor)) for cursor in cursors]
+        found: list[Peeked | None] = []
+        for cursor, outcome in zip(
+            cursors, await self._store.submit(namespace.text, peeks), strict=True
+        ):
+            if isinstance(outcome, InvalidParameter):  # what never was a cursor
+                outcome = []
+            if isinstance(outcome, BrokerError):
+                raise outcome
+            found.append(next((peeked for peeked in outcome if peeked.cursor == cursor), None))
+        return found
+
     async def cancel_scheduled(self, namespace: Namespace, name: str, message_id: bytes) -> bool:
         """Delete a cancellable message; whether it was still to become visible."""
         command = commands.CancelMessages(name, [message_id])
@@ -268,3 +284,12 @@ class Queues:
         command = commands.DiscardMessages(name, cursors)
         results: list[str | None] = await submit_one(self._store, str(namespace), command)
         return results
+
+
+def _just_before(cursor: bytes) -> bytes:
+    """A cursor behind which a peek finds the message of this one, if it is there.
+
+    Read as numbers, cursors grow along the queue.
+    """
+    number = int.from_bytes(cursor)
+    return (number - 1).to_bytes(len(cursor)) if number else cursor
