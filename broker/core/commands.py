@@ -372,6 +372,17 @@ class PeekMessages(Command, frozen=True, tag="peek"):
     after: bytes = b""  # a cursor of an earlier peek
 
 
+class FindMessages(Command, frozen=True, tag="find"):
+    """Look at the messages that peeks found; None for each that was received or has gone since.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[Peeked | None]
+    queue: str
+    cursors: list[bytes]
+
+
 class Advance(Command, frozen=True, tag="advance"):
     """Let what is due happen: delays and timeouts end, expired messages go, space comes back.
 
@@ -403,6 +414,7 @@ AnyCommand = (
     | ReadRecords
     | CountMessages
     | PeekMessages
+    | FindMessages
     | Advance
 )
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""dead-letter queues: which queue may be another's, and whose it is
+"""dead-letter queues: which queue may be another's, whose it is, and where its letters may go
 
 The rules look at the queues as they are at the moment of the change. What happens to a dead-letter
 queue later doesn't undo a redrive policy: while it is gone, messages stay where they are.
@@ -6,7 +6,7 @@ queue later doesn't undo a redrive policy: while it is gone, messages stay where
 
 from collections.abc import Mapping
 
-from broker.core.errors import InvalidRedrivePolicy
+from broker.core.errors import InvalidParameter, InvalidRedrivePolicy
 from broker.core.json_text import parse_json
 from broker.core.names import Arn, Namespace, is_internal
 from broker.core.resources import Queue
@@ -44,6 +44,19 @@ def check_redrive_policy(queue: Queue, namespace: Namespace, queues: Mapping[str
     if following is not None:
         circle = " -> ".join((*path, following))
         raise InvalidRedrivePolicy(f"Dead-letter queues can't form a circle: {circle}.")
+
+
+def check_move(source: Queue, destination: Queue) -> None:
+    """Refuse to move messages from one queue to another of a different type, or to itself.
+
+    Raises: InvalidParameter.
+    """
+    if source.name == destination.name:
+        raise InvalidParameter("A queue's messages can't be moved to itself.")
+    if source.fifo and not destination.fifo:
+        raise InvalidParameter("A FIFO queue's messages can only be moved to a FIFO queue.")
+    if destination.fifo and not source.fifo:
+        raise InvalidParameter("Only a FIFO queue's messages can be moved to a FIFO queue.")
 
 
 def source_queues(arn: str, queues: Mapping[str, Queue]) -> list[str]:

@@ -131,6 +131,14 @@ class MessageNotScheduled(BrokerError):
     """No message with this id waits to become visible, of those that can be cancelled."""
 
 
+class MessageNotFound(BrokerError):
+    """There is no such message there any more: it was received, moved or deleted since."""
+
+
+class CouldNotDetermineMessageSource(BrokerError):
+    """The message wasn't dead-lettered from a queue: it goes back nowhere. Name a destination."""
+
+
 class MessageNotInFlight(BrokerError):
     """Message does not exist or is not available for visibility timeout change."""
 

@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from broker.core.commands import MoveMessages
+from broker.core.dead_letters import check_move
 from broker.core.errors import (
     InvalidParameter,
     LimitExceeded,
@@ -71,10 +72,8 @@ class MessageMoves:
         for name in (source, destination):
             if name is not None and (name not in queues or is_internal(name)):
                 raise QueueDoesNotExist(queue=name)
-        if source == destination:
-            raise InvalidParameter("A queue's messages can't be moved to itself.")
-        if destination is not None and queues[source].fifo != queues[destination].fifo:
-            raise InvalidParameter("A FIFO queue's messages can only be moved to a FIFO queue.")
+        if destination is not None:
+            check_move(queues[source], queues[destination])
         if messages_per_second is not None and not 1 <= messages_per_second <= MOVE_RATE_MAX:
             raise InvalidParameter(f"The rate must be between 1 and {MOVE_RATE_MAX}.")
         active = [task for task in self._all(namespace) if task.status in ACTIVE]

@@ -286,6 +286,14 @@ class Queues:
         peeked: list[Peeked] = await submit_one(self._store, str(namespace), command)
         return peeked
 
+    async def at_cursors(
+        self, namespace: Namespace, name: str, cursors: list[bytes]
+    ) -> list[Peeked | None]:
+        """The messages that peeks found there; None for each that isn't there any more."""
+        command = commands.FindMessages(name, cursors)
+        found: list[Peeked | None] = await submit_one(self._store, str(namespace), command)
+        return found
+
     async def cancel_scheduled(self, namespace: Namespace, name: str, message_id: bytes) -> bool:
         """Delete a cancellable message; whether it was still to become visible."""
         command = commands.CancelMessages(name, [message_id])

@@ -2,7 +2,7 @@
 
 import struct
 
-from broker.core.commands import CountMessages, Peeked, PeekMessages, QueueCounts
+from broker.core.commands import CountMessages, FindMessages, Peeked, PeekMessages, QueueCounts
 from broker.core.errors import InvalidParameter
 from broker.core.limits import COMMIT_BYTES_MAX
 from broker.core.queue import lanes
@@ -49,25 +49,40 @@ def peek_messages(view: QueueView, namespace: str, command: PeekMessages) -> lis
     peeked: list[Peeked] = []
     peeked_bytes = 0
     for visible_at_ms, sequence, entry, cursor in _page(view, queue, command):
-        body = view.get_body(entry.body_id)
-        peeked_bytes += len(body)
-        if peeked and peeked_bytes > COMMIT_BYTES_MAX:
+        peeked.append(_peeked(view, visible_at_ms, sequence, entry, cursor))
+        peeked_bytes += len(peeked[-1].body)
+        if len(peeked) > 1 and peeked_bytes > COMMIT_BYTES_MAX:
+            peeked.pop()
             break
-        peeked.append(
-            Peeked(
-                entry.message_id,
-                body,
-                entry.sent_at_ms,
-                visible_at_ms or entry.sent_at_ms,
-                entry.receive_count,
-                entry.in_flight and visible_at_ms > view.now_ms,
-                cursor,
-                entry.via,
-                entry.dead_letter_source_arn,
-                sequence,
-            )
-        )
     return peeked
+
+
+def find_messages(view: QueueView, namespace: str, command: FindMessages) -> list[Peeked | None]:
+    """The message at each cursor, or None."""
+    queue = view.queue(namespace, command.queue)
+    settle(view, queue)
+    found: list[Peeked | None] = []
+    for cursor in command.cursors:
+        item = at_cursor(view, queue, cursor)
+        found.append(_peeked(view, *item, cursor) if item else None)
+    return found
+
+
+def _peeked(
+    view: QueueView, visible_at_ms: int, sequence: int, entry: Entry, cursor: bytes
+) -> Peeked:
+    return Peeked(
+        entry.message_id,
+        view.get_body(entry.body_id),
+        entry.sent_at_ms,
+        visible_at_ms or entry.sent_at_ms,
+        entry.receive_count,
+        entry.in_flight and visible_at_ms > view.now_ms,
+        cursor,
+        entry.via,
+        entry.dead_letter_source_arn,
+        sequence,
+    )
 
 
 def at_cursor(view: QueueView, queue: QueueState, cursor: bytes) -> Placed | None:

@@ -73,6 +73,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.BatchTooLong: Row(413, "Batch too long"),
     errors.ReceiptHandleIsInvalid: Row(400, "Invalid receipt handle"),
     errors.MessageNotScheduled: Row(404, "Message not scheduled"),
+    errors.MessageNotFound: Row(404, "Message not found"),
+    errors.CouldNotDetermineMessageSource: Row(409, "No queue to go back to"),
     errors.MessageNotInFlight: Row(409, "Message not in flight"),
     errors.OverLimit: Row(409, "Too many messages in flight"),
     errors.PurgeQueueInProgress: Row(409, "Purged already", PURGE_INTERVAL_MS / 1000),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from broker.core.limits import PEEK_PAGE, PEEK_SCAN_MAX
-from broker.edge.native import peek
+from broker.edge.native import scan
 from tests.edge.native.conftest import Api, bodies
 
 
@@ -116,7 +116,7 @@ async def test_a_message_is_found_by_its_id(api: Api) -> None:
 async def test_a_filter_that_matches_little_goes_on_from_where_it_got_to(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(peek, "PEEK_SCAN_MAX", PEEK_PAGE)
+    monkeypatch.setattr(scan, "PEEK_SCAN_MAX", PEEK_PAGE)
     await send_many(api, *(f"message {n}" for n in range(2 * PEEK_PAGE + 1)))
 
     found, scanned, after = [], [], ""
