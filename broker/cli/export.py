@@ -8,14 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
 from broker.cli.connection import EXIT_REFUSED, connected, url_option
 from broker.cli.message_lines import BadLine, decode, encode
 from broker.cli.progress import progress
-from broker.cli.scan import depth, scan, wanted, wanted_options
+from broker.cli.scan import depth, scan, wanted_options
 
 _TAIL_BYTES = 1 << 16
 
@@ -32,9 +32,7 @@ def export(
     output: str,
     resume: bool,
     after: str,
-    text: str,
-    attribute: tuple[str, ...],
-    json_path: str,
+    filters: dict[str, Any],
     url: str | None,
 ) -> None:
     """Write all messages of QUEUE as JSON lines, in the order they become visible.
@@ -42,7 +40,6 @@ def export(
     Nothing is received or deleted. Of a queue that is in use meanwhile, messages that are received
     or come back may be written twice or not at all; one that nobody touches is written once.
     """
-    filters = wanted(text, attribute, json_path)
     if resume and (output == "-" or after):
         raise click.UsageError("--resume needs --output FILE, and no --after.")
     count = 0

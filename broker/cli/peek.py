@@ -1,6 +1,7 @@
 """`broker peek` and `show`: look at messages without receiving them"""
 
 import sys
+from typing import Any
 
 import click
 import msgspec
@@ -16,7 +17,7 @@ from broker.cli.output import (
     time_text,
 )
 from broker.cli.progress import progress
-from broker.cli.scan import depth, scan, wanted, wanted_options
+from broker.cli.scan import depth, scan, wanted_options
 from broker.client import PeekedMessage
 
 TABLE_ROWS = 1_000  # of one table: --all may find millions
@@ -35,9 +36,7 @@ def peek(
     limit: int,
     everything: bool,
     after: str,
-    text: str,
-    attribute: tuple[str, ...],
-    json_path: str,
+    filters: dict[str, Any],
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -45,7 +44,6 @@ def peek(
 
     With --json, each message is a line, with its cursor.
     """
-    filters = wanted(text, attribute, json_path)
     found: list[PeekedMessage] = []
     count, following = 0, None
     with connected(url) as client:
@@ -99,7 +97,7 @@ def show(queue: str, message_id: str, url: str | None, as_json: bool) -> None:
         now_ms = client.status().now_ms
         with progress("looking", depth(client, queue)) as advance:
             message = None
-            for page in scan(client, queue, limit=1, message_id=message_id):
+            for page in scan(client, queue, limit=1, message_ids=[message_id]):
                 advance(page.scanned)
                 message = next(iter(page.items), None)
     if message is None:

@@ -30,14 +30,17 @@ from broker.client.asking import (
 )
 from broker.client.results import (
     BulkResult,
+    DeadLettersPage,
     Done,
     FunctionInfo,
     Invocation,
+    Moved,
     Page,
     PeekPage,
     QueueInfo,
     QueueStatistics,
     ReceivedMessage,
+    Redrive,
     Status,
     TopicInfo,
 )
@@ -129,23 +132,110 @@ def peek(
     text: str = "",
     attributes: Iterable[str] = (),
     json_path: str = "",
-    message_id: str = "",
+    message_ids: Iterable[str] = (),
+    source: str = "",
+    cause: str = "",
 ) -> Ask[PeekPage]:
     """Look at up to `count` (1..1,000) messages without receiving them.
 
     Those that are wanted: `text` is in the body, all `attributes` (NAME=VALUE) are there,
-    `json_path` (RFC 9535) selects something in the body. The broker looks at a bounded number of
-    messages for one request: go on after `next` until that is None.
+    `json_path` (RFC 9535) selects something in the body, the id is one of `message_ids`; of dead
+    letters, `source` gave them up, and `cause` is part of why. The broker looks at a bounded number
+    of messages for one request: go on after `next` until that is None.
     """
-    query: Query = {
-        "count": count,
-        "after": after,
+    query: Query = {"count": count, "after": after, "message_id": list(message_ids)}
+    query |= _filters(text, attributes, json_path, source, cause)
+    return get(f"/v1/queues/{label(queue)}/messages", peek_page, query)
+
+
+def dead_letters(
+    queue: str,
+    *,
+    after: str = "",
+    text: str = "",
+    attributes: Iterable[str] = (),
+    json_path: str = "",
+    source: str = "",
+    cause: str = "",
+) -> Ask[DeadLettersPage]:
+    """Messages counted by source and cause; go on after `next` until that is None, and add up."""
+    query: Query = {"after": after, **_filters(text, attributes, json_path, source, cause)}
+    return get(f"/v1/queues/{label(queue)}/dead-letters", json_reader(DeadLettersPage), query)
+
+
+def _filters(
+    text: str, attributes: Iterable[str], json_path: str, source: str, cause: str
+) -> Query:
+    return {
         "text": text,
         "attribute": list(attributes),
         "json_path": json_path,
-        "message_id": message_id,
+        "source": source,
+        "cause": cause,
     }
-    return get(f"/v1/queues/{label(queue)}/messages", peek_page, query)
+
+
+def redrive_messages(
+    queue: str, cursors: Iterable[str], *, destination: str | None = None
+) -> Ask[Moved]:
+    """Move up to 1,000 messages that a peek found; each is moved or refused for itself.
+
+    By default each goes back to the queue that it was dead-lettered from.
+    """
+    document = {"cursors": list(cursors), "destination": destination}
+    path = f"/v1/queues/{label(queue)}/messages/redrive"
+    return post(path, document, json_reader(Moved))
+
+
+def discard_messages(queue: str, cursors: Iterable[str]) -> Ask[Done]:
+    """Delete up to 1,000 messages that a peek found."""
+    path = f"/v1/queues/{label(queue)}/messages/discard"
+    return post(path, {"cursors": list(cursors)}, json_reader(Done))
+
+
+def resend_message(
+    queue: str,
+    cursor: str,
+    *,
+    body: str | None = None,
+    attributes: Attributes | None = None,
+    destination: str | None = None,
+) -> Ask[Moved]:
+    """Put an edited message in the place of one that a peek found, in one step.
+
+    What isn't given stays as it is. The message that is sent is a new one, with an id of its own.
+    """
+    edited: dict[str, Any] = {"cursor": cursor}
+    if body is not None:
+        edited["body"] = body
+    if attributes is not None:
+        edited["attributes"] = to_attributes(attributes) or {}
+    document = {"messages": [edited], "destination": destination}
+    return post(f"/v1/queues/{label(queue)}/messages/resend", document, json_reader(Moved))
+
+
+def start_redrive(
+    queue: str, *, destination: str | None = None, messages_per_second: int | None = None
+) -> Ask[Redrive]:
+    """Begin to move all that is visible, as a task that goes on by itself, after a restart too."""
+    document = {"destination": destination, "messages_per_second": messages_per_second}
+    return post(f"/v1/queues/{label(queue)}/redrives", document, json_reader(Redrive))
+
+
+def redrives(queue: str) -> Ask[list[Redrive]]:
+    """The queue's latest tasks, the latest first."""
+    return get(f"/v1/queues/{label(queue)}/redrives", member("redrives", list[Redrive]), {})
+
+
+def redrive(queue: str, id: str) -> Ask[Redrive]:
+    """How far a task has come."""
+    return get(f"/v1/queues/{label(queue)}/redrives/{label(id)}", json_reader(Redrive))
+
+
+def cancel_redrive(queue: str, id: str) -> Ask[Redrive]:
+    """End a task; what it has moved stays moved."""
+    path = f"/v1/queues/{label(queue)}/redrives/{label(id)}"
+    return Ask("DELETE", path, json_reader(Redrive))
 
 
 def cancel_scheduled(queue: str, message_id: str) -> Ask[None]:

@@ -91,6 +91,61 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[EntryError]
 
 
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of many with a cause in common."""
+
+    message_id: str
+    cursor: str
+    error: str = ""
+
+
+class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that have a source and a cause in common."""
+
+    source_arn: str | None  # of the queue or rule that gave them up
+    code: str | None
+    cause: str | None  # None with the source: nothing tells that they are dead letters
+    count: int
+    oldest_sent_at_ms: int
+    newest_sent_at_ms: int
+    sample: list[DeadLetter]
+
+
+class DeadLettersPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of a queue, counted."""
+
+    dead_letters: list[DeadLetters]
+    scanned: int
+    next: str | None
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """The new ids of messages, in order; None where `errors` says why one stayed as it was."""
+
+    message_ids: list[str | None]
+    errors: list[EntryError]
+
+
+class Redrive(msgspec.Struct, frozen=True, kw_only=True):
+    """A message move task."""
+
+    id: str
+    source: str
+    destination: str | None  # None: where each message was dead-lettered from
+    messages_per_second: int | None
+    status: str  # RUNNING, COMPLETED, FAILED, CANCELLING or CANCELLED
+    failure_reason: str | None
+    moved: int
+    to_move: int | None  # None until it has counted them
+    started_at_ms: int
+    modified_at_ms: int
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more will be moved."""
+        return self.status not in ("RUNNING", "CANCELLING")
+
+
 class QueueInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A queue's settings and, asked for one queue, its counts."""
 
