@@ -19,7 +19,7 @@ from broker.core.system_attributes import system_attributes
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
-    check_characters,
+    checked_bytes,
     to_attributes,
 )
 from broker.edge.aws.sqs.message_group import (
@@ -31,8 +31,6 @@ from broker.edge.aws.sqs.message_group import (
 from broker.edge.aws.sqs.validation import check_size, delay_of
 from broker.edge.native.operation import Result, Shape
 from broker.edge.native.problems import to_problem
-
-_CONTROLS = bytes(value for value in range(32) if value not in b"\t\n\r")
 
 Body = Annotated[str, msgspec.Meta(description="Text; not empty.")]
 Delay = Annotated[
@@ -149,12 +147,9 @@ def to_message(
     """
     queue = sending.queue
     body = new.body
-    data = body.encode()
-    if not data:
+    if not body:
         raise MissingParameter("The body must not be empty.")
-    # Most bodies are plain ASCII without control characters, which is seen at a glance.
-    if not data.isascii() or len(data.translate(None, _CONTROLS)) != len(data):
-        check_characters(body)
+    data = checked_bytes(body)
     delay_s = queue.delay_s
     if new.delay_s is not None:
         delay_s = delay_of(queue, new.delay_s, sending.delay_s_max)

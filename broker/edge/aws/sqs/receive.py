@@ -1,6 +1,6 @@
 """SQS ReceiveMessage: what is returned of a message, and how long it is waited for"""
 
-import base64
+from binascii import b2a_base64
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +12,7 @@ from broker.core.limits import (
     RECEIVE_COUNT_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.message import Message
+from broker.core.message import Attributes, Message
 from broker.core.names import uuid_text
 from broker.core.system_attributes import system_attributes
 from broker.edge.aws.message_attributes import (
@@ -107,9 +107,10 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
     received = await receive_for(
         call.request, call.broker.queues, namespace, name, count, timeout_s, wait_s, attempt_id
     )
+    origin = call.origin
     return ReceiveMessageResponse(
         messages=[
-            _to_received_message(call, one, system_names, request.message_attribute_names)
+            _to_received_message(origin, one, system_names, request.message_attribute_names)
             for one in received
         ]
         or None
@@ -117,34 +118,39 @@ async def receive_message(call: Call, request: ReceiveMessageRequest) -> Receive
 
 
 def _to_received_message(
-    call: Call, received: Received, system_names: set[str], attribute_names: list[str]
+    origin: str, received: Received, system_names: set[str], attribute_names: list[str]
 ) -> ReceivedMessage:
-    message = messages.rendered(messages.decode(received.body), received.via, call.origin)
-    attributes = {
-        name: value
-        for name, value in (message.attributes or {}).items()
-        if _is_wanted(name, attribute_names)
-    }
+    message = messages.rendered(messages.decode(received.body), received.via, origin)
+    wanted: Attributes = {}
+    if message.attributes and attribute_names:
+        wanted = {
+            name: value
+            for name, value in message.attributes.items()
+            if _is_wanted(name, attribute_names)
+        }
     return ReceivedMessage(
         message_id=uuid_text(received.message_id),
-        receipt_handle=base64.b64encode(received.receipt_handle).decode(),
+        receipt_handle=b2a_base64(received.receipt_handle, newline=False).decode(),
         md5_of_body=message.md5.hex(),
         body=message.body,
-        attributes=_system_attributes(received, message, system_names) or None,
-        md5_of_message_attributes=md5_of(attributes),
-        message_attributes={
-            name: MessageAttributeValue(
-                data_type=a.data_type, string_value=a.string_value, binary_value=a.binary_value
-            )
-            for name, a in attributes.items()
-        }
-        or None,
+        attributes=_system_attributes(received, message, system_names) if system_names else None,
+        md5_of_message_attributes=md5_of(wanted),
+        message_attributes=_shown(wanted) if wanted else None,
     )
 
 
-def _system_attributes(received: Received, message: Message, names: set[str]) -> dict[str, str]:
-    if not names:
-        return {}
+def _shown(attributes: Attributes) -> dict[str, MessageAttributeValue]:
+    return {
+        name: MessageAttributeValue(
+            data_type=a.data_type, string_value=a.string_value, binary_value=a.binary_value
+        )
+        for name, a in attributes.items()
+    }
+
+
+def _system_attributes(
+    received: Received, message: Message, names: set[str]
+) -> dict[str, str] | None:
     every = {
         "SentTimestamp": str(received.sent_at_ms),
         "ApproximateReceiveCount": str(received.receive_count),
@@ -155,7 +161,7 @@ def _system_attributes(received: Received, message: Message, names: set[str]) ->
         every["DeadLetterQueueSourceArn"] = received.dead_letter_source_arn
     if "All" in names:
         return every
-    return {name: value for name, value in every.items() if name in names}
+    return {name: value for name, value in every.items() if name in names} or None
 
 
 def _is_wanted(name: str, patterns: list[str]) -> bool:

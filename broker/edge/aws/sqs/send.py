@@ -1,12 +1,10 @@
 """SQS actions that send: one message, or up to ten"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
-from broker.core import message as messages
 from broker.core.commands import Accepted, NewMessage
 from broker.core.errors import (
     BatchTooLong,
@@ -15,7 +13,7 @@ from broker.core.errors import (
     MessageTooLong,
 )
 from broker.core.limits import BATCH_BYTES_MAX, DELAY_S_MAX
-from broker.core.message import Attributes, Message
+from broker.core.message import Attributes, Message, encode, md5_digest
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
 from broker.core.system_attributes import sequence_number
@@ -33,7 +31,7 @@ from broker.edge.aws.sqs.message_group import (
     deduplication_id_of,
 )
 from broker.edge.aws.sqs.service import locate_queue, sqs
-from broker.edge.aws.sqs.validation import check_body, check_size, delay_of
+from broker.edge.aws.sqs.validation import check_size, checked_body, delay_of
 
 
 class NewMessageAttributeValue(MessageAttributeValue, kw_only=True):
@@ -78,13 +76,25 @@ class SendMessageResponse(Members, kw_only=True):
     sequence_number: str | None = None  # of FIFO queues
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Sending:
+    """What the messages of a request have in common; made once for all of them."""
+
+    __slots__ = ("delay_s_max", "new_id", "queue", "system")
+
+    def __init__(self, call: Call, queue: Queue) -> None:
+        self.queue = queue
+        self.system = {"SenderId": call.namespace.account}
+        self.delay_s_max = call.broker.queues.options.delay_s_max
+        self.new_id = call.broker.ids.new
+
+
+class _Checked(msgspec.Struct, gc=False):
     """A message that can be sent, and what is answered of it."""
 
-    message: Message
-    system: Attributes  # as given, for their MD5
     new: NewMessage
+    md5_of_body: str
+    attributes: Attributes | None
+    system: Attributes | None  # as given, for their MD5
     size_bytes: int
 
 
@@ -94,55 +104,55 @@ async def send_message(call: Call, request: SendMessageRequest) -> SendMessageRe
     namespace, name = locate_queue(call, request.queue_url)
     queue = call.broker.queues.get(namespace, name)
     check_group_given(queue, request.message_group_id)
-    checked = _check(call, queue, request)
+    checked = _check(_Sending(call, queue), request)
     accepted = await call.broker.queues.send_encoded(namespace, name, [checked.new])
-    return SendMessageResponse(**_answer(checked, accepted[0] if accepted else None))
+    first = accepted[0] if accepted else None
+    return SendMessageResponse(
+        md5_of_message_body=checked.md5_of_body,
+        message_id=uuid_text(first.message_id if first else checked.new.message_id),
+        md5_of_message_attributes=md5_of(checked.attributes),
+        md5_of_message_system_attributes=md5_of(checked.system),
+        sequence_number=sequence_number(first.sequence) if first else None,
+    )
 
 
-def _answer(checked: _Checked, accepted: Accepted | None) -> dict[str, Any]:
-    """The members of a response; a duplicate is answered as what it is a duplicate of."""
-    message_id = accepted.message_id if accepted else checked.new.message_id
-    return {
-        "md5_of_message_body": checked.message.md5.hex(),
-        "message_id": uuid_text(message_id),
-        "md5_of_message_attributes": md5_of(checked.message.attributes),
-        "md5_of_message_system_attributes": md5_of(checked.system),
-        "sequence_number": sequence_number(accepted.sequence) if accepted else None,
-    }
-
-
-def _check(call: Call, queue: Queue, new: _NewMessage, *, in_batch: bool = False) -> _Checked:
+def _check(sending: _Sending, new: _NewMessage, *, in_batch: bool = False) -> _Checked:
     """Raises: InvalidParameter, MissingParameter, InvalidMessageContents, MessageTooLong."""
+    queue = sending.queue
     body = new.message_body
-    check_body(body)
-    delay_s = delay_of(queue, new.delay_seconds, call.broker.queues.options.delay_s_max)
+    data = checked_body(body)
+    size = len(data)
+    delay_s = delay_of(queue, new.delay_seconds, sending.delay_s_max)
     group = new.message_group_id
-    if group is not None:
-        check_group(group)
-    deduplication_id = deduplication_id_of(queue, body, new.message_deduplication_id)
-    attributes = to_attributes(new.message_attributes)
-    system = to_attributes_of_system(new.message_system_attributes)
-    size = len(body) if body.isascii() else len(body.encode())
-    if attributes:
+    deduplication_id = None
+    kept = sending.system
+    if group is not None or queue.fifo or new.message_deduplication_id is not None:
+        kept = dict(kept)
+        if group is not None:
+            check_group(group)
+            kept["MessageGroupId"] = group
+        deduplication_id = deduplication_id_of(queue, body, new.message_deduplication_id)
+        if deduplication_id is not None:
+            kept["MessageDeduplicationId"] = deduplication_id
+    attributes = system = None
+    if new.message_attributes:
+        attributes = to_attributes(new.message_attributes)
         size += attributes_bytes(attributes)
-    check_size(size, queue.maximum_message_size, in_batch=in_batch)
-    kept = {"SenderId": call.namespace.account}
-    for name, value in system.items():
-        kept[name] = value.string_value or ""
-    if group is not None:
-        kept["MessageGroupId"] = group
-    if deduplication_id is not None:
-        kept["MessageDeduplicationId"] = deduplication_id
-    message = messages.message(body, attributes, kept)
+    if new.message_system_attributes:
+        system = to_attributes_of_system(new.message_system_attributes)
+        kept = kept | {name: value.string_value or "" for name, value in system.items()}
+    if size > queue.maximum_message_size:
+        check_size(size, queue.maximum_message_size, in_batch=in_batch)
+    md5 = md5_digest(data)
     record = NewMessage(
-        call.broker.ids.new(),
-        messages.encode(message),
+        sending.new_id(),
+        encode(Message(body, md5, attributes, kept)),
         delay_s * 1000,
         group,
         deduplication_id,
         delay_s > DELAY_S_MAX,
     )
-    return _Checked(message, system, record, size)
+    return _Checked(record, md5.hex(), attributes, system, size)
 
 
 def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -> Attributes:
@@ -191,12 +201,13 @@ async def send_message_batch(
     check_batch(request.entries, "SendMessageBatchRequestEntry")
     for entry in request.entries:
         check_group_given(queue, entry.message_group_id)
+    sending = _Sending(call, queue)
     good: list[tuple[str, _Checked]] = []
     failed: list[BatchResultErrorEntry] = []
     total_bytes = 0
     for entry in request.entries:
         try:
-            checked = _check(call, queue, entry, in_batch=True)
+            checked = _check(sending, entry, in_batch=True)
         except BrokerError as error:
             if isinstance(error, MessageTooLong):
                 total_bytes += error.details["size_bytes"]
@@ -217,7 +228,14 @@ async def send_message_batch(
         if accepted is None:
             accepted = [None] * len(sent)
         successful = [
-            SendMessageBatchResultEntry(id=entry_id, **_answer(checked, one))
+            SendMessageBatchResultEntry(
+                id=entry_id,
+                md5_of_message_body=checked.md5_of_body,
+                message_id=uuid_text(one.message_id if one else checked.new.message_id),
+                md5_of_message_attributes=md5_of(checked.attributes),
+                md5_of_message_system_attributes=md5_of(checked.system),
+                sequence_number=sequence_number(one.sequence) if one else None,
+            )
             for (entry_id, checked), one in zip(good, accepted, strict=True)
         ]
     return SendMessageBatchResponse(successful=successful or None, failed=failed or None)

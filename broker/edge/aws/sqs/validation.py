@@ -3,15 +3,15 @@
 from broker.core.errors import InvalidParameter, MessageTooLong, MissingParameter
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
 from broker.core.resources import Queue
-from broker.edge.aws.message_attributes import check_characters
+from broker.edge.aws.message_attributes import checked_bytes
 from broker.edge.aws.sqs.message_group import not_of_this_type
 
 
-def check_body(body: str) -> None:
-    """Raises: MissingParameter, InvalidMessageContents."""
+def checked_body(body: str) -> bytes:
+    """The body in UTF-8. Raises: MissingParameter, InvalidMessageContents."""
     if not body:
         raise MissingParameter("The request must contain the parameter MessageBody.")
-    check_characters(body)
+    return checked_bytes(body)
 
 
 def delay_of(queue: Queue, delay_s: int | None, delay_s_max: int) -> int:
