@@ -17,6 +17,9 @@ def print_json(value: Any) -> None:
     click.echo(text.decode())
 
 
+PIPED_COLUMNS = 240  # of a table that goes into a file or another program: ids stay whole
+
+
 def print_json_line(value: Any) -> None:
     """One JSON document in a line of its own."""
     click.echo(msgspec.json.encode(value))
@@ -36,6 +39,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for row in rows:
         table.add_row(*(printable(_cell_text(cell)) for cell in row))
     console = Console(markup=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED_COLUMNS
     console.print(table)
 
 
