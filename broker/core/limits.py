@@ -11,6 +11,7 @@ MESSAGE_BYTES_MIN_SETTING = KIB
 MESSAGE_ATTRIBUTES_MAX = 10
 RECEIVE_COUNT_MAX = 10  # messages a receive may return
 DELAY_S_MAX = 900
+DELIVER_AT_SPREAD_MS = 64  # our own: of what is to come at one moment, the store takes slices
 LONG_DELAY_S_MAX = 400 * 86_400  # where the configuration allows longer delays (our own)
 VISIBILITY_TIMEOUT_S_MAX = 43_200
 WAIT_TIME_S_MAX = 20

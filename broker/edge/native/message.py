@@ -11,7 +11,12 @@ from broker.core import commands
 from broker.core import message as messages
 from broker.core.commands import Received
 from broker.core.errors import BrokerError, InvalidParameter, MissingParameter
-from broker.core.limits import DELAY_S_MAX, LONG_DELAY_S_MAX, MESSAGE_GROUP_ID_CHARS_MAX
+from broker.core.limits import (
+    DELAY_S_MAX,
+    DELIVER_AT_SPREAD_MS,
+    LONG_DELAY_S_MAX,
+    MESSAGE_GROUP_ID_CHARS_MAX,
+)
 from broker.core.message import Attributes, Message, md5_digest
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
@@ -47,7 +52,7 @@ DeliverAt = Annotated[
     msgspec.Meta(
         ge=0,
         description="In place of delay_s: when the message becomes visible, in milliseconds since "
-        "the epoch; at once if that is past.",
+        f"the epoch, or up to {DELIVER_AT_SPREAD_MS} ms after that; at once if it is past.",
     ),
 ]
 _ID_META = {
@@ -170,6 +175,8 @@ def to_message(
     delay_ms, cancellable = delay_s * 1000, delay_s > DELAY_S_MAX
     if new.deliver_at_ms is not None:
         delay_ms, cancellable = _until(sending, new), True
+        if delay_ms:  # a million for nine o'clock must not come in one millisecond
+            delay_ms += message_id[0] % DELIVER_AT_SPREAD_MS
     return message, commands.NewMessage(
         message_id, record, delay_ms, group, deduplication_id, cancellable
     )
