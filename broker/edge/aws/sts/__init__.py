@@ -11,7 +11,7 @@ sts = Service(
     known_actions=frozenset(
         """AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity AssumeRoot
         DecodeAuthorizationMessage GetAccessKeyInfo GetDelegatedAccessToken GetFederationToken
-        GetSessionToken GetWebIdentityToken""".split()
+        GetScopedCredentials GetSessionToken GetWebIdentityToken""".split()
     ),
     errors={
         NotSupported: Wire(400, "InvalidAction"),
