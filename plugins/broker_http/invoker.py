@@ -7,17 +7,17 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 import httpx
 
-from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
-from broker_http.address import is_public
-from broker_http.response import read_body, result_of
-from broker_http.settings import HttpSettings, parse_settings
-from broker_http.transport import (
+from broker.outgoing.address import is_public
+from broker.outgoing.transport import (
     CheckedBackend,
     ForbiddenAddress,
     PooledTransport,
     Resolve,
     SystemResolver,
 )
+from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker_http.response import read_body, result_of
+from broker_http.settings import HttpSettings, parse_settings
 
 __all__ = ["HttpInvoker"]
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from broker.outgoing.address import is_public
 from broker.plugin import Settings, SettingsError
-from broker_http.address import is_public
 
 __all__ = ["ApiKey", "Basic", "Bearer", "HttpSettings", "parse_settings"]
 

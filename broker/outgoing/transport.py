@@ -17,7 +17,7 @@ import httpcore
 import httpx
 import trio
 
-from broker_http.address import Address
+from broker.outgoing.address import Address
 
 __all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport", "Resolve", "SystemResolver"]
 
@@ -68,7 +68,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         addresses = await self._addresses(host, timeout)
         permitted = [address for address in addresses if self._permits(address)]
         if addresses and not permitted:
-            raise ForbiddenAddress(f"{host} has no public address")
+            raise ForbiddenAddress(f"{host} has no address that may be connected to")
         failure = httpcore.ConnectError(f"{host} has no address")
         for address in permitted:
             try:
@@ -86,7 +86,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Refused: no URL leads to a socket file."""
-        raise ForbiddenAddress("a socket file is not a public address")
+        raise ForbiddenAddress("a socket file is no address that may be connected to")
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
