@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +24,13 @@ from broker.edge.app import App, body_limit
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.server import Server, listen
-from broker.runtime.broker import Broker
+from broker.plugin import Invoker
+from broker.runtime.broker import Broker, wall_ms
 from broker.runtime.declare import declare
 from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
+from broker.runtime.signing_certificates import SigningCertificates, SigningUnusable
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
 from broker.store.lock import DirectoryInUse, DirectoryUnusable
@@ -38,6 +41,8 @@ T = TypeVar("T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 78, 74, 69  # sysexits.h
+
+SIGNING_DIRECTORY = "signing"  # within the data directory
 
 FILES_RESERVED = 256  # open files kept for the store, functions and outgoing connections
 
@@ -90,12 +95,16 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         # Nested by lifetime: the store outlives the broker, which outlives requests, which
         # outlive the listener.
         async with (
-            _loading(load_invokers) as loaded,
+            _loading(_load_late) as loaded,
             open_store(directory, quota_bytes) as store,
             _signals() as signals,  # to the end, lest a second one kills what is stopping
             trio.open_nursery() as runtime,
         ):
             invokers = await loaded()
+            # Not before the store holds the lock of the directory.
+            signing = await trio.to_thread.run_sync(
+                SigningCertificates.open, directory / SIGNING_DIRECTORY, wall_ms
+            )
             broker = Broker(
                 store,
                 invokers,
@@ -104,6 +113,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 queue_options=QueueOptions(
                     config.queues.delay_s_max, config.queues.deleted_name_blocked_s
                 ),
+                signing=signing,
             )
             await runtime.start(broker.run)
             namespace = Namespace(config.broker.account, config.broker.region)
@@ -145,7 +155,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         log.info("stopped")
     except* BrokenPlugin as broken:
         refusals.append(CannotStart(str(_first(broken)), EXIT_CONFIG))
-    except* (DirectoryInUse, DirectoryUnusable, StoreRefused) as refused:
+    except* (DirectoryInUse, DirectoryUnusable, StoreRefused, SigningUnusable) as refused:
         refusals.append(CannotStart(str(_first(refused)), EXIT_STORE))
     except* StoreUnavailable as gone:
         refusals.append(CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE))
@@ -155,6 +165,13 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         listener.close()
     if refusals:
         raise refusals[0]
+
+
+def _load_late() -> dict[str, Invoker]:
+    """All that takes long to load and that nothing needs before the store is open."""
+    invokers = load_invokers()
+    import_module("broker.runtime.signing_key")
+    return invokers
 
 
 @asynccontextmanager

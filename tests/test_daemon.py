@@ -101,6 +101,20 @@ def test_the_environment_says_what_the_options_would(tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").is_dir()
 
 
+def test_a_signing_certificate_that_is_damaged_is_exit_code_74(tmp_path: Path) -> None:
+    arguments = ("--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
+    Daemon(tmp_path / "data").start().stop()
+    (damaged,) = (tmp_path / "data" / "signing").glob("*.pem")
+    damaged.write_text("-----BEGIN CERTIFICATE-----\n")
+
+    code, message = refusal(*arguments)
+
+    assert code == 74
+    assert str(damaged.parent) in message
+    assert "backup" in message
+    assert damaged.read_text() == "-----BEGIN CERTIFICATE-----\n"
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -22,8 +22,11 @@ def loaded(module: str) -> set[str]:
     [
         ("broker.store.process", HEAVY),
         ("broker.cli.main", ("trio", "httpx", "prometheus_client", "broker.daemon", "lmdb")),
-        # Its plugins load while the store starts.
-        ("broker.daemon", ("httpx", "rich", "asyncio", "jsonpath_rfc9535", "regex")),
+        # Its plugins, and what signs, load while the store starts.
+        (
+            "broker.daemon",
+            ("httpx", "cryptography", "rich", "asyncio", "jsonpath_rfc9535", "regex"),
+        ),
         # What is shipped stands without what is not.
         ("broker.cli.bench", ("bench", "tests")),
     ],

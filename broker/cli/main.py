@@ -30,6 +30,7 @@ COMMANDS = {
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
     "invoke": "broker.cli.invoke:invoke",
+    "certificate": "broker.cli.certificate:certificate",
     "bench": "broker.cli.bench:bench",
     "completion": "broker.cli.completion:completion",
 }

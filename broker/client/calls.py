@@ -41,6 +41,7 @@ from broker.client.results import (
     QueueStatistics,
     ReceivedMessage,
     Redrive,
+    SigningCertificate,
     Status,
     TopicInfo,
 )
@@ -369,6 +370,17 @@ def invoke(function: str, payload: Any = None) -> Ask[Invocation]:
 def invoke_async(function: str, payload: Any = None) -> Ask[Invocation]:
     """Put an invocation into the function's durable queue."""
     return invocation(function, payload, "async", wait_s=0)
+
+
+def signing_certificates() -> Ask[list[SigningCertificate]]:
+    """What SNS deliveries are signed with, and were before; the current one first."""
+    read = member("signing_certificates", list[SigningCertificate])
+    return get("/v1/signing-certificates", read)
+
+
+def rotate_signing_certificate() -> Ask[SigningCertificate]:
+    """Sign with a new certificate from now on."""
+    return Ask("POST", "/v1/signing-certificates", json_reader(SigningCertificate))
 
 
 def status() -> Ask[Status]:

@@ -80,6 +80,8 @@ class _Api:
     functions = _Method(calls.functions)
     invoke = _Method(calls.invoke)
     invoke_async = _Method(calls.invoke_async)
+    signing_certificates = _Method(calls.signing_certificates)
+    rotate_signing_certificate = _Method(calls.rotate_signing_certificate)
     status = _Method(calls.status)
 
     def __init__(

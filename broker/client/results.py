@@ -222,6 +222,17 @@ class FunctionInfo(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool = False
 
 
+class SigningCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate that SNS deliveries are, or were, signed with."""
+
+    name: str
+    path: str  # of its URL
+    current: bool
+    not_before_ms: int
+    not_after_ms: int
+    fingerprint_sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """Part of a list; ask for what comes after `next`, until it is None."""

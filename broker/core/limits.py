@@ -43,6 +43,7 @@ POLICY_ACTIONS_MAX = 7  # of one statement
 TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB
 SUBJECT_CHARS_MAX = 99
 LIST_PAGE = 100
+SIGNING_CERTIFICATES_MAX = 1_000  # that are kept (our own)
 
 # Rules (EventBridge quotas)
 EVENT_ENTRIES_MAX = 10

@@ -18,6 +18,7 @@ from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.message import Request, Response
 from broker.edge.native import NativeApi
+from broker.edge.signing_certificate import certificate_response
 from broker.runtime.broker import Broker
 
 _CREDENTIAL = re.compile(r"([^/\s]+)/[^/]*/([^/]*)/([^/]*)/aws4_request")
@@ -56,6 +57,8 @@ class App:
         return self._guard.let_read(request, answer)
 
     async def _route(self, request: Request) -> Response:
+        if (answer := certificate_response(self._broker.signing, request)) is not None:
+            return answer
         namespace, signed_for = self._scope(request)
         if _is_native(request.raw_path) and signed_for != "pipes":
             return await self._native.handle(request, namespace)

@@ -18,6 +18,7 @@ from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.signing_certificates import SigningCertificates
 from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.streams import Streams
 from broker.runtime.timekeeper import Timekeeper
@@ -42,8 +43,10 @@ class Broker:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
+        signing: SigningCertificates | None = None,  # by default one in memory
     ) -> None:
         self.now_ms = now_ms
+        self.signing = signing or SigningCertificates.in_memory(now_ms)
         self.ids = Ids()
         self.registry = Registry()
         self.statistics = Statistics(self.registry, now_ms)
