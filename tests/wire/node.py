@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ needs_node = [
 ]
 
 
-def start(broker: Daemon, program: str, **options: Any) -> subprocess.Popen[str]:
+def start(
+    broker: Daemon, program: str, environment: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
     """The program as a process, which finds the broker as programs do."""
     assert NODE is not None
     return subprocess.Popen(
@@ -37,6 +40,7 @@ def start(broker: Daemon, program: str, **options: Any) -> subprocess.Popen[str]
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "any",
+            **(environment or {}),
         },
         **options,
     )
