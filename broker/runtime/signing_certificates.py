@@ -114,13 +114,15 @@ class SigningCertificates:
     def all(self) -> list[SigningCertificate]:
         """The newest first."""
         current = self.current.certificate
-        others = (each for each in self._certificates.values() if each is not current)
+        # Reversed, for those of one second: certificates say no more of when they were made.
+        others = (each for each in reversed(self._certificates.values()) if each is not current)
         return [current, *sorted(others, key=lambda each: each.not_before_ms, reverse=True)]
 
     async def rotate(self) -> SigningCertificate:
         """Sign with a new certificate from now on. The old private key is deleted.
 
-        Returns when that is on disk. What was signed before still verifies.
+        Returns when that is on disk; cancelled, it is done all the same. What was signed before
+        still verifies.
         Raises: LimitExceeded, StoreFull.
         """
         async with self._rotating:
