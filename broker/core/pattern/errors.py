@@ -6,11 +6,15 @@ __all__ = ["InvalidEvent", "InvalidEventPattern"]
 
 
 class InvalidEventPattern(BrokerError):
-    """The pattern is refused. `reason` is the service's own text, without its position suffix."""
+    """The pattern is refused. `reason` is the service's own text, without its position suffix.
 
-    def __init__(self, reason: str) -> None:
+    `at` is the offset in the pattern's text at which the service's reader stands, if it refuses.
+    """
+
+    def __init__(self, reason: str, at: int | None = None) -> None:
         super().__init__(f"Event pattern is not valid. Reason: {reason}")
         self.reason = reason
+        self.at = at
 
 
 class InvalidEvent(BrokerError):

@@ -15,7 +15,16 @@ from typing import Any, NoReturn
 from broker.core.pattern.errors import InvalidEvent
 from broker.core.pattern.values import Value, canonical, number
 
-__all__ = ["Leaf", "Membership", "RepeatedKeys", "flatten", "members", "merged", "parse_event"]
+__all__ = [
+    "Leaf",
+    "Membership",
+    "RepeatedKeys",
+    "flatten",
+    "members",
+    "merged",
+    "parse_event",
+    "parse_value",
+]
 
 Membership = tuple[tuple[int, int], ...]
 """(array, index) of every array that the leaf's objects lie in; an array is a number per event."""
@@ -36,8 +45,16 @@ def parse_event(text: str) -> dict[str, Any] | RepeatedKeys:
     What a plain JSON parser gives can be matched too; it only knows the last of repeated keys and
     rounds long numbers. Raises: InvalidEvent, also if it nests too deeply to be parsed.
     """
+    parsed = parse_value(text)
+    if not isinstance(parsed, dict | RepeatedKeys):
+        raise InvalidEvent()
+    return parsed
+
+
+def parse_value(text: str) -> Any:
+    """Any JSON value, read as `parse_event` reads an event. Raises: InvalidEvent."""
     try:
-        parsed = json.loads(
+        return json.loads(
             text,
             object_pairs_hook=_object,
             parse_int=number,
@@ -46,9 +63,6 @@ def parse_event(text: str) -> dict[str, Any] | RepeatedKeys:
         )
     except (ValueError, RecursionError):
         raise InvalidEvent() from None
-    if not isinstance(parsed, dict | RepeatedKeys):
-        raise InvalidEvent()
-    return parsed
 
 
 def flatten(event: dict[str, Any] | RepeatedKeys) -> dict[str, list[Leaf]]:
