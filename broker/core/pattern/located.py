@@ -8,7 +8,7 @@ of a string it has only read the opening quote until somebody asks for the text.
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Located", "Members", "NumberText", "locate"]
 
@@ -24,8 +24,7 @@ class NumberText:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """A value: Members, a list of Located, a string, a NumberText or a literal."""
 
     value: Any
@@ -60,10 +59,10 @@ def locate(text: str) -> Located:
             inside = opened[-1] if opened else None
             value = Located(_contents(closed), closed.begun, end)
         elif inside and inside.keys is not None and len(inside.keys) == len(inside.values):
-            inside.keys.append(json.loads(token))
+            inside.keys.append(_text(token))
             continue
         elif token[0] == '"':
-            value = Located(json.loads(token), match.start() + 1, end)
+            value = Located(_text(token), match.start() + 1, end)
         else:
             literal = _LITERALS[token] if token in _LITERALS else NumberText(token)
             value = Located(literal, end, end)
@@ -71,6 +70,10 @@ def locate(text: str) -> Located:
             return value
         inside.values.append(value)
     raise AssertionError("the text is no JSON")
+
+
+def _text(token: str) -> str:
+    return json.loads(token) if "\\" in token else token[1:-1]
 
 
 def _contents(closed: _Open) -> Members | list[Located]:
