@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import msgspec
 
 from broker.core import errors
+from broker.core.delivery_policy import InvalidDeliveryPolicy
 from broker.core.errors import BrokerError
+from broker.core.filter_policy import InvalidFilterPolicy
 from broker.core.limits import PURGE_INTERVAL_MS
 from broker.core.pattern import InvalidEvent, InvalidEventPattern
 from broker.edge.http.message import Response
@@ -59,6 +61,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.MoveTaskRunning: Row(409, "Message move task under way"),
     errors.RecordChanged: Row(409, "Changed in the meantime"),
     errors.InvalidParameter: Row(400, "Invalid parameter"),
+    InvalidFilterPolicy: Row(400, "Invalid filter policy"),
+    InvalidDeliveryPolicy: Row(400, "Invalid delivery policy"),
     errors.ResourceNotFound: Row(404, "Resource not found"),
     errors.InvalidAddress: Row(400, "Invalid address"),
     errors.MissingParameter: Row(400, "Missing parameter"),
