@@ -1,68 +1,50 @@
-"""a stream as server-sent events: frames one way, as JSON; the client asks by POST"""
+"""server-sent events, whatever they tell: documents out as JSON, heartbeats, and the end"""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable
 
 import msgspec
 import trio
 
-from broker.core.commands import Received
 from broker.core.limits import STREAM_HEARTBEAT_S
 from broker.edge.http.channel import Channel
 from broker.edge.native.bodies import encode_json
-from broker.edge.native.stream_frames import ended, opened, to_messages
-from broker.runtime.stream import Asked, Ending, Stream
 
 EVENT_STREAM = "text/event-stream"
 
 
-class EventStream:
-    """The way to a stream's receiver, which reads the body of a response."""
+class ServerSentEvents:
+    """The body of one response. `leave` is called when the client has gone."""
 
-    def __init__(self, channel: Channel, stream: Stream, origin: str) -> None:
+    def __init__(self, channel: Channel, leave: Callable[[], None]) -> None:
         self._channel = channel
-        self._stream = stream
-        self._origin = origin
+        self._leave = leave
 
-    async def run(self) -> None:
-        """Until the stream has ended."""
-        await self._tell("open", opened(self._stream))
-        async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._wait_hung_up)
-            tasks.start_soon(self._beat)
-            await self._stream.run(self)
-            tasks.cancel_scope.cancel()
-        await self._channel.finish()
+    async def tell(self, document: msgspec.Struct) -> bool:
+        """Send one event, named as the document is tagged; whether all of it was sent."""
+        name = str(document.__struct_config__.tag)
+        return await self._send(b"event: %b\ndata: %b\n\n" % (name.encode(), encode_json(document)))
 
-    async def messages(self, first_tag: int, received: Sequence[Received]) -> bool:
-        """See `broker.runtime.stream.Sink`."""
-        return await self._tell("messages", to_messages(first_tag, received, self._origin))
+    async def keep_open(self) -> None:
+        """Send comments until cancelled: proxies forget connections that are quiet."""
+        while True:
+            await trio.sleep(STREAM_HEARTBEAT_S)
+            await self._send(b": still here\n\n")
 
-    def confirmed(self, asked: Sequence[Asked]) -> None:
-        """See `broker.runtime.stream.Sink`. Who asked by POST is answered there."""
+    async def wait_left(self) -> None:
+        """Until the client hangs up."""
+        await self._channel.wait_hung_up()
+        self._leave()
 
-    async def ended(self, ending: Ending) -> None:
-        """See `broker.runtime.stream.Sink`."""
-        await self._tell("end", ended(ending))
-
-    async def _tell(self, event: str, document: msgspec.Struct) -> bool:
-        return await self._send(
-            b"event: %b\ndata: %b\n\n" % (event.encode(), encode_json(document))
-        )
+    async def close(self) -> None:
+        """Say that nothing follows, if anybody is there to hear it."""
+        with contextlib.suppress(OSError):
+            await self._channel.finish()
 
     async def _send(self, data: bytes) -> bool:
         try:
             await self._channel.send(data)
         except OSError:
-            self._stream.leave()
+            self._leave()
             return False
         return True
-
-    async def _beat(self) -> None:
-        """Comments, which keep the way open: proxies forget connections that are quiet."""
-        while True:
-            await trio.sleep(STREAM_HEARTBEAT_S)
-            await self._send(b": still here\n\n")
-
-    async def _wait_hung_up(self) -> None:
-        await self._channel.wait_hung_up()
-        self._stream.leave()

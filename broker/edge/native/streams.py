@@ -1,6 +1,6 @@
 """/v1/queues/{name}/stream: receive as messages come, by WebSocket or server-sent events"""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -15,8 +15,8 @@ from broker.edge.http.channel import Channel
 from broker.edge.http.message import Response
 from broker.edge.native.errors import NotAcceptable
 from broker.edge.native.messages import queue_of
-from broker.edge.native.operation import JSON, MSGPACK, Call, Result, Shape, operations
-from broker.edge.native.server_sent_events import EVENT_STREAM, EventStream
+from broker.edge.native.operation import Call, Result, Shape, operations
+from broker.edge.native.server_sent_events import EVENT_STREAM
 from broker.edge.native.stream_frames import (
     Credit,
     HeldFor,
@@ -25,10 +25,9 @@ from broker.edge.native.stream_frames import (
     tag_errors,
     to_asked,
 )
-from broker.edge.native.websocket import WebSocketStream, handshake
+from broker.edge.native.stream_response import Format, stream_response
+from broker.edge.native.stream_sinks import EventStream, WebSocketStream
 from broker.runtime.stream import StreamSettings
-
-_MEDIA_TYPES = {"json": JSON, "msgpack": MSGPACK}
 
 Events = Annotated[
     str,
@@ -52,10 +51,7 @@ class StreamQuery(Shape, frozen=True, kw_only=True):
     visibility_timeout_s: Annotated[
         HeldFor | None, msgspec.Meta(description="The queue's by default.")
     ] = None
-    format: Annotated[
-        Literal["json", "msgpack"] | None,
-        msgspec.Meta(description="Of the frames over a WebSocket; json by default."),
-    ] = None
+    format: Format = None
 
 
 @operations.add(
@@ -81,30 +77,16 @@ async def stream_messages(call: Call, name: str, query: StreamQuery) -> Response
         )
     settings = StreamSettings(query.credit, query.batch, timeout_s)
     streams = call.broker.streams
-    media_type = _MEDIA_TYPES[query.format] if query.format else None
-    if call.request.upgrade == "websocket":
-        response, spoken = handshake(call.request, media_type)
 
-        async def over_websocket(channel: Channel) -> None:
-            with streams.open(call.namespace, name, settings) as stream:
-                await WebSocketStream(channel, stream, spoken, call.origin).run()
-
-        response.takeover = over_websocket
-        return response
-    if EVENT_STREAM not in call.request.headers.get("accept", ""):
-        raise NotAcceptable(
-            "A stream is a WebSocket, asked for with Upgrade: websocket over HTTP/1.1, or "
-            f"server-sent events, asked for with Accept: {EVENT_STREAM}."
-        )
-    if media_type not in (None, JSON):
-        raise InvalidParameter("Server-sent events come in JSON: leave out the parameter format.")
+    async def over_websocket(channel: Channel, media_type: str) -> None:
+        with streams.open(call.namespace, name, settings) as stream:
+            await WebSocketStream(channel, stream, media_type, call.origin).run()
 
     async def over_events(channel: Channel) -> None:
         with streams.open(call.namespace, name, settings) as stream:
             await EventStream(channel, stream, call.origin).run()
 
-    headers = (("Cache-Control", "no-store"),)
-    return Response(200, b"", EVENT_STREAM, headers, takeover=over_events)
+    return stream_response(call.request, query.format, over_websocket, over_events)
 
 
 class Settled(Result, frozen=True, kw_only=True, omit_defaults=False):

@@ -1,12 +1,9 @@
-"""a stream over WebSocket: frames both ways, as JSON in text or msgpack in binary
-
-The broker answers a client's Close only when all that the client had asked for is on disk.
-"""
+"""a WebSocket, whatever goes over it: handshake, documents out, frames in, heartbeats, close"""
 
 import base64
 import binascii
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import trio
@@ -22,49 +19,26 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import generate_accept_token
 
-from broker.core.commands import Received
-from broker.core.errors import BrokerError
-from broker.core.limits import (
-    STREAM_CLOSE_S,
-    STREAM_HEARTBEAT_S,
-    STREAM_REQUEST_BYTES_MAX,
-    STREAM_TAGS_MAX,
-)
+from broker.core.limits import STREAM_HEARTBEAT_S, STREAM_REQUEST_BYTES_MAX
 from broker.edge.http.channel import Channel
 from broker.edge.http.message import Request, Response
-from broker.edge.native.bodies import decode, encode_json, encode_msgpack
+from broker.edge.native.bodies import encode_json, encode_msgpack
 from broker.edge.native.errors import MalformedRequest
 from broker.edge.native.operation import JSON, MSGPACK
-from broker.edge.native.stream_frames import (
-    Confirmed,
-    StreamRequest,
-    TagError,
-    ended,
-    opened,
-    refused,
-    tag_errors,
-    to_asked,
-    to_messages,
-)
-from broker.runtime.stream import (
-    QUEUE_DELETED,
-    SHUTTING_DOWN,
-    STORE_UNAVAILABLE,
-    Asked,
-    Ending,
-    Stream,
-)
+from broker.runtime.stream import QUEUE_DELETED, SHUTTING_DOWN, STORE_UNAVAILABLE, Ending
 
 SUBPROTOCOLS = {"broker.json": JSON, "broker.msgpack": MSGPACK}
 # Taken in at once: it may be hundreds of frames, during which nobody else gets a turn.
 PIECE_BYTES = 1 << 10
-QUEUE_DELETED_CODE = 4404  # in the range that RFC 6455 leaves to applications
+DELETED_CODE = 4404  # in the range that RFC 6455 leaves to applications
 _CLOSE_CODES = {
-    SHUTTING_DOWN: CloseReason.GOING_AWAY,
-    QUEUE_DELETED: QUEUE_DELETED_CODE,
-    STORE_UNAVAILABLE: CloseReason.INTERNAL_ERROR,
+    SHUTTING_DOWN.code: CloseReason.GOING_AWAY,
+    QUEUE_DELETED.code: DELETED_CODE,
+    STORE_UNAVAILABLE.code: CloseReason.INTERNAL_ERROR,
 }
 _GONE = CloseConnection(CloseReason.ABNORMAL_CLOSURE)  # nobody is there to be told
+
+Pieces = list[bytes | bytearray | str]  # of one message, all of them text or all binary
 
 
 def handshake(request: Request, media_type: str | None) -> tuple[Response, str]:
@@ -104,76 +78,18 @@ def handshake(request: Request, media_type: str | None) -> tuple[Response, str]:
     return Response(101, headers=answer), media_type or JSON
 
 
-class WebSocketStream:
-    """The way to a stream's receiver, which is on the other end of a WebSocket."""
+class WebSocket:
+    """One connection. `leave` is called when the client has gone, or is to go."""
 
-    def __init__(self, channel: Channel, stream: Stream, media_type: str, origin: str) -> None:
+    def __init__(self, channel: Channel, media_type: str, leave: Callable[[], None]) -> None:
         self._channel = channel
-        self._stream = stream
         self._packed = media_type == MSGPACK
-        self._origin = origin
+        self._leave = leave
         self._protocol = Connection(ConnectionType.SERVER)
-        self._frame = 0  # of the client, the last that was read
-        self._done_frame = 0  # the last up to which all is on disk
-        self._told_frame = 0  # the last up to which the client knows it
-        self._errors: list[TagError] = []  # of those in between
-        self._news = trio.lowlevel.ParkingLot()
-        self._untold = trio.lowlevel.ParkingLot()  # who waits until fewer errors are to be told
         self._closing: CloseConnection | None = None  # what to say at the end, if it's settled
 
-    async def run(self) -> None:
-        """Until the stream has ended and the connection is closed."""
-        await self._tell(opened(self._stream))
-        async with trio.open_nursery() as tasks:
-            tasks.start_soon(self._read)
-            tasks.start_soon(self._beat)
-            tasks.start_soon(self._confirm)
-            ending = await self._stream.run(self)
-            tasks.cancel_scope.cancel()
-        if self._closing is None:
-            self._closing = CloseConnection(_CLOSE_CODES[ending], ending.code)
-        with trio.move_on_after(STREAM_CLOSE_S):
-            await self._tell_confirmed()
-            await self._close(self._closing)
-
-    # What the stream sends
-
-    async def messages(self, first_tag: int, received: Sequence[Received]) -> bool:
-        """See `broker.runtime.stream.Sink`."""
-        return await self._tell(to_messages(first_tag, received, self._origin))
-
-    def confirmed(self, asked: Sequence[Asked]) -> None:
-        """See `broker.runtime.stream.Sink`."""
-        for each in asked:
-            if each.frame:  # else it was asked for by POST, and is answered there
-                self._done_frame = each.frame
-                self._errors += tag_errors(each)
-        self._news.unpark()
-
-    async def _confirm(self) -> None:
-        """Tell what is done, all of it at once that was done meanwhile.
-
-        In a task of its own: a client that doesn't read may still acknowledge. Else one that sends
-        first and reads then would wait for us, and we for it.
-        """
-        while True:
-            await self._tell_confirmed()
-            await self._news.park()
-
-    async def _tell_confirmed(self) -> None:
-        while self._told_frame < self._done_frame:
-            frame, errors = self._done_frame, self._errors[:]
-            if not await self._tell(Confirmed(frame=frame, errors=errors)):
-                return
-            self._told_frame = frame
-            del self._errors[: len(errors)]
-            self._untold.unpark_all()
-
-    async def ended(self, ending: Ending) -> None:
-        """See `broker.runtime.stream.Sink`."""
-        await self._tell(ended(ending))
-
-    async def _tell(self, document: msgspec.Struct) -> bool:
+    async def tell(self, document: msgspec.Struct) -> bool:
+        """Send one frame; whether all of it was sent."""
         message: TextMessage | BytesMessage
         if self._packed:
             message = BytesMessage(encode_msgpack(document))
@@ -181,19 +97,8 @@ class WebSocketStream:
             message = TextMessage(encode_json(document).decode())
         return await self._send(message)
 
-    async def _send(self, event: Event) -> bool:
-        if self._protocol.state is not ConnectionState.OPEN:
-            return False
-        try:
-            await self._channel.send(self._protocol.send(event))
-        except OSError:
-            self._closing = self._closing or _GONE
-            self._stream.leave()
-            return False
-        return True
-
-    async def _beat(self) -> None:
-        """Keep the way open: proxies and firewalls forget connections that are quiet.
+    async def keep_open(self) -> None:
+        """Send heartbeats until cancelled: proxies and firewalls forget quiet connections.
 
         Nobody waits for the answers. A client may be busy for long; that its machine is there, the
         kernel's own acknowledgements tell.
@@ -202,16 +107,20 @@ class WebSocketStream:
             await trio.sleep(STREAM_HEARTBEAT_S)
             await self._send(Ping())
 
-    # What the client sends
+    async def listen(
+        self,
+        hear: Callable[[Pieces], Awaitable[None]],
+        wait_turn: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Hear the client's messages until it closes, vanishes, or sends what can't be taken.
 
-    async def _read(self) -> None:
-        pieces: list[bytes | bytearray | str] = []
+        Before each piece that is taken in, `wait_turn` may slow the client down.
+        """
+        pieces: Pieces = []
         size = 0
         data = b""
         while self._closing is None:
-            await self._stream.wait_room()
-            while len(self._errors) > STREAM_TAGS_MAX:
-                await self._untold.park()
+            await wait_turn()
             if data:
                 await trio.lowlevel.checkpoint()
             else:
@@ -232,29 +141,18 @@ class WebSocketStream:
                     if event.data or not pieces:  # there may be empty ones without end
                         pieces.append(event.data)
                     if event.message_finished:
-                        await self._hear(pieces)
+                        await hear(pieces)
                         pieces, size = [], 0
                 elif isinstance(event, Ping):
                     await self._send(event.response())
                 elif isinstance(event, CloseConnection):
                     self._closing = event.response()
                     break
-        self._stream.leave()
+        self._leave()
 
-    async def _hear(self, pieces: list[bytes | bytearray | str]) -> None:
-        """One frame. What is wrong with it is answered, and changes nothing."""
-        self._frame += 1
-        data = b"".join(each.encode() if isinstance(each, str) else each for each in pieces)
-        media_type = JSON if isinstance(pieces[0], str) else MSGPACK
-        try:
-            self._stream.ask(to_asked(decode(media_type, StreamRequest, data), self._frame))
-        except BrokerError as error:
-            await self._tell(refused(self._frame, error))
-
-    # The end
-
-    async def _close(self, closing: CloseConnection) -> None:
-        """Say why, and wait for the client to hang up: else it might never read it."""
+    async def close(self, ending: Ending) -> None:
+        """Say why it ends, and wait for the client to hang up: else it might never read it."""
+        closing = self._closing or CloseConnection(_CLOSE_CODES[ending.code], ending.code)
         if closing is _GONE:
             return
         try:
@@ -268,3 +166,14 @@ class WebSocketStream:
                         return
         except OSError:
             return
+
+    async def _send(self, event: Event) -> bool:
+        if self._protocol.state is not ConnectionState.OPEN:
+            return False
+        try:
+            await self._channel.send(self._protocol.send(event))
+        except OSError:
+            self._closing = self._closing or _GONE
+            self._leave()
+            return False
+        return True

@@ -28,7 +28,8 @@ from broker.edge.app import App
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.connection import PROGRESS_S
-from broker.edge.native.websocket import PIECE_BYTES, WebSocketStream
+from broker.edge.native.stream_sinks import WebSocketStream
+from broker.edge.native.websocket import PIECE_BYTES
 from broker.runtime.broker import Broker
 from broker.runtime.stream import Asked, Stream
 from broker.testing.broker import open_broker
