@@ -1,32 +1,21 @@
 """the two streams of a queue's messages: the same methods, blocking and awaited
 
-A stream is one connection, and is read while the program asks it for something: for the next batch,
-or to have confirmed what it asked for. There is no task or thread behind it, so one task at a time
-uses it. A program may be busy for as long as it likes between two calls; only the visibility
-timeout of what it holds runs on.
+While a program is busy, only the visibility timeout of what it holds runs on.
 """
 
-import socket
-import ssl
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import anyio
 import httpx
 
-from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
+from broker.client.connections import AsyncConnection, Connection
 from broker.client.results import StreamMessage, TagError
 
-READ_BYTES = 1 << 18
-PATIENCE_S = 30.0  # for a connection, and for the broker to say goodbye
+if TYPE_CHECKING:
+    from broker.client.streaming import StreamProtocol
 
 
-def _address(url: httpx.URL) -> tuple[str, int]:
-    return url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
-class MessageStream:
+class MessageStream(Connection):
     """Batches of a queue's messages, for blocking programs; a context manager and an iterator.
 
     Leaving it waits until all that was asked for is on disk; what is held then goes back.
@@ -34,52 +23,13 @@ class MessageStream:
     ends the stream.
     """
 
+    _protocol: "StreamProtocol"
+
     def __init__(self, url: httpx.URL) -> None:
         # Imported late: only streams need it, and every command would wait for it.
         from broker.client.streaming import StreamProtocol
 
-        self._url = url
-        self._protocol = StreamProtocol(url)
-        self._socket: socket.socket | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            connection = socket.create_connection(_address(self._url), PATIENCE_S)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._url.scheme == "https":
-                context = ssl.create_default_context()
-                connection = context.wrap_socket(connection, server_hostname=self._url.host)
-        except OSError as error:
-            raise BrokerNotRunning(str(self._url), str(error)) from error
-        self._socket = connection
-        try:
-            self._send(self._protocol.handshake())
-            while not self._protocol.opened:
-                self._protocol.check()
-                self._receive()
-            connection.settimeout(None)
-        except BaseException:
-            connection.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._socket is not None
-        try:
-            self._socket.settimeout(PATIENCE_S)
-            self._send(self._protocol.close())
-            while not self._protocol.closed:
-                self._receive()
-        except BrokerClientError:
-            if error is None and not self._protocol.all_confirmed:
-                raise
-        finally:
-            self._socket.close()
+        super().__init__(url, StreamProtocol(url))
 
     def __iter__(self) -> Self:
         return self
@@ -116,25 +66,8 @@ class MessageStream:
         errors, self._protocol.errors = self._protocol.errors, []
         return errors
 
-    def _receive(self) -> None:
-        assert self._socket is not None
-        try:
-            data = self._socket.recv(READ_BYTES)
-        except OSError as error:
-            raise BrokerUnanswered(f"the connection of a stream broke: {error}") from error
-        self._protocol.receive(data)
-        if outgoing := self._protocol.take_outgoing():
-            self._send(outgoing)
 
-    def _send(self, data: bytes) -> None:
-        assert self._socket is not None
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise BrokerUnanswered(f"the connection of a stream broke: {error}") from error
-
-
-class AsyncMessageStream:
+class AsyncMessageStream(AsyncConnection):
     """Batches of a queue's messages, on trio or asyncio; an async context manager and iterator.
 
     Leaving it waits until all that was asked for is on disk; what is held then goes back.
@@ -143,55 +76,13 @@ class AsyncMessageStream:
     ends the stream.
     """
 
+    _protocol: "StreamProtocol"
+
     def __init__(self, url: httpx.URL) -> None:
         # Imported late: only streams need it, and every command would wait for it.
         from broker.client.streaming import StreamProtocol
 
-        self._url = url
-        self._protocol = StreamProtocol(url)
-        self._stream: anyio.abc.ByteStream | None = None
-
-    async def __aenter__(self) -> Self:
-        host, port = _address(self._url)
-        try:
-            with anyio.fail_after(PATIENCE_S):
-                if self._url.scheme == "https":
-                    self._stream = await anyio.connect_tcp(host, port, tls=True)
-                else:
-                    self._stream = await anyio.connect_tcp(host, port)
-        except OSError as error:  # a TimeoutError is one
-            raise BrokerNotRunning(str(self._url), str(error)) from error
-        try:
-            with anyio.fail_after(PATIENCE_S):
-                await self._send(self._protocol.handshake())
-                while not self._protocol.opened:
-                    self._protocol.check()
-                    await self._receive()
-        except TimeoutError as error:
-            await anyio.aclose_forcefully(self._stream)
-            raise BrokerUnanswered(f"no answer from {self._url}") from error
-        except BaseException:
-            await anyio.aclose_forcefully(self._stream)
-            raise
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._stream is not None
-        try:
-            with anyio.move_on_after(PATIENCE_S):
-                await self._send(self._protocol.close())
-                while not self._protocol.closed:
-                    await self._receive()
-        except BrokerClientError:
-            if error is None and not self._protocol.all_confirmed:
-                raise
-        finally:
-            await anyio.aclose_forcefully(self._stream)
+        super().__init__(url, StreamProtocol(url))
 
     def __aiter__(self) -> Self:
         return self
@@ -229,22 +120,3 @@ class AsyncMessageStream:
             await self._receive()
         errors, self._protocol.errors = self._protocol.errors, []
         return errors
-
-    async def _receive(self) -> None:
-        assert self._stream is not None
-        try:
-            data = await self._stream.receive(READ_BYTES)
-        except anyio.EndOfStream:
-            data = b""
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise BrokerUnanswered("the connection of a stream broke") from error
-        self._protocol.receive(data)
-        if outgoing := self._protocol.take_outgoing():
-            await self._send(outgoing)
-
-    async def _send(self, data: bytes) -> None:
-        assert self._stream is not None
-        try:
-            await self._stream.send(data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise BrokerUnanswered("the connection of a stream broke") from error
