@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.core import commands
-from broker.core.configuration import RecordView, configure, read_records
+from broker.core.configuration import RecordView, configure, read_records, replay_messages
 from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.delete import delete_messages, replace_message
 from broker.core.queue.look import count_messages, find_messages, peek_messages
@@ -12,10 +12,10 @@ from broker.core.queue.move import discard_messages, move_messages, relocate_mes
 from broker.core.queue.purge import purge_queue, reclaim
 from broker.core.queue.receive import receive_messages
 from broker.core.queue.schedule import cancel_messages
-from broker.core.queue.send import expand, fan_out, send_messages
+from broker.core.queue.send import expand, fan_out, fan_out_once, send_messages
 from broker.core.queue.settle import expire
 from broker.core.queue.view import QueueState
-from broker.core.queue.visibility import change_visibility, release_in_flight
+from broker.core.queue.visibility import change_visibility, release_hidden
 
 
 class StoreView(RecordView, Protocol):
@@ -54,17 +54,19 @@ def advance(view: StoreView, namespace: str, command: commands.Advance) -> list[
 APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
     commands.SendMessages: send_messages,
     commands.FanOut: fan_out,
+    commands.FanOutOnce: fan_out_once,
     commands.ReceiveMessages: receive_messages,
     commands.DeleteMessages: delete_messages,
     commands.ChangeVisibility: change_visibility,
     commands.ReplaceMessage: replace_message,
-    commands.ReleaseInFlight: release_in_flight,
+    commands.ReleaseHidden: release_hidden,
     commands.PurgeQueue: purge_queue,
     commands.CancelMessages: cancel_messages,
     commands.RelocateMessages: relocate_messages,
     commands.DiscardMessages: discard_messages,
     commands.MoveMessages: move_messages,
     commands.Configure: configure,
+    commands.ReplayMessages: replay_messages,
     commands.ReadRecords: read_records,
     commands.CountMessages: count_messages,
     commands.PeekMessages: peek_messages,

@@ -38,7 +38,9 @@ class NewEntry(msgspec.Struct, frozen=True, array_like=True):
     body: int  # which of the fan-out's bodies
     delay_ms: int = 0
     via: Via | None = None
-    dead_letter_queue: str | None = None  # takes the entry if the queue is gone
+    dead_letter_queue: str | None = None  # takes the entry if the queue is gone, or full
+    group: str | None = None
+    deduplication_id: str | None = None  # for a FIFO queue
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True):
@@ -150,6 +152,38 @@ class FanOut(Command, frozen=True, tag="fan_out"):
         return min(len(self.entries), FAN_OUT_TARGETS_MAX)
 
 
+class Published(msgspec.Struct, frozen=True, array_like=True):
+    """A publish to a FIFO topic, or the earlier one that it repeats."""
+
+    message_id: bytes
+    sequence: int
+    homeless: list[int] = []  # indices of entries that found no place
+    repeated: bool = False
+
+
+class FanOutOnce(Command, frozen=True, tag="fan_out_once"):
+    """The fan-out of a FIFO topic's message, unless one was published under the same id.
+
+    The topic's own queue remembers ids for five minutes, and keeps the message if the topic has an
+    archive. Answers with what was published, now or earlier.
+    Raises: QueueDoesNotExist (the topic is gone), StoreFull.
+    """
+
+    result: ClassVar[type] = Published
+    queue: str  # the topic's
+    message_id: bytes
+    group: str
+    deduplication_id: str
+    bodies: list[bytes]  # the first is what is archived
+    entries: list[NewEntry]
+    archive: bool = False
+
+    @property
+    def weight(self) -> int:
+        """One entry each, and the archived one."""
+        return len(self.entries) + 1
+
+
 class ReceiveMessages(Command, frozen=True, tag="receive"):
     """Take up to `count` visible messages, hidden for `visibility_timeout_ms`.
 
@@ -228,15 +262,17 @@ class ReplaceMessage(Command, frozen=True, tag="replace"):
     entries: list[NewEntry]
 
 
-class ReleaseInFlight(Command, frozen=True, tag="release"):
-    """Make all in-flight messages visible: their receivers died with the daemon.
+class ReleaseHidden(Command, frozen=True, tag="release"):
+    """Make messages visible that are in flight, as their receivers died with the daemon.
 
-    For queues that only the broker itself receives from. Answers how many there were.
+    With `delayed` those that wait for a retry instead: it is to be made now. For queues that only
+    the broker itself receives from. Answers how many there were, `limit` if there may be more.
     """
 
     result: ClassVar[type] = int
     queue: str
     limit: int = 1_000
+    delayed: bool = False
 
     @property
     def weight(self) -> int:
@@ -344,6 +380,24 @@ class Configure(Command, frozen=True, tag="configure"):
         return len(self.changes)
 
 
+class ReplayMessages(Command, frozen=True, tag="replay"):
+    """Deliver a slice of an archive, and note in the same step how far that has come.
+
+    Answers the record's new version, and which entries found no place.
+    Raises: RecordChanged, StoreFull.
+    """
+
+    result: ClassVar[type] = tuple[int, list[int]]
+    change: RecordChange
+    bodies: list[bytes]
+    entries: list[NewEntry]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.entries) + 1
+
+
 class ReadRecords(Command, frozen=True, tag="records"):
     """All configuration records of all namespaces, in order of namespace, kind, name."""
 
@@ -400,17 +454,19 @@ class Advance(Command, frozen=True, tag="advance"):
 AnyCommand = (
     SendMessages
     | FanOut
+    | FanOutOnce
     | ReceiveMessages
     | DeleteMessages
     | ChangeVisibility
     | ReplaceMessage
-    | ReleaseInFlight
+    | ReleaseHidden
     | PurgeQueue
     | CancelMessages
     | RelocateMessages
     | DiscardMessages
     | MoveMessages
     | Configure
+    | ReplayMessages
     | ReadRecords
     | CountMessages
     | PeekMessages

@@ -3,9 +3,16 @@
 from typing import Protocol
 
 from broker.core import resources
-from broker.core.commands import Configure, ReadRecords, Record, RecordChange
+from broker.core.commands import (
+    Configure,
+    ReadRecords,
+    Record,
+    RecordChange,
+    ReplayMessages,
+)
 from broker.core.errors import RecordChanged
 from broker.core.queue.purge import start_empty
+from broker.core.queue.send import distribute
 from broker.core.queue.settle import delay_again, settle
 from broker.core.queue.view import QueueState, QueueView
 
@@ -53,6 +60,15 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
             _change_queue(view, namespace, change, version)
         versions.append(version)
     return versions
+
+
+def replay_messages(
+    view: RecordView, namespace: str, command: ReplayMessages
+) -> tuple[int, list[int]]:
+    """Deliver a slice of an archive, and note how far that has come."""
+    view.admit()
+    (version,) = configure(view, namespace, Configure([command.change]))
+    return version, distribute(view, namespace, command.bodies, command.entries)
 
 
 def _takes_room(changes: list[RecordChange]) -> bool:

@@ -1,14 +1,15 @@
 """why a message is in a dead-letter queue, as far as it tells by what it carries
 
 A redrive policy leaves the queue that gave the message up; a function and a rule leave attributes,
-as Lambda and EventBridge do. The latest cause counts: a letter that was then received too often has
-the queue's mark. Of what carries neither, no cause is known: somebody sent it there.
+as Lambda and EventBridge do; what a topic gave up stays as it is, as on SNS, and its entry has the
+cause. The latest cause counts: a letter that was then received too often has the queue's mark. Of
+what carries none, no cause is known: somebody sent it there.
 """
 
 import re
 from dataclasses import dataclass
 
-from broker.core.message import Attributes
+from broker.core.message import AnyBody, Attributes, Notification, Via
 from broker.core.names import Arn
 
 MAX_RECEIVE_COUNT_EXCEEDED = "MaxReceiveCountExceeded"
@@ -51,11 +52,18 @@ class DeadLetterCause:
 
 
 def cause_of(
-    attributes: Attributes | None, dead_letter_source_arn: str | None
+    attributes: Attributes | None,
+    dead_letter_source_arn: str | None,
+    body: AnyBody | None = None,
+    via: Via | None = None,
 ) -> DeadLetterCause | None:
     """The cause of a dead letter; None if there is no sign that it is one."""
     if dead_letter_source_arn is not None:
         return DeadLetterCause(MAX_RECEIVE_COUNT_EXCEEDED, source_arn=dead_letter_source_arn)
+    if via is not None and via.cause is not None:
+        code, _, error = via.cause.partition(": ")
+        source_arn = via.arn(body.topic_arn) if isinstance(body, Notification) else None
+        return DeadLetterCause(code, error, source_arn)
     given = {name: each.string_value or "" for name, each in (attributes or {}).items()}
     # Source: Lambda developer guide, asynchronous invocation, dead-letter queues.
     if {"RequestID", "ErrorCode", "ErrorMessage"} <= given.keys():

@@ -47,6 +47,22 @@ class SubscriptionDoesNotExist(BrokerError):
     """Subscription does not exist"""
 
 
+class SubscriptionLimitExceeded(BrokerError):
+    """The topic can't have more subscriptions."""
+
+
+class FilterPolicyLimitExceeded(BrokerError):
+    """The topic can't have more subscriptions with a filter policy."""
+
+
+class AuthorizationRequired(BrokerError):
+    """The request has to be signed."""
+
+
+class InvalidState(BrokerError):
+    """The resource's state doesn't allow that."""
+
+
 class EventBusDoesNotExist(BrokerError):
     """The event bus does not exist."""
 

@@ -42,7 +42,30 @@ POLICY_ACTIONS_MAX = 7  # of one statement
 # Topics (SNS quotas)
 TOPIC_MESSAGE_BYTES_DEFAULT = 256 * KIB
 SUBJECT_CHARS_MAX = 99
+TOPIC_MESSAGE_BYTES_MAX = MIB
+TOPIC_POLICY_BYTES_MAX = 30 * KIB  # also of a data protection policy
+WIDE_MESSAGE_SUBSCRIPTIONS_MAX = 100  # of a topic whose messages may be longer than the default
+DISPLAY_NAME_CHARS_MAX = 100
 LIST_PAGE = 100
+FIFO_TOPIC_SUBSCRIPTIONS_MAX = 100
+ARCHIVE_RETENTION_DAYS_MAX = 365
+CONFIRMATION_S = 3 * 86_400  # for an endpoint to confirm, or restore, its subscription
+HOPS_MAX = 5  # between topics and event buses that follow each other (our own)
+FILTER_POLICIES_PER_TOPIC_MAX = 100_000  # our own: SNS has 200, this matcher takes more
+
+# HTTP endpoints (SNS developer guide, delivery retries; what is our own is marked)
+DELIVERY_TIMEOUT_S = 15.0  # for an answer
+DELIVERY_REDIRECTS_MAX = 3  # our own
+DELIVERY_CONCURRENCY = 10  # requests to one endpoint at a time (our own)
+DELIVERY_CONCURRENCY_MAX = 1_000
+DELIVERY_BACKLOG = 1_000_000  # messages that may wait for one endpoint (our own)
+DELIVERY_BACKLOG_MAX = 100_000_000
+DELIVERY_AGE_S = 1_209_600  # a delivery that is older is given up, whatever it waited for (our own)
+DELIVERY_ANSWERS_KEPT = 10  # of an endpoint, to be shown (our own)
+DELIVERY_ANSWER_BYTES_MAX = 64 * KIB  # of a body that are read (our own)
+PAUSE_AFTER_S = 3_600  # an endpoint that has failed for so long is paused (our own)
+PROBE_S_MIN, PROBE_S_MAX = 60, 900  # between two attempts at a paused endpoint (our own)
+SIGNING_CERTIFICATES_MAX = 1_000  # that are kept (our own)
 # Of a filter policy:
 FILTER_POLICY_BYTES_MAX = 256 * KIB
 FILTER_POLICY_KEYS_MAX = 5
@@ -124,3 +147,9 @@ STREAM_REQUESTS_MAX = 64  # of one stream that wait for their commit; then it is
 STREAM_HEARTBEAT_S = 20.0  # below the idle timeouts of common proxies, 30 s and more
 STREAM_DRAIN_S = 5.0  # for a client to acknowledge what it holds when the daemon stops
 STREAM_CLOSE_S = 5.0  # for a client to answer the end of its stream
+
+# Following topics and event buses live (our own)
+LIVE_BUFFER_MAX = 10_000  # events that wait for one reader
+LIVE_BUFFER_DEFAULT = 1_000
+LIVE_BUFFER_BYTES = 4 * MIB  # of their text
+LIVE_BATCH_MAX = 1_000  # events of one frame, of STREAM_FRAME_BYTES or one that is larger

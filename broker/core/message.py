@@ -1,4 +1,4 @@
-"""stored bodies: a message or a notification, and the text each receiver gets of it
+"""stored bodies: a message, a notification or a handshake, and the text each receiver gets of it
 
 A fan-out stores one body however many queues it reaches. What differs between receivers (the
 envelope around a notification names the subscription) is not stored but rendered when the message
@@ -10,6 +10,7 @@ import hashlib
 import struct
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -42,6 +43,14 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=1):
     system_attributes: dict[str, str] | None = None  # SenderId, AWSTraceHeader, MessageGroupId
 
 
+class Signature(msgspec.Struct, frozen=True, array_like=True):
+    """What proves to receivers that a document comes from the topic's broker."""
+
+    version: str  # "1" or "2"
+    certificate: str  # the file name in its URL
+    by_protocol: dict[str, str]  # base64; several if the message differs by protocol
+
+
 class Notification(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """A publish to a topic, before it takes the form its receiver wants."""
 
@@ -52,16 +61,47 @@ class Notification(msgspec.Struct, frozen=True, array_like=True, tag=2):
     subject: str | None = None
     attributes: Attributes | None = None
     by_protocol: dict[str, str] | None = None  # MessageStructure=json, `default` included
+    group: str | None = None
+    deduplication_id: str | None = None  # of a FIFO topic
+    trace_header: str | None = None
+    signature: Signature | None = None  # if the topic signs what goes into queues, too
+
+    def for_protocol(self, protocol: str) -> str:
+        """The message, as it is for endpoints of that protocol."""
+        if self.by_protocol is None:
+            return self.message
+        return self.by_protocol.get(protocol, self.by_protocol["default"])
 
 
-AnyBody = Message | Notification
+class Handshake(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """What an HTTP endpoint is asked when it is subscribed, or told when it no longer is."""
+
+    kind: str  # SubscriptionConfirmation or UnsubscribeConfirmation
+    topic_arn: str
+    subscription_arn: str
+    message_id: str
+    timestamp_ms: int
+    token: str
+
+
+AnyBody = Message | Notification | Handshake
 
 
 class Via(msgspec.Struct, frozen=True, array_like=True):
     """The subscription by which an entry came, and the form in which it is received."""
 
-    subscription_arn: str
+    subscription: str  # what its ARN has behind the topic's; up to format 2 the whole ARN
     form: str  # "raw", "envelope" (the SNS document) or "record" (Lambda's event)
+    protocol: str = "sqs"  # of the subscription
+    sequence: int = 0  # of a FIFO topic's message
+    replayed: bool = False
+    cause: str | None = None  # why it is a dead letter
+
+    def arn(self, topic_arn: str) -> str:
+        """The subscription's ARN, of the topic that the entry's notification names."""
+        if self.subscription.startswith("arn:"):
+            return self.subscription
+        return f"{topic_arn}:{self.subscription}"
 
 
 _decoder: msgspec.msgpack.Decoder[AnyBody] = msgspec.msgpack.Decoder(AnyBody)
@@ -99,75 +139,137 @@ def rendered(body: AnyBody, via: Via | None, origin: str) -> Message:
     """What the receiver of an entry gets; `origin` is `http://host` by which it reaches us."""
     if isinstance(body, Message):
         return body
+    if isinstance(body, Handshake):
+        return message(document_text(handshake_document(body, None, origin)))
+    system_attributes = _system_attributes(body)
     if via is None or via.form == "raw":
-        text = body.message if body.by_protocol is None else _for_protocol(body, "sqs")
-        return message(text, body.attributes)
-    form = _lambda_record if via.form == "record" else _envelope
-    return message(form(body, via, origin))
+        text = body.for_protocol(via.protocol if via else "sqs")
+        return message(text, body.attributes, system_attributes)
+    if via.form == "record":
+        text = _lambda_record(body, via, origin)
+    else:
+        text = document_text(notification_document(body, via, body.signature, origin))
+    return message(text, None, system_attributes)
 
 
-def _for_protocol(body: Notification, protocol: str) -> str:
-    if body.by_protocol is None:
-        return body.message
-    return body.by_protocol.get(protocol, body.by_protocol["default"])
-
-
-def _envelope(body: Notification, via: Via, origin: str) -> str:
+def notification_document(
+    body: Notification, via: Via, signature: Signature | None, origin: str
+) -> dict[str, Any]:
     """The JSON document that SNS delivers, members in its order."""
-    document: dict[str, Any] = {
-        "Type": "Notification",
-        "MessageId": body.message_id,
-        "TopicArn": body.topic_arn,
-    }
+    document: dict[str, Any] = {"Type": "Notification", "MessageId": body.message_id}
+    if via.sequence:
+        document["SequenceNumber"] = f"{via.sequence:020d}"
+    document["TopicArn"] = body.topic_arn
     if body.subject is not None:
         document["Subject"] = body.subject
-    document["Message"] = _for_protocol(body, "sqs")
+    document["Message"] = body.for_protocol(via.protocol)
     document["Timestamp"] = iso_time(body.timestamp_ms)
-    document["UnsubscribeURL"] = _unsubscribe_url(via, origin)
+    if signature is not None:
+        document |= signature_members(signature, via.protocol, origin)
+    document["UnsubscribeURL"] = _unsubscribe_url(body, via, origin)
+    if via.replayed:
+        document["Replayed"] = "true"
     if body.attributes:
         document["MessageAttributes"] = _typed_values(body.attributes)
+    return document
+
+
+_HANDSHAKE_TEXT = {
+    "SubscriptionConfirmation": (
+        "You have chosen to subscribe to the topic {topic}.\n"
+        "To confirm the subscription, visit the SubscribeURL included in this message."
+    ),
+    "UnsubscribeConfirmation": (
+        "You have chosen to deactivate subscription {subscription}.\n"
+        "To cancel this operation and restore the subscription, visit the SubscribeURL included "
+        "in this message."
+    ),
+}
+
+
+def handshake_document(body: Handshake, signature: Signature | None, origin: str) -> dict[str, Any]:
+    """The JSON document by which an endpoint confirms, or restores, its subscription."""
+    text = _HANDSHAKE_TEXT[body.kind]
+    confirm = urlencode({"TopicArn": body.topic_arn, "Token": body.token})
+    document: dict[str, Any] = {
+        "Type": body.kind,
+        "MessageId": body.message_id,
+        "Token": body.token,
+        "TopicArn": body.topic_arn,
+        "Message": text.format(topic=body.topic_arn, subscription=body.subscription_arn),
+        "SubscribeURL": f"{origin}/?Action=ConfirmSubscription&{confirm}",
+        "Timestamp": iso_time(body.timestamp_ms),
+    }
+    if signature is not None:
+        document |= signature_members(signature, "http", origin)
+    return document
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """A document as it is sent."""
     return msgspec.json.encode(document).decode()
+
+
+def signature_members(
+    signature: Signature, protocol: str, origin: str, url_member: str = "SigningCertURL"
+) -> dict[str, str]:
+    """The members that carry a signature."""
+    return {
+        "SignatureVersion": signature.version,
+        "Signature": signature.by_protocol[protocol],
+        url_member: f"{origin}/{signature.certificate}",
+    }
+
+
+def _system_attributes(body: Notification) -> dict[str, str] | None:
+    given = {
+        "MessageGroupId": body.group,
+        "MessageDeduplicationId": body.deduplication_id,
+        "AWSTraceHeader": body.trace_header,
+    }
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
 def _lambda_record(body: Notification, via: Via, origin: str) -> str:
     """The event that SNS hands to a function."""
-    return msgspec.json.encode(
-        {
-            "Records": [
-                {
-                    "EventSource": "aws:sns",
-                    "EventVersion": "1.0",
-                    "EventSubscriptionArn": via.subscription_arn,
-                    "Sns": {
-                        "Type": "Notification",
-                        "MessageId": body.message_id,
-                        "TopicArn": body.topic_arn,
-                        "Subject": body.subject,
-                        "Message": _for_protocol(body, "lambda"),
-                        "Timestamp": iso_time(body.timestamp_ms),
-                        "UnsubscribeUrl": _unsubscribe_url(via, origin),
-                        "MessageAttributes": _typed_values(body.attributes or {}),
-                    },
-                }
-            ]
-        }
-    ).decode()
+    sns: dict[str, Any] = {
+        "Type": "Notification",
+        "MessageId": body.message_id,
+        "TopicArn": body.topic_arn,
+        "Subject": body.subject,
+        "Message": body.for_protocol("lambda"),
+        "Timestamp": iso_time(body.timestamp_ms),
+    }
+    if body.signature is not None:
+        sns |= signature_members(body.signature, "lambda", origin, "SigningCertUrl")
+    sns["UnsubscribeUrl"] = _unsubscribe_url(body, via, origin)
+    sns["MessageAttributes"] = _typed_values(body.attributes or {})
+    record = {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": via.arn(body.topic_arn),
+        "Sns": sns,
+    }
+    return document_text({"Records": [record]})
 
 
 def _typed_values(attributes: Attributes) -> dict[str, dict[str, str]]:
+    values = plain_attributes(attributes)
+    return {name: {"Type": a.data_type, "Value": values[name]} for name, a in attributes.items()}
+
+
+def plain_attributes(attributes: Attributes) -> dict[str, str]:
+    """The attributes' values as text; binary ones in base64."""
     return {
-        name: {
-            "Type": a.data_type,
-            "Value": a.string_value
-            if a.string_value is not None
-            else base64.b64encode(a.binary_value or b"").decode(),
-        }
+        name: a.string_value
+        if a.string_value is not None
+        else base64.b64encode(a.binary_value or b"").decode()
         for name, a in attributes.items()
     }
 
 
-def _unsubscribe_url(via: Via, origin: str) -> str:
-    return f"{origin}/?Action=Unsubscribe&SubscriptionArn={via.subscription_arn}"
+def _unsubscribe_url(body: Notification, via: Via, origin: str) -> str:
+    return f"{origin}/?Action=Unsubscribe&SubscriptionArn={via.arn(body.topic_arn)}"
 
 
 def iso_time(at_ms: int) -> str:

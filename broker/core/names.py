@@ -13,10 +13,13 @@ FIFO_SUFFIX = ".fifo"
 STANDARD_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 FIFO_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 QUEUE_NAME = re.compile(rf"{STANDARD_QUEUE_NAME.pattern}|{FIFO_QUEUE_NAME.pattern}")
-TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
 EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
+MESSAGE_GROUP_ID = re.compile(
+    r"[!-~]{1,128}"
+)  # what ASCII prints, without the blank; other ids too
 ACCOUNT = re.compile(r"[0-9]{12}")
 REGION = re.compile(r"[a-z0-9-]{1,32}")  # also names that AWS hasn't: people call it "local"
 
@@ -76,15 +79,34 @@ def function_queue(function_name: str) -> QueueName:
     return QueueName(f"function/{function_name}")
 
 
+def delivery_queue(subscription_name: str) -> QueueName:
+    """The internal queue in which what is for an HTTP endpoint waits, by `<topic>:<uuid>`."""
+    return QueueName(f"delivery/{subscription_name}")
+
+
+def topic_queue(topic_name: str) -> QueueName:
+    """The internal queue in which a FIFO topic's archive lies, and which remembers its ids.
+
+    It is no FIFO queue, so its name doesn't end as the topic's does.
+    """
+    return QueueName(f"topic/{topic_name.removesuffix(FIFO_SUFFIX)}")
+
+
 def function_name(resource: str) -> str:
     """The name in an ARN's `function:NAME[:QUALIFIER]`."""
     parts = resource.split(":")
     return parts[1] if len(parts) > 1 and parts[0] == "function" else resource
 
 
-def is_fifo(queue: str) -> bool:
-    """Whether a queue of this name is a FIFO queue: the suffix says so, and nothing else can."""
-    return queue.endswith(FIFO_SUFFIX)
+def event_bus_name(resource: str) -> str:
+    """The name in an ARN's `event-bus/NAME`; "" if it is no bus's."""
+    kind, _, name = resource.partition("/")
+    return name if kind == "event-bus" else ""
+
+
+def is_fifo(name: str) -> bool:
+    """Whether a queue or topic of this name is a FIFO one: the suffix says so, nothing else can."""
+    return name.endswith(FIFO_SUFFIX)
 
 
 def is_internal(queue: str) -> bool:
@@ -96,3 +118,8 @@ def uuid_text(message_id: bytes) -> str:
     """16 bytes in the usual form, 8-4-4-4-12."""
     h = message_id.hex()
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+
+
+def uuid_bytes(text: str) -> bytes:
+    """The 16 bytes that `uuid_text` wrote."""
+    return bytes.fromhex(text.replace("-", ""))

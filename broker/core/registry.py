@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from broker.core.message import Via
-from broker.core.names import Arn, Namespace, function_name, function_queue
+from broker.core.names import Namespace
 from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
@@ -24,36 +23,11 @@ from broker.core.resources import (
     Subscription,
     Topic,
 )
+from broker.core.subscribers import Subscriber, Subscribers
 
 R = TypeVar("R", bound=Resource)
 
 DEFAULT_BUS = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """A subscription as a publish needs it: where its deliveries wait, and how they got there."""
-
-    subscription: Subscription
-    queue: str
-    via: Via
-
-    @classmethod
-    def of(cls, namespace: Namespace, subscription: Subscription) -> "Subscriber":
-        """What follows from a subscription, which is checked to have an endpoint of its kind."""
-        topic_arn = namespace.arn("sns", subscription.topic)
-        arn = Arn.parse(subscription.endpoint)
-        resource = arn.resource if arn else ""
-        if subscription.protocol == "lambda":
-            queue, form = str(function_queue(function_name(resource))), "record"
-        else:
-            queue, form = resource, "raw" if subscription.raw_message_delivery else "envelope"
-        return cls(subscription, queue, Via(subscription_arn(topic_arn, subscription), form))
-
-
-def subscription_arn(topic_arn: str, subscription: Subscription) -> str:
-    """`<topic's ARN>:<uuid>`"""
-    return f"{topic_arn}:{subscription.name.partition(':')[2]}"
 
 
 @dataclass(slots=True)
@@ -72,7 +46,7 @@ class Resources:
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
-    subscribers: dict[str, dict[str, Subscriber]] = field(default_factory=dict)  # by topic
+    subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
     matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
 
     def of_kind(self, kind: str) -> dict[str, AnyResource]:
@@ -126,8 +100,8 @@ class Registry:
 
 def _link(namespace: Namespace, resources: Resources, resource: Resource) -> None:
     if isinstance(resource, Subscription):
-        subscribers = resources.subscribers.setdefault(resource.topic, {})
-        subscribers[resource.name] = Subscriber.of(namespace, resource)
+        subscribers = resources.subscribers.setdefault(resource.topic, Subscribers())
+        subscribers.put(Subscriber.of(namespace, resource))
     elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
         matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
         matcher.add(resource.name, parse(resource.event_pattern))
@@ -135,6 +109,8 @@ def _link(namespace: Namespace, resources: Resources, resource: Resource) -> Non
 
 def _unlink(resources: Resources, resource: Resource) -> None:
     if isinstance(resource, Subscription):
-        resources.subscribers.get(resource.topic, {}).pop(resource.name, None)
+        resources.subscribers[resource.topic].remove(resource.name)
+        if not len(resources.subscribers[resource.topic]):
+            del resources.subscribers[resource.topic]
     elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
         resources.matchers[resource.event_bus].remove(resource.name)

@@ -43,6 +43,7 @@ class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=Tr
     deduplication_scope: str = "queue"  # or "messageGroup"
     fifo_throughput_limit: str = "perQueue"  # or "perMessageGroupId"
     other_attributes: dict[str, str] = {}  # kept and returned, without effect here
+    messages_max: int | None = None  # of an internal one; a fan-out finds it full beyond that
 
 
 class DeletedQueue(Resource, tag="deleted_queue.1", frozen=True, kw_only=True, omit_defaults=True):
@@ -70,16 +71,56 @@ class Topic(Resource, tag="topic.1", frozen=True, kw_only=True, omit_defaults=Tr
 
     display_name: str = ""
     maximum_message_size: int = TOPIC_MESSAGE_BYTES_DEFAULT
-    other_attributes: dict[str, str] = {}
+    other_attributes: dict[str, str] = {}  # kept and returned, without effect here
+    fifo: bool = False  # the name ends in .fifo; never changed
+    content_based_deduplication: bool = False
+    fifo_throughput_scope: str = "Topic"  # or "MessageGroup"
+    policy: str | None = None  # JSON text, kept as given
+    data_protection_policy: str | None = None  # likewise
+    delivery_policy: str | None = None  # likewise, and obeyed
+    signature_version: str | None = None  # "1" or "2"
+    archive_retention_days: int | None = None  # of a FIFO topic; None: there is no archive
+    archive_began_ms: int = 0
+
+
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why nothing is sent to an endpoint for now."""
+
+    by: str  # "operator", or "failures": then it is probed
+    reason: str
+    since_ms: int
+
+
+class Replay(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A replay of a FIFO topic's archive to one subscription."""
+
+    policy: str  # JSON text, as given
+    from_ms: int
+    until_ms: int
+    status: str = "Pending"  # then "In progress", and "Completed" or "Failed"
+    cursor: bytes = b""  # how far it has come
+    delivered: int = 0
 
 
 class Subscription(Resource, tag="subscription.1", frozen=True, kw_only=True, omit_defaults=True):
     """What a topic delivers to; its name is `<topic>:<uuid>`."""
 
     topic: str
-    protocol: str  # "sqs" or "lambda"
-    endpoint: str  # an ARN
+    protocol: str  # sqs, lambda, http, https, or sns and events: another topic, an event bus
+    endpoint: str  # an ARN, or a URL
     raw_message_delivery: bool = False
+    filter_policy: str | None = None  # JSON text, as given
+    filter_policy_scope: str = "MessageAttributes"  # or "MessageBody"
+    redrive_policy: str | None = None  # JSON text, as given
+    delivery_policy: str | None = None  # likewise
+    status: str = "confirmed"  # or "pending", or "deleted": it can be restored for a while
+    status_until_ms: int = 0  # when one that isn't confirmed is removed
+    token: str = ""  # by which it is, or was, confirmed or restored
+    confirmation_was_authenticated: bool = True
+    authenticate_on_unsubscribe: bool = False
+    webhook_secrets: tuple[str, ...] = ()  # the newest first; each signs what is sent
+    pause: Pause | None = None
+    replay: Replay | None = None
 
 
 class EventBus(Resource, tag="event_bus.1", frozen=True, kw_only=True, omit_defaults=True):

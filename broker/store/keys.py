@@ -27,7 +27,7 @@ META, RECORD, QUEUE, ENTRY, REFERENCES, MOVED, RECLAIM, EXPANSION = range(8)
 LANE, TURN, TENANT, MEMORY, FORGET, SCHEDULED = range(8, 14)
 BODY = 0x7F
 
-FORMAT = 2  # 1 had nothing of message groups; what it has reads the same
+FORMAT = 3  # 1 had nothing of message groups, 2 of HTTP endpoints; what they have reads the same
 
 _pack1 = struct.Struct(">BQ").pack
 _pack2 = struct.Struct(">BQQ").pack

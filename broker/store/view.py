@@ -92,8 +92,11 @@ class TransactionView:
         self.woken.pop(id(queue), None)
 
     def next_id(self) -> int:
+        return self.next_ids(1)
+
+    def next_ids(self, count: int) -> int:
         next_id = self._state.next_id
-        self._state.next_id = next_id + 1
+        self._state.next_id = next_id + count
         return next_id
 
     def admit(self) -> None:

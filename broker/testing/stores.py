@@ -150,7 +150,7 @@ class StoreConformance(GroupsConformance, MovesConformance):
             await t.send("orders", "a", "b")
             a, _ = await t.receive("orders")
             await t.send("orders", "delayed", delay_ms=5_000)
-            assert await t.submit(commands.ReleaseInFlight("orders")) == 2
+            assert await t.submit(commands.ReleaseHidden("orders")) == 2
             assert await t.counts("orders") == (2, 0, 1)
             await t.delete("orders", a.receipt_handle)
             assert await t.counts("orders") == (2, 0, 1)

@@ -68,7 +68,7 @@ def test_a_message_is_received_as_it_is() -> None:
 
 
 def test_a_notification_is_received_in_its_envelope_with_members_in_order() -> None:
-    received = rendered(PUBLISHED, Via(SUBSCRIPTION, "envelope"), ORIGIN)
+    received = rendered(PUBLISHED, Via("9a1c", "envelope"), ORIGIN)
     assert list(json.loads(received.body).items()) == [
         ("Type", "Notification"),
         ("MessageId", PUBLISHED.message_id),
@@ -87,12 +87,12 @@ def test_a_notification_is_received_in_its_envelope_with_members_in_order() -> N
 
 
 def test_a_raw_delivery_is_the_message_with_its_attributes() -> None:
-    received = rendered(PUBLISHED, Via(SUBSCRIPTION, "raw"), ORIGIN)
+    received = rendered(PUBLISHED, Via("9a1c", "raw"), ORIGIN)
     assert received == message("hello", PUBLISHED.attributes)
 
 
 def test_a_function_gets_one_record() -> None:
-    received = rendered(PUBLISHED, Via(SUBSCRIPTION, "record"), ORIGIN)
+    received = rendered(PUBLISHED, Via("9a1c", "record"), ORIGIN)
     (record,) = json.loads(received.body)["Records"]
     assert record["EventSource"] == "aws:sns"
     assert record["EventSubscriptionArn"] == SUBSCRIPTION
@@ -102,7 +102,7 @@ def test_a_function_gets_one_record() -> None:
 
 def test_a_record_has_subject_and_attributes_even_without_any() -> None:
     bare = Notification(TOPIC, "id", 0, "hello")
-    received = rendered(bare, Via(SUBSCRIPTION, "record"), ORIGIN)
+    received = rendered(bare, Via("9a1c", "record"), ORIGIN)
     sns = json.loads(received.body)["Records"][0]["Sns"]
     assert (sns["Subject"], sns["MessageAttributes"]) == (None, {})
 
@@ -112,7 +112,7 @@ def test_a_structured_message_has_a_text_for_each_protocol(form: str, expected: 
     structured = Notification(
         TOPIC, "id", 0, "{}", by_protocol={"default": "for all", "sqs": "for queues"}
     )
-    received: Message = rendered(structured, Via(SUBSCRIPTION, form), ORIGIN)
+    received: Message = rendered(structured, Via("9a1c", form), ORIGIN)
     if form == "record":
         assert json.loads(received.body)["Records"][0]["Sns"]["Message"] == expected
     else:

@@ -15,7 +15,7 @@ from broker.core.resources import (
     Target,
     Topic,
 )
-from broker.core.routing import Routed, route_event, rule_arn
+from broker.core.routing import Routed, Router, rule_arn
 
 NS = Namespace()
 EVENT = {"source": "shop", "detail-type": "order", "detail": {"total": 12}}
@@ -52,7 +52,9 @@ def subscription(topic: str, protocol: str, endpoint: str, *, raw: bool = False)
 def route(found: Registry, event: dict[str, object] = EVENT) -> Routed:
     numbers = count(1)
     ids = lambda: next(numbers).to_bytes(16, "big")  # noqa: E731
-    return route_event(found.resources(NS), NS, "default", event, TEXT, ids, 0)
+    router = Router(found.resources(NS), NS, ids, 0)
+    router.event("default", event, TEXT)
+    return router.routed
 
 
 QUEUE = NS.arn("sqs", "orders")
@@ -77,7 +79,7 @@ def test_an_event_reaches_queue_topic_and_function_with_its_body_stored_once() -
     assert event.body == TEXT  # type: ignore[union-attr]
     assert isinstance(notification, Notification)
     assert notification.message == TEXT
-    assert routed.entries[1].via == Via(f"{TOPIC}:sqs", "envelope")
+    assert routed.entries[1].via == Via("sqs", "envelope")
     assert routed.undeliverable == []
 
 
@@ -98,7 +100,7 @@ def test_what_is_not_there_is_named_and_does_not_stop_the_rest() -> None:
     gone = NS.arn("sqs", "gone")
     routed = route(registry(Queue(name="orders"), rule("r", gone, QUEUE)))
     assert [entry.queue for entry in routed.entries] == ["orders"]
-    assert routed.undeliverable == [("rule default|r", gone)]
+    assert routed.undeliverable == [("rule default|r", gone, "no such resource")]
 
 
 def test_a_constant_input_takes_the_event_s_place() -> None:

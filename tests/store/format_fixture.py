@@ -66,7 +66,7 @@ def write(directory: Path) -> None:
     run(commands.Configure([RecordChange("topic", "news", topic)]))
     messages = [NewMessage(bytes([n]) * 16, b"body %d" % n, n * 1_000) for n in (0, 1)]
     run(commands.SendMessages("orders", messages))
-    via = Via("arn:aws:sns:us-east-1:000000000000:news:1", "envelope")
+    via = Via("1", "envelope")
     places = ((2, "orders"), (3, "audit"))
     entries = [NewEntry(queue, bytes([n]) * 16, 0, 0, via) for n, queue in places]
     run(commands.FanOut([b"shared"], entries))
@@ -80,6 +80,7 @@ def write(directory: Path) -> None:
     with mock.patch("broker.core.queue.send.FAN_OUT_TARGETS_MAX", 2):
         run(commands.FanOut([b"wide"], wide))
     _write_groups(run)
+    _write_topics(run)
     engine.close()
 
 
@@ -108,6 +109,34 @@ def _write_groups(run: Callable[[commands.AnyCommand], object]) -> None:
     run(commands.SendMessages("shared", [later]))
     run(commands.SendMessages("was", [new(1, "a"), new(2, "a", 1_000)]))
     run(commands.Configure([RecordChange("queue", "was", None)]))
+
+
+def _write_topics(run: Callable[[commands.AnyCommand], object]) -> None:
+    """What came with format 3: HTTP endpoints' queues, and FIFO topics with their archives."""
+    full = resources.Queue(name="delivery/news:2", messages_max=1)
+    archive = resources.Queue(name="topic/steps", retention_s=86_400)
+    for queue in (full, archive, resources.Queue(name="refused")):
+        run(commands.Configure([RecordChange("queue", queue.name, resources.encode(queue))]))
+    pause = resources.Pause("operator", "maintenance", EPOCH_MS)
+    subscription = resources.Subscription(
+        name="news:2",
+        topic="news",
+        protocol="https",
+        endpoint="https://hooks.example/",
+        filter_policy='{"kind":["order"]}',
+        pause=pause,
+    )
+    record = resources.encode(subscription)
+    run(commands.Configure([RecordChange("subscription", "news:2", record)]))
+    via = Via("2", "envelope", "https")
+    entries = [NewEntry(full.name, bytes([n]) * 16, 0, 0, via, "refused") for n in (21, 22)]
+    run(commands.FanOut([b"to an endpoint"], entries))  # one finds it full
+    for _ in range(2):  # the second time it is a repeated publish
+        entry = NewEntry("done.fifo", bytes([23]) * 16, 0, 0, Via("3", "raw"), None, "g", "d")
+        step = commands.FanOutOnce(
+            archive.name, bytes([24]) * 16, "g", "d", [b"a step"], [entry], archive=True
+        )
+        run(step)
 
 
 if __name__ == "__main__":

@@ -411,7 +411,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.busy())
     @rule(name=names, limit=st.sampled_from((1, 1_000)))
     def release(self, name: str, limit: int) -> None:
-        self.same(commands.ReleaseInFlight(name, limit), lambda: self.oracle.release(name, limit))
+        self.same(commands.ReleaseHidden(name, limit), lambda: self.oracle.release(name, limit))
 
     # Everything else
 

@@ -104,6 +104,33 @@ def test_groups_and_what_queues_remember_are_read_from_format_2_on(tmp_path: Pat
     engine.close()
 
 
+def test_what_topics_keep_is_read_from_format_3_on(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    load(FIXTURES[2], directory)
+    engine = Engine(directory, Clock(lambda: EPOCH_MS, lambda: 0))
+
+    def run(command: Any) -> Any:
+        (outcome,) = engine.apply([(NAMESPACE, command)]).outcomes
+        assert not isinstance(outcome, Exception), outcome
+        return outcome
+
+    check_engine(engine)
+    (waiting,) = run(commands.PeekMessages("delivery/news:2", 10))
+    assert (waiting.body, waiting.via.protocol) == (b"to an endpoint", "https")
+    causes = [one.via.cause for one in run(commands.PeekMessages("refused", 10))]
+    assert causes == ["QueueIsFull"]
+    (archived,) = run(commands.PeekMessages("topic/steps", 10))
+    (step,) = [one for one in run(commands.PeekMessages("done.fifo", 10)) if one.body == b"a step"]
+    assert step.via.sequence == archived.via.sequence > 0
+    again = commands.FanOutOnce("topic/steps", bytes(16), "g", "d", [b"x"], [])
+    assert run(again) == commands.Published(bytes([24]) * 16, archived.via.sequence, repeated=True)
+    records = {(r.kind, r.name): resources.decode(r.value) for r in run(commands.ReadRecords())}
+    subscription = records["subscription", "news:2"]
+    assert isinstance(subscription, resources.Subscription)
+    assert subscription.pause == resources.Pause("operator", "maintenance", EPOCH_MS)
+    engine.close()
+
+
 def test_the_fixture_is_what_is_written_today(tmp_path: Path) -> None:
     """If this fails the format has changed: take a new number, keep the old reader and fixture."""
     write(tmp_path / "data")

@@ -119,7 +119,7 @@ def test_and_one_whose_message_was_released(store: OneStore) -> None:
     store.create("orders")
     store.send("orders", "a1", "b1")
     store.receive("orders")
-    store.run(commands.ReleaseInFlight("orders"))
+    store.run(commands.ReleaseHidden("orders"))
     assert store.receive_texts("orders") == ["b1"]
 
 

@@ -126,6 +126,11 @@ def _page(
     return page
 
 
+def cursor_at(visible_at_ms: int) -> bytes:
+    """A cursor before all messages, without a group, that became visible then or later."""
+    return _CURSOR.pack(_IN_TIME, visible_at_ms, 0, 0, 0)
+
+
 def _cursor(kind: int, visible_at_ms: int, sequence: int, entry: Entry) -> bytes:
     return _CURSOR.pack(kind, visible_at_ms, entry.lane, sequence, entry.receives)
 

@@ -2,10 +2,19 @@
 
 import msgspec
 
-from broker.core.commands import Accepted, FanOut, NewEntry, NewMessage, SendMessages
+from broker.core.commands import (
+    Accepted,
+    FanOut,
+    FanOutOnce,
+    NewEntry,
+    NewMessage,
+    Published,
+    SendMessages,
+)
 from broker.core.limits import FAN_OUT_TARGETS_MAX
+from broker.core.message import Via
 from broker.core.queue import deduplication
-from broker.core.queue.entries import Placed, count_in, insert, release_body
+from broker.core.queue.entries import Placed, count_in, expect_expiry, insert, release_body
 from broker.core.queue.lanes import lane_for
 from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, Expansion, QueueState, QueueView
@@ -84,6 +93,35 @@ def fan_out(view: QueueView, namespace: str, command: FanOut) -> list[int]:
     return []
 
 
+def fan_out_once(view: QueueView, namespace: str, command: FanOutOnce) -> Published:
+    """Fan out a FIFO topic's message, unless one was published under its id a short while ago."""
+    topic = view.queue(namespace, command.queue)
+    view.admit()
+    message = NewMessage(
+        command.message_id,
+        b"",
+        group=command.group,
+        deduplication_id=command.deduplication_id,
+    )
+    earlier = deduplication.find_earlier(view, topic, message)
+    if earlier is not None:
+        return Published(earlier.message_id, earlier.sequence, repeated=True)
+    sequence = view.next_id()
+    deduplication.note(view, topic, message, sequence)
+    entries = [_numbered(new, sequence) for new in command.entries]
+    if command.archive:
+        archived = Via("", "envelope", sequence=sequence)
+        entries.append(NewEntry(command.queue, command.message_id, 0, via=archived))
+    homeless = distribute(view, namespace, command.bodies, entries)
+    return Published(command.message_id, sequence, homeless)
+
+
+def _numbered(new: NewEntry, sequence: int) -> NewEntry:
+    if new.via is None:
+        return new
+    return msgspec.structs.replace(new, via=msgspec.structs.replace(new.via, sequence=sequence))
+
+
 def expand(view: QueueView) -> list[str]:
     """Carry out one slice of a wide fan-out; names of queues that were gone."""
     found = view.first_expansion()
@@ -131,27 +169,71 @@ def place(
     """Put entries into their queues; the answer is which of them found none."""
     homeless = []
     items = []
-    settled: set[int] = set()  # each queue once: what is counted and not yet stored would be missed
+    now_ms = view.now_ms
+    sequence = view.next_ids(len(entries))
+    known: dict[str, QueueState | None] = {}  # settled: once, or what isn't stored yet is missed
     for index, new in enumerate(entries):
         body_id, shared = body_ids[new.body]
         entry = Entry(body_id, new.message_id, sent_at_ms, shared=shared, via=new.via)
-        queue = view.find_queue(namespace, new.queue)
-        if queue is None and new.dead_letter_queue is not None:
-            queue = view.find_queue(namespace, new.dead_letter_queue)
+        queue = _settled(view, namespace, new.queue, known)
+        if queue is None or _is_full(queue):
+            entry = _dead_letter(entry, "QueueDoesNotExist" if queue is None else "QueueIsFull")
+            name = new.dead_letter_queue
+            queue = _settled(view, namespace, name, known) if name is not None else None
         if queue is None:
             homeless.append(index)
             release_body(view, entry)
-            continue
-        if queue.id not in settled:
-            settle(view, queue)
-            settled.add(queue.id)
-        visible_at_ms = view.now_ms + new.delay_ms
-        if queue.fifo:
-            lane = lane_for(queue, None, new.message_id)
-            entry = msgspec.structs.replace(entry, lane=lane)
-            insert(view, queue, [(visible_at_ms, view.next_id(), entry)])
-            continue
-        count_in(view, queue, visible_at_ms, entry)
-        items.append((queue.id, visible_at_ms, view.next_id(), entry))
+        elif queue.config.fifo or new.group is not None:
+            _place_in_group(view, queue, new, entry, sequence + index)
+        elif new.delay_ms or queue.settled_ms < now_ms:
+            visible_at_ms = now_ms + new.delay_ms
+            count_in(view, queue, visible_at_ms, entry)
+            items.append((queue.id, visible_at_ms, sequence + index, entry))
+        else:
+            queue.visible += 1
+            items.append((queue.id, now_ms, sequence + index, entry))
+    for placed in known.values():
+        if placed is not None and placed.visible:
+            view.wake(placed)
+            expect_expiry(view, placed)
     view.put_entries(items)
     return homeless
+
+
+def _settled(
+    view: QueueView, namespace: str, name: str, known: dict[str, QueueState | None]
+) -> QueueState | None:
+    if name in known:
+        return known[name]
+    queue = known[name] = view.find_queue(namespace, name)
+    if queue is not None:
+        settle(view, queue)
+    return queue
+
+
+def _is_full(queue: QueueState) -> bool:
+    limit = queue.config.messages_max
+    return limit is not None and queue.visible + queue.in_flight + queue.delayed >= limit
+
+
+def _dead_letter(entry: Entry, cause: str) -> Entry:
+    if entry.via is None:
+        return entry
+    return msgspec.structs.replace(entry, via=msgspec.structs.replace(entry.via, cause=cause))
+
+
+def _place_in_group(
+    view: QueueView, queue: QueueState, new: NewEntry, entry: Entry, sequence: int
+) -> None:
+    """Put an entry into its group's lane, unless a FIFO queue was sent the same already."""
+    if queue.fifo and new.deduplication_id is not None:
+        message = NewMessage(
+            new.message_id, b"", group=new.group, deduplication_id=new.deduplication_id
+        )
+        if deduplication.find_earlier(view, queue, message) is not None:
+            release_body(view, entry)
+            return
+        deduplication.note(view, queue, message, sequence)
+    lane = lane_for(queue, new.group, new.message_id)
+    entry = msgspec.structs.replace(entry, lane=lane)
+    insert(view, queue, [(view.now_ms + new.delay_ms, sequence, entry)])

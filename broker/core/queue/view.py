@@ -161,6 +161,9 @@ class QueueView(Protocol):
     def next_id(self) -> int:
         """A number that was never used before; growing."""
 
+    def next_ids(self, count: int) -> int:
+        """The first of as many such numbers in a row."""
+
     def admit(self) -> None:
         """Ask whether there is room for more. Raises: StoreFull."""
 

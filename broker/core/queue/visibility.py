@@ -2,7 +2,7 @@
 
 import msgspec
 
-from broker.core.commands import ChangeVisibility, ReleaseInFlight, VisibilityChange
+from broker.core.commands import ChangeVisibility, ReleaseHidden, VisibilityChange
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX
 from broker.core.queue import lanes
 from broker.core.queue.delete import has_expired
@@ -61,18 +61,18 @@ def _change(view: QueueView, queue: QueueState, change: VisibilityChange) -> str
     return None
 
 
-def release_in_flight(view: QueueView, namespace: str, command: ReleaseInFlight) -> int:
-    """Make messages visible whose receivers are gone."""
+def release_hidden(view: QueueView, namespace: str, command: ReleaseHidden) -> int:
+    """Make messages visible whose receivers are gone, or whose retry is wanted now."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
-    held: list[Placed] = []
+    hidden: list[Placed] = []
     for item in view.entries(queue.id, view.now_ms + 1):
-        if len(held) == command.limit:
+        if len(hidden) == command.limit:
             break
-        if item[2].in_flight:
-            held.append(item)
-    for visible_at_ms, sequence, entry in held:
+        if item[2].in_flight != command.delayed:
+            hidden.append(item)
+    for visible_at_ms, sequence, entry in hidden:
         free = msgspec.structs.replace(entry, in_flight=False, moved=False)
         insert(view, queue, [(view.now_ms, sequence, free)])  # first, as in `settle`
         lift(view, queue, visible_at_ms, sequence, entry)
-    return len(held)
+    return len(hidden)
