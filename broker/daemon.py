@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import outcome
 import trio
 
 from broker.config import Config, ConfigError, data_directory, listen_address, load_config
 from broker.config.declared import declared_resources
+from broker.config.deliveries import delivery_ca_file, delivery_networks
 from broker.core.errors import BrokerError, StoreUnavailable
 from broker.core.names import Namespace
 from broker.core.resources import AnyResource
@@ -27,6 +29,7 @@ from broker.edge.http.server import Server, listen
 from broker.plugin import Invoker
 from broker.runtime.broker import Broker, wall_ms
 from broker.runtime.declare import declare
+from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
@@ -77,6 +80,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
     """Run until SIGTERM or SIGINT. Raises: CannotStart."""
     try:
         config, resources = _read(options.config)
+        deliveries = delivery_options(config, options.config)
         directory = data_directory(config, options.config, options.data_dir)
         address = listen_address(config, options.listen)
     except ConfigError as error:
@@ -88,6 +92,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         raise CannotStart(text, EXIT_LISTEN) from None
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    public_url = (config.http.public_url or url).rstrip("/")
     quota_bytes = (config.store.quota_mb or MAP_BYTES >> 20) << 20
     # Raised behind the handlers: the first Pythons with groups wrap what is raised in one of them.
     refusals: list[BaseException] = []
@@ -113,6 +118,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 queue_options=QueueOptions(
                     config.queues.delay_s_max, config.queues.deleted_name_blocked_s
                 ),
+                delivery_options=deliveries,
+                public_url=public_url,
                 signing=signing,
             )
             await runtime.start(broker.run)
@@ -122,7 +129,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             except BrokerError as error:
                 raise CannotStart(f"{options.config}: {error.message}", EXIT_CONFIG) from None
             health = Health(broker)
-            guard = Guard(config.http.allowed_origins, config.http.allowed_hosts)
+            allowed_hosts = [*config.http.allowed_hosts, urlsplit(public_url).netloc]
+            guard = Guard(config.http.allowed_origins, allowed_hosts)
             app = App(broker, guard, health, namespace)
             connections_max = _room_for(config.http.connections_max)
             server = Server(listener, app.handle, body_limit, connections_max)
@@ -145,6 +153,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 server.drain()
                 broker.dispatchers.stop()
                 broker.streams.close()
+                broker.live.close()
                 broker.waiters.close()
                 deadline = trio.current_time() + config.broker.shutdown_grace_s
                 requests.cancel_scope.deadline = deadline
@@ -218,6 +227,25 @@ def _read(path: Path | None) -> tuple[Config, list[AnyResource]]:
     config = load_config(path)
     namespace = Namespace(config.broker.account, config.broker.region)
     return config, declared_resources(config, namespace, path)
+
+
+def delivery_options(config: Config, path: Path | None) -> DeliveryOptions:
+    """How topics deliver to HTTP endpoints. Raises: ConfigError."""
+    settings = config.deliveries
+    ca_file = delivery_ca_file(config, path)
+    networks = delivery_networks(config, path)
+    local = [str(network) for network in networks if network.is_loopback]
+    if local:
+        log.info("topics may deliver to this machine: %s", ", ".join(local))
+    return DeliveryOptions(
+        concurrency=settings.concurrency,
+        backlog=settings.backlog_max,
+        pause_after_s=settings.pause_after_s,
+        age_s=settings.age_s_max,
+        allowed_networks=networks,
+        trusted_accounts=frozenset(settings.trusted_accounts),
+        ca_file=ca_file,
+    )
 
 
 def _room_for(connections: int) -> int:

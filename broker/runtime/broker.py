@@ -9,18 +9,25 @@ from broker.core.commands import StoreStatus, Wakeup
 from broker.core.limits import ACCOUNT_CONCURRENCY
 from broker.core.registry import Registry
 from broker.plugin import Invoker
+from broker.runtime.dispatcher import FunctionQueues
 from broker.runtime.dispatchers import Dispatchers
+from broker.runtime.document_signer import DocumentSigner
+from broker.runtime.endpoint import DeliveryOptions
+from broker.runtime.endpoints import Endpoints
 from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
+from broker.runtime.live import Live
 from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.replays import Replays
 from broker.runtime.signing_certificates import SigningCertificates
 from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.streams import Streams
+from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.timekeeper import Timekeeper
 from broker.runtime.topics import Topics
 from broker.runtime.waiters import Waiters
@@ -43,6 +50,8 @@ class Broker:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
+        delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
+        public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
     ) -> None:
         self.now_ms = now_ms
@@ -57,15 +66,38 @@ class Broker:
         self.queues = Queues(store, self.registrar, self.waiters, self.ids, now_ms, queue_options)
         self.streams = Streams(self.queues, self.ids)
         self.message_moves = MessageMoves(self.registrar, self.ids, now_ms)
-        publisher = Publisher(store, now_ms)
-        self.topics = Topics(self.registrar, publisher, self.ids)
+        self.live = Live(self.registry)
+        publisher = Publisher(store, self.live, now_ms)
+        signer = DocumentSigner(self.signing, public_url or origin)
+        self.topics = Topics(self.registrar, self.queues, publisher, self.ids, signer)
+        self.subscriptions = Subscriptions(
+            self.registrar, self.queues, self.ids, now_ms, delivery_options.backlog
+        )
+        self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
         self.events = Events(self.registrar, publisher, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
         self._timekeeper = Timekeeper(store)
+        self.endpoints = Endpoints(
+            store,
+            self.registry,
+            self.queues,
+            self.subscriptions,
+            self.topics,
+            signer,
+            self.ids,
+            now_ms,
+            delivery_options,
+        )
         self.dispatchers = Dispatchers(
-            store, self.registrar, self.functions, self.queues, self.ids, now_ms
+            store,
+            self.registrar,
+            self.queues,
+            {
+                "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
+                "subscription": self.endpoints,
+            },
         )
         store.listener = self._hear
         self.registrar.listeners.append(self._hear_change)
@@ -77,6 +109,8 @@ class Broker:
             nursery.start_soon(self._timekeeper.run)
             nursery.start_soon(self.queues.returns.run)
             await nursery.start(self.message_moves.run)
+            await nursery.start(self.subscriptions.run)
+            await nursery.start(self._replays.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()
@@ -90,7 +124,12 @@ class Broker:
                 self.statistics.count_lost(wakeup)
 
     def _hear_change(self, namespace: str, kind: str, name: str) -> None:
-        """Whoever receives from a queue that was deleted is to hear of it."""
-        if kind == "queue" and name not in self.registry.namespaces[namespace].queues:
+        """Whoever receives from a queue that was deleted, or follows what was, is to hear of it."""
+        resources = self.registry.namespaces[namespace]
+        if kind == "queue" and name not in resources.queues:
             self.waiters.wake_all((namespace, name))
             self.streams.end_of_queue(namespace, name)
+        elif kind == "topic" and name not in resources.topics:
+            self.live.end_of_topic(namespace, name)
+        elif kind == "event_bus" and name not in resources.event_buses:
+            self.live.end_of_bus(namespace, name)

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 import msgspec
 
 from broker.core.names import Namespace
-from broker.core.resources import KINDS, AnyResource, Function, Queue
+from broker.core.resources import KINDS, AnyResource, Function, Queue, Subscription, Topic
 from broker.runtime.broker import Broker
 from broker.runtime.functions import changes_for
 from broker.runtime.registrar import Change
+from broker.runtime.topics import queue_changes
 
 log = logging.getLogger(__name__)
+
+
+# What a file can't say, or what happens to a resource by itself.
+_TOPIC_BY_API = (
+    "policy",
+    "data_protection_policy",
+    "other_attributes",
+    "archive_began_ms",
+)
+_SUBSCRIPTION_BY_API = ("status", "status_until_ms", "token", "pause", "replay")
 
 
 async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyResource]) -> int:
@@ -33,13 +44,22 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
         changed += 1
         kind = KINDS[type(resource)]
         log.info("%s %s %s", "updated" if current else "created", kind, resource.name)
-        if isinstance(wanted, Function):
-            changes.extend(changes_for(wanted))
-        else:
-            changes.append((kind, wanted.name, wanted, None))
+        changes.extend(_changes(broker, wanted))
     if changes:
         await broker.registrar.change(namespace, changes)
     return changed
+
+
+def _changes(broker: Broker, wanted: AnyResource) -> list[Change]:
+    """What makes a resource: its record, and the internal queue that some have."""
+    if isinstance(wanted, Function):
+        return changes_for(wanted)
+    changes: list[Change] = [(KINDS[type(wanted)], wanted.name, wanted, None)]
+    if isinstance(wanted, Topic):
+        changes += queue_changes(wanted)
+    if isinstance(wanted, Subscription):
+        changes += broker.subscriptions.queue_changes(wanted)
+    return changes
 
 
 def _current(broker: Broker, namespace: Namespace, resource: AnyResource) -> AnyResource | None:
@@ -60,6 +80,10 @@ def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: in
         kept["policy"] = current.policy
         kept["redrive_allow_policy"] = current.redrive_allow_policy
         kept["other_attributes"] = current.other_attributes
+    if isinstance(current, Topic):
+        kept |= {name: getattr(current, name) for name in _TOPIC_BY_API}
+    if isinstance(current, Subscription):
+        kept |= {name: getattr(current, name) for name in _SUBSCRIPTION_BY_API}
     wanted = msgspec.structs.replace(resource, **kept)
     if wanted == current:
         return wanted

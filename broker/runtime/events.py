@@ -1,8 +1,6 @@
 """events as the edge uses them: buses, rules, targets, and putting an event on a bus"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
@@ -17,31 +15,19 @@ from broker.core.errors import (
     ResourceInUse,
     RuleDoesNotExist,
 )
+from broker.core.event import Event, envelope
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import INPUT_CHARS_MAX, TARGETS_PER_RULE_MAX
-from broker.core.message import iso_time
 from broker.core.names import Arn, Namespace, is_fifo, is_internal, uuid_text
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Rule, Target
-from broker.core.routing import Routed, route_event
+from broker.core.routing import Routed, Router
 from broker.runtime.ids import Ids
 from broker.runtime.metrics import EVENTS, EVENTS_UNMATCHED
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Change, Registrar
 
 TARGET_SERVICES = ("sqs", "sns", "lambda")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What a publisher says of an event; the rest of the envelope is the broker's."""
-
-    source: str
-    detail_type: str
-    detail: dict[str, Any]
-    resources: list[str] = field(default_factory=list)
-    time_ms: int | None = None  # None: now
-    id: str | None = None  # None: a new one
 
 
 class Events:
@@ -75,31 +61,24 @@ class Events:
                 event_ids.append(event_id)
                 yield routed
 
-        refusals = await self._publisher.publish_each(namespace, route_each())
-        return [refusal or event_id for event_id, refusal in zip(event_ids, refusals, strict=True)]
+        outcomes = await self._publisher.publish_each(namespace, route_each())
+        return [
+            outcome if isinstance(outcome, BrokerError) else event_id
+            for event_id, outcome in zip(event_ids, outcomes, strict=True)
+        ]
 
     def _route(self, namespace: Namespace, event: Event, bus: str) -> tuple[str, Routed]:
         """An event's id and its deliveries."""
         EVENTS.inc()
         now_ms = self._publisher.now_ms()
         event_id = event.id or uuid_text(self._ids.new())
-        envelope = {
-            "version": "0",
-            "id": event_id,
-            "detail-type": event.detail_type,
-            "source": event.source,
-            "account": namespace.account,
-            "time": iso_time(event.time_ms if event.time_ms is not None else now_ms)[:19] + "Z",
-            "region": namespace.region,
-            "resources": event.resources,
-            "detail": event.detail,
-        }
-        text = msgspec.json.encode(envelope).decode()
+        whole = envelope(event, event_id, namespace, now_ms)
         resources = self._registrar.registry.resources(namespace)
-        routed = route_event(resources, namespace, bus, envelope, text, self._ids.new, now_ms)
-        if not routed.matched:
+        router = Router(resources, namespace, self._ids.new, now_ms)
+        router.event(bus, whole, msgspec.json.encode(whole).decode())
+        if not router.routed.matched:
             EVENTS_UNMATCHED.inc()
-        return event_id, routed
+        return event_id, router.routed
 
     # Buses
 
@@ -235,10 +214,10 @@ def check_target(namespace: Namespace, target: Target) -> None:
         )
     if arn.service == "sqs" and is_internal(arn.resource):
         raise InvalidParameter(f"Parameter {target.arn} is not valid. Reason: it names no queue.")
-    if arn.service == "sqs" and is_fifo(arn.resource):
+    if arn.service in ("sqs", "sns") and is_fifo(arn.resource):
         raise InvalidParameter(
             f"Parameter {target.arn} is not valid. Reason: it takes a message group, and FIFO "
-            "queues as targets are not supported by this broker."
+            "queues and topics as targets are not supported by this broker."
         )
     if arn.namespace != namespace:
         raise InvalidParameter(

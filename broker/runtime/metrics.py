@@ -37,3 +37,15 @@ ABANDONED = Counter(
     ["function", "dead_lettered"],
     registry=REGISTRY,
 )
+DELIVERIES = Counter(
+    "broker_deliveries_total",
+    "Attempts to deliver to HTTP endpoints, by outcome: delivered, failed, parked, refused; and "
+    "messages that were given up: dead_lettered, lost.",
+    ["topic", "outcome"],
+    registry=REGISTRY,
+)
+LIVE_MISSED = Counter(
+    "broker_live_events_missed_total",
+    "Events that those who follow topics and buses live were too slow for; each was told.",
+    registry=REGISTRY,
+)

@@ -3,80 +3,89 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from broker.core.commands import FanOut
+from broker.core.commands import FanOut, FanOutOnce, Published
 from broker.core.errors import BrokerError
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.routing import Routed
+from broker.runtime.live import Live
 from broker.runtime.metrics import UNDELIVERABLE
 from broker.store.seam import Store
 
 log = logging.getLogger(__name__)
 
+Outcome = Published | BrokerError | None
+"""What a publish came to: of a FIFO topic what was published, else None; or why it was refused."""
+
+_Part = list[tuple[int, Routed, FanOut | FanOutOnce]]
+
 
 class Publisher:
-    """The one way from a routed publish to the queues."""
+    """The one way from a routed publish to the queues, and to those who follow live."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int]) -> None:
+    def __init__(self, store: Store, live: Live, now_ms: Callable[[], int]) -> None:
         self._store = store
+        self._live = live
         self.now_ms = now_ms
 
-    async def publish(self, namespace: Namespace, routed: Routed) -> None:
+    async def publish(self, namespace: Namespace, routed: Routed) -> Published | None:
         """Commit all deliveries of one publish, or none.
 
         What can't be delivered is counted and logged, with its source and its target.
-        Raises: StoreFull.
+        Raises: StoreFull, QueueDoesNotExist (of a FIFO topic that is gone).
         """
-        (refusal,) = await self.publish_each(namespace, [routed])
-        if refusal is not None:
-            raise refusal
+        (outcome,) = await self.publish_each(namespace, [routed])
+        if isinstance(outcome, BrokerError):
+            raise outcome
+        return outcome
 
     async def publish_each(
         self, namespace: Namespace, publishes: Iterable[Routed]
-    ) -> list[BrokerError | None]:
-        """Commit many publishes, each all or none; for each None or why it was refused.
+    ) -> list[Outcome]:
+        """Commit many publishes, each all or none, in their order.
 
         They go to the store in parts, so that a commit stays within its bounds, and are taken from
         `publishes` only as they are needed: of many wide ones, few are there at a time.
         """
-        refusals: list[BrokerError | None] = []
-        part: list[tuple[int, FanOut]] = []
+        outcomes: list[Outcome] = []
+        part: _Part = []
         entries = size = 0
         for index, routed in enumerate(publishes):
-            refusals.append(None)
-            for source, target in routed.undeliverable:
-                undeliverable(source, target)
-            if not routed.entries:
+            outcomes.append(None)
+            for source, target, why in routed.undeliverable:
+                undeliverable(source, target, why)
+            command = routed.command()
+            if command is None:
+                self._live.committed(namespace, routed)
                 continue
-            command = FanOut(routed.bodies, routed.entries)
-            command_bytes = sum(map(len, routed.bodies))
+            command_bytes = sum(map(len, command.bodies))
             full = entries + command.weight > COMMIT_ENTRIES_MAX
             if part and (full or size + command_bytes > COMMIT_BYTES_MAX):
-                await self._commit(namespace, part, refusals)
+                await self._commit(namespace, part, outcomes)
                 part, entries, size = [], 0, 0
-            part.append((index, command))
+            part.append((index, routed, command))
             entries += command.weight
             size += command_bytes
         if part:
-            await self._commit(namespace, part, refusals)
-        return refusals
+            await self._commit(namespace, part, outcomes)
+        return outcomes
 
-    async def _commit(
-        self,
-        namespace: Namespace,
-        part: list[tuple[int, FanOut]],
-        refusals: list[BrokerError | None],
-    ) -> None:
-        outcomes = await self._store.submit(str(namespace), [command for _, command in part])
-        for (index, command), outcome in zip(part, outcomes, strict=True):
-            if isinstance(outcome, BrokerError):
-                refusals[index] = outcome
+    async def _commit(self, namespace: Namespace, part: _Part, outcomes: list[Outcome]) -> None:
+        results = await self._store.submit(str(namespace), [command for *_, command in part])
+        for (index, routed, command), result in zip(part, results, strict=True):
+            if isinstance(result, BrokerError):
+                outcomes[index] = result
                 continue
-            for homeless in outcome:
-                undeliverable("a publish", command.entries[homeless].queue)
+            if isinstance(result, Published):
+                outcomes[index] = result
+            if not isinstance(result, Published) or not result.repeated:
+                self._live.committed(namespace, routed)
+            homeless = result.homeless if isinstance(result, Published) else result
+            for lost in homeless:
+                undeliverable("a publish", command.entries[lost].queue)
 
 
-def undeliverable(source: str, target: str) -> None:
+def undeliverable(source: str, target: str, why: str = "no such resource") -> None:
     """Count and log a delivery that nothing is there to take."""
     UNDELIVERABLE.inc()
-    log.warning("%s can't deliver to %s: no such resource", source, target)
+    log.warning("%s can't deliver to %s: %s", source, target, why)

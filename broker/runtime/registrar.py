@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import trio
 
 from broker.core import commands, resources
-from broker.core.commands import RecordChange
+from broker.core.commands import NewEntry, NewMessage, RecordChange
+from broker.core.errors import BrokerError
 from broker.core.names import Namespace
 from broker.core.registry import Registry
-from broker.core.resources import KINDS, AnyResource
+from broker.core.resources import KINDS, AnyResource, Subscription
 from broker.store.seam import Store, submit_one
 
 Change = tuple[str, str, AnyResource | None, int | None]  # kind, name, resource, expected version
@@ -57,25 +58,30 @@ class Registrar:
         namespace: Namespace,
         changes: Sequence[Change],
         check: Callable[[], None] = lambda: None,
+        first_message: tuple[str, NewMessage] | None = None,
     ) -> None:
         """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull.
 
-        `check` is called when no other change is under way, and may refuse by raising: what it
-        finds in the registry holds until these changes are made.
+        `check` is called when no other change is under way, and may refuse by raising, or add to
+        the changes: what it finds in the registry holds until they are made. `first_message` goes
+        into the named queue in the same commit, which may have made the queue.
         """
-        command = commands.Configure(
-            [
-                RecordChange(kind, name, resources.encode(resource) if resource else None, expected)
-                for kind, name, resource, expected in changes
-            ]
-        )
         # One after another: callers that are answered together go on in any order, and the registry
         # must take in their changes as the store did. Shielded: what was committed must reach the
         # registry, whoever has lost interest.
         async with self._changing:
             check()
+            both: list[commands.Command] = [
+                commands.Configure([record_change(*change) for change in changes])
+            ]
+            if first_message is not None:
+                queue, message = first_message
+                both.append(commands.SendMessages(queue, [message]))
             with trio.CancelScope(shield=True):
-                versions = await submit_one(self._store, str(namespace), command)
+                outcomes = await self._store.submit(str(namespace), both)
+            if isinstance(outcomes[0], BrokerError):
+                raise outcomes[0]
+            versions = outcomes[0]
             for (kind, name, resource, _), version in zip(changes, versions, strict=True):
                 self.registry.change(str(namespace), kind, name, resource, version)
             for kind, name, _, _ in changes:
@@ -94,3 +100,31 @@ class Registrar:
             self.registry.change(
                 record.namespace, record.kind, record.name, resource, record.version
             )
+
+    async def replay(
+        self,
+        namespace: Namespace,
+        changed: Subscription,
+        bodies: list[bytes],
+        entries: list[NewEntry],
+    ) -> list[int]:
+        """Deliver a slice of a replay with the subscription that says how far it has come.
+
+        Answers which entries found no place. Raises: RecordChanged, StoreFull, StoreFailed.
+        """
+        expected = self.version(namespace, "subscription", changed.name)
+        change = record_change("subscription", changed.name, changed, expected)
+        command = commands.ReplayMessages(change, bodies, entries)
+        async with self._changing:
+            with trio.CancelScope(shield=True):
+                version, homeless = await submit_one(self._store, str(namespace), command)
+            self.registry.change(str(namespace), "subscription", changed.name, changed, version)
+        answer: list[int] = homeless
+        return answer
+
+
+def record_change(
+    kind: str, name: str, resource: AnyResource | None, expected: int | None
+) -> RecordChange:
+    """A change as the store takes it."""
+    return RecordChange(kind, name, resources.encode(resource) if resource else None, expected)

@@ -235,6 +235,22 @@ def _fan_out(
     statistics.count_each(namespace, _placed(command.entries, homeless), SENT)
 
 
+def _fan_out_once(
+    statistics: Statistics, namespace: str, command: commands.FanOutOnce, done: commands.Published
+) -> None:
+    if not done.repeated:
+        statistics.count_each(namespace, _placed(command.entries, done.homeless), SENT)
+
+
+def _replay(
+    statistics: Statistics,
+    namespace: str,
+    command: commands.ReplayMessages,
+    outcome: tuple[int, list[int]],
+) -> None:
+    statistics.count_each(namespace, _placed(command.entries, outcome[1]), SENT)
+
+
 def _receive(
     statistics: Statistics,
     namespace: str,
@@ -329,6 +345,8 @@ def _placed(entries: list[commands.NewEntry], homeless: list[int]) -> list[str]:
 _COUNTS: dict[type[Command], Callable[[Statistics, str, Any, Any], None]] = {
     commands.SendMessages: _send,
     commands.FanOut: _fan_out,
+    commands.FanOutOnce: _fan_out_once,
+    commands.ReplayMessages: _replay,
     commands.ReceiveMessages: _receive,
     commands.DeleteMessages: _delete,
     commands.ChangeVisibility: _change_visibility,

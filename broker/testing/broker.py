@@ -12,6 +12,7 @@ from broker.core.resources import AnyResource
 from broker.plugin import Invoker
 from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
+from broker.runtime.endpoint import DeliveryOptions
 from broker.store.clock import Clock
 from broker.store.inline import InlineStore, open_inline_store
 
@@ -29,6 +30,7 @@ async def open_broker(
     resources: Sequence[AnyResource] = (),
     invokers: Mapping[str, Invoker] | None = None,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
+    delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
 ) -> AsyncIterator[Broker]:
     """A running broker on the directory, with these resources declared.
 
@@ -36,7 +38,9 @@ async def open_broker(
     real time. Leaving it stops everything; opening the directory again finds what was stored.
     """
     with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
-        async with running_broker(store, resources, invokers, account_concurrency) as broker:
+        async with running_broker(
+            store, resources, invokers, account_concurrency, delivery_options
+        ) as broker:
             yield broker
 
 
@@ -46,9 +50,17 @@ async def running_broker(
     resources: Sequence[AnyResource] = (),
     invokers: Mapping[str, Invoker] | None = None,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
+    delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
 ) -> AsyncIterator[Broker]:
     """The same over a store that the test has opened, for instance with failpoints."""
-    broker = Broker(store, invokers or {}, now_ms, account_concurrency)
+    broker = Broker(
+        store,
+        invokers or {},
+        now_ms,
+        account_concurrency,
+        origin="http://broker.test",
+        delivery_options=delivery_options,
+    )
     async with trio.open_nursery() as nursery:
         await nursery.start(broker.run)
         await declare(broker, Namespace(), resources)

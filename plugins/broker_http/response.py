@@ -1,19 +1,18 @@
 """what an HTTP response says about the event: status, body and Retry-After to a result"""
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import httpx
 import msgspec
 
+from broker.outgoing.retry_after import retry_after_s as parse_retry_after
 from broker.plugin import InvocationResult, InvokerThrottled, InvokerUnavailable
 
 __all__ = ["BODY_BYTES_MAX", "read_body", "result_of"]
 
 BODY_BYTES_MAX = 6 * 1024 * 1024  # Lambda: synchronous response
 EXCERPT_CHARS_MAX = 1024  # of a body that explains a refusal
-RETRY_AFTER_S_MAX = 86_400.0  # a day
 
 
 async def read_body(response: httpx.Response) -> bytes | None:
@@ -35,7 +34,7 @@ def result_of(
     """
     status = response.status_code
     phrase = _phrase(status)
-    retry_after_s = _retry_after_s(response.headers.get("Retry-After"), now_s)
+    retry_after_s = parse_retry_after(response.headers.get("Retry-After"), now_s())
     if status == 429 or (status == 503 and retry_after_s is not None):
         raise InvokerThrottled(f"the target answered {phrase}", retry_after_s=retry_after_s)
     if status >= 500:
@@ -86,17 +85,3 @@ def _phrase(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _retry_after_s(value: str | None, now_s: Callable[[], float]) -> float | None:
-    """Seconds from now. Source: RFC 9110, 10.2.3: a number of seconds or a date."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        seconds = float(value[:9])
-    else:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now_s()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), RETRY_AFTER_S_MAX)

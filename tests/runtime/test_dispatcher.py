@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from broker.core.commands import Advance, Command, ReceiveMessages, ReleaseInFlight
+from broker.core.commands import Advance, Command, ReceiveMessages, ReleaseHidden
 from broker.core.errors import StoreFull, TooManyRequests
 from broker.core.message import Message, decode, message
 from broker.core.names import Namespace
@@ -260,7 +260,7 @@ async def test_an_invocation_whose_invoker_is_not_installed_waits_for_it(
         assert {invocation.attempt for invocation in late.seen} == {1}
 
 
-@pytest.mark.parametrize("refused", [ReceiveMessages, ReleaseInFlight, Advance])
+@pytest.mark.parametrize("refused", [ReceiveMessages, ReleaseHidden, Advance])
 async def test_a_full_disk_puts_the_daemons_own_work_off_and_ends_nothing(
     directory: Path, autojump_clock: object, refused: type[Command]
 ) -> None:

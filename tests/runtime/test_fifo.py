@@ -71,7 +71,7 @@ async def test_what_knows_no_group_is_not_routed_to_a_fifo_queue(
     arn = NS.arn("sqs", "orders.fifo")
     async with open_broker(directory, [ORDERS, Topic(name="news"), EventBus(name="bus")]) as broker:
         with pytest.raises(InvalidParameter, match="FIFO SQS Queues can not be subscribed"):
-            await broker.topics.subscribe(NS, "news", "sqs", arn)
+            await broker.subscriptions.subscribe(NS, "news", "sqs", arn, {})
         with pytest.raises(InvalidParameter, match="takes a message group"):
             check_target(NS, Target(id="1", arn=arn))
 

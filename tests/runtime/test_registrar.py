@@ -52,13 +52,13 @@ async def test_a_topic_that_is_deleted_leaves_no_subscription_behind(
 
             async def subscribe() -> None:
                 with contextlib.suppress(BrokerError):
-                    await broker.topics.subscribe(NS, "t", "sqs", NS.arn("sqs", "q"))
+                    await broker.subscriptions.subscribe(NS, "t", "sqs", NS.arn("sqs", "q"), {})
 
             for _ in range(10):
                 async with trio.open_nursery() as callers:
                     callers.start_soon(subscribe)
                     callers.start_soon(broker.topics.delete, NS, "t")
-                assert broker.topics.subscriptions(NS) == []
+                assert broker.subscriptions.all(NS) == []
                 await broker.topics.create(NS, Topic(name="t"))
 
 
@@ -70,6 +70,6 @@ async def test_a_functions_own_queue_is_no_endpoint_and_no_target(
     resources = [Topic(name="t"), function]
     async with open_broker(directory, resources, {"fake": FakeInvoker(print)}) as broker:
         with pytest.raises(InvalidParameter):
-            await broker.topics.subscribe(NS, "t", "sqs", internal)
+            await broker.subscriptions.subscribe(NS, "t", "sqs", internal, {})
         with pytest.raises(InvalidParameter):
             check_target(NS, Target(id="1", arn=internal))
