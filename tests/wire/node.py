@@ -55,3 +55,21 @@ def run(broker: Daemon, program: str) -> Any:
             process.kill()
     assert process.returncode == 0, errors
     return json.loads(printed)
+
+
+def verdicts(broker: Daemon, authority: Path, documents: list[dict[str, Any]]) -> list[Any]:
+    """What AWS's own validator of SNS documents says of each: None, or what is wrong."""
+    with start(
+        broker,
+        "verify.js",
+        {"NODE_EXTRA_CA_CERTS": str(authority)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            printed, errors = process.communicate(json.dumps(documents), timeout=100)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    found: list[Any] = json.loads(printed)
+    return found

@@ -4,8 +4,6 @@ They fetch the certificate over https, from the daemon, and trust the host that 
 to; all else is as with AWS.
 """
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,24 +91,6 @@ def test_a_validator_in_python_accepts_what_is_signed_and_nothing_else(
             python_validator.validate_message(other)
 
 
-def in_javascript(broker: Daemon, authority: Path, documents: list[dict[str, str]]) -> list[Any]:
-    """What AWS's own validator says of each: None, or what is wrong."""
-    with node.start(
-        broker,
-        "verify.js",
-        {"NODE_EXTRA_CA_CERTS": str(authority)},
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        try:
-            printed, errors = process.communicate(json.dumps(documents), timeout=100)
-        finally:
-            process.kill()
-    assert process.returncode == 0, errors
-    verdicts: list[Any] = json.loads(printed)
-    return verdicts
-
-
 @pytest.mark.parametrize(
     "version", [pytest.param(version, marks=node.needs_node) for version in ("1", "2")]
 )
@@ -121,7 +101,7 @@ def test_the_validator_of_aws_in_javascript_accepts_what_is_signed_and_nothing_e
     bad = [other for document in good for other in tampered(document)]
     other_version = [{**each, "SignatureVersion": "21"[int(version) - 1]} for each in good]
 
-    verdicts = in_javascript(broker, front[1], good + bad + other_version)
+    verdicts = node.verdicts(broker, front[1], good + bad + other_version)
 
     assert verdicts[: len(good)] == [None] * len(good)
     assert set(verdicts[len(good) :]) == {"The message signature is invalid."}

@@ -9,16 +9,16 @@ import pytest
 from broker.edge.aws.sqs import sqs as service
 from tests.daemon import Daemon
 from tests.wire import node
-from tests.wire.sqs_clients import (
+from tests.wire.service_clients import (
     Boto3Client,
     CliClient,
     JavaScriptClient,
     QueryClient,
     Refusal,
-    SqsClient,
+    ServiceClient,
 )
 
-CLIENTS: dict[str, Callable[[Daemon], SqsClient]] = {
+CLIENTS: dict[str, Callable[[Daemon], ServiceClient]] = {
     "boto3": Boto3Client,
     "GET": lambda broker: QueryClient(broker, "GET"),
     "POST": lambda broker: QueryClient(broker, "POST"),
@@ -33,13 +33,13 @@ CLIENTS: dict[str, Callable[[Daemon], SqsClient]] = {
         for name in CLIENTS
     ]
 )
-def client(request: pytest.FixtureRequest, broker: Daemon) -> Iterator[SqsClient]:
+def client(request: pytest.FixtureRequest, broker: Daemon) -> Iterator[ServiceClient]:
     made = CLIENTS[request.param](broker)
     yield made
     made.close()
 
 
-def test_every_action(client: SqsClient, broker: Daemon, name: str) -> None:
+def test_every_action(client: ServiceClient, broker: Daemon, name: str) -> None:
     called = set()
 
     def call(action: str, **members: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from broker.edge.http.message import Request
 from broker.runtime.broker import Broker
 from broker.testing.broker import open_broker
 from tests.daemon import Daemon
-from tests.wire.sqs_clients import Boto3Client, QueryClient, Refusal, SqsClient
+from tests.wire.service_clients import Boto3Client, QueryClient, Refusal, ServiceClient
 
 Members = dict[str, Any]
 Call = Callable[..., dict[str, Any]]
@@ -34,14 +34,14 @@ BATCH = "AWS.SimpleQueueService."
 
 
 @pytest.fixture(scope="module", params=["JSON", "Query"])
-def client(request: pytest.FixtureRequest, broker: Daemon) -> Iterator[SqsClient]:
+def client(request: pytest.FixtureRequest, broker: Daemon) -> Iterator[ServiceClient]:
     made = Boto3Client(broker) if request.param == "JSON" else QueryClient(broker, "POST")
     yield made
     made.close()
 
 
 @pytest.fixture
-def call(client: SqsClient, name: str) -> Call:
+def call(client: ServiceClient, name: str) -> Call:
     """Calls an action on a queue with two messages, of which one is in flight.
 
     The queue's URL and the receipt handle of that one go without saying.

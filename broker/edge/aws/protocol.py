@@ -124,7 +124,9 @@ def _unknown_query(service: Service, action: str) -> tuple[Wire, str]:
     if not action:
         return Wire(400, "MissingAction"), "The request must contain the parameter Action."
     if action in service.known_actions:
-        return Wire(400, "InvalidAction"), f"The action {action} is not supported by this broker."
+        reason = f": {service.why_not}" if service.why_not else ""
+        text = f"The action {action} is not supported by this broker{reason}."
+        return Wire(400, "InvalidAction"), text
     return Wire(400, "InvalidAction"), service.invalid_action.format(action)
 
 

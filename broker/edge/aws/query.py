@@ -58,6 +58,8 @@ def decode(service: Service, kind: type[Members], parameters: dict[str, str]) ->
 
 def _plain(service: Service, kind: Any, node: Any) -> Any:
     """The node as the JSON protocol would have it."""
+    if kind is str:
+        return node
     kind = _without_none(kind)
     origin = get_origin(kind)
     if origin is list:
@@ -72,11 +74,10 @@ def _plain(service: Service, kind: Any, node: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         if not isinstance(node, dict):
             return node
-        names = _query_names(kind)
         return {
-            f.encode_name: _plain(service, f.type, node[names[f.encode_name]])
-            for f in fields(kind)
-            if names[f.encode_name] in node
+            name: _plain(service, type_, node[query_name])
+            for name, query_name, type_ in _members(kind)
+            if query_name in node
         }
     return node
 
@@ -110,6 +111,13 @@ def _without_none(kind: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         return next(arg for arg in get_args(kind) if arg is not type(None))
     return kind
+
+
+@cache
+def _members(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Each member's name, its name in Query, and its type; looking them up takes long."""
+    names = _query_names(kind)
+    return tuple((f.encode_name, names[f.encode_name], f.type) for f in fields(kind))
 
 
 @cache
@@ -148,15 +156,20 @@ def encode_error(
 
 
 def _members_xml(service: Service, members: msgspec.Struct) -> list[str]:
-    names = _query_names(type(members))
     keys: dict[str, str] = getattr(type(members), "query_keys", {})
     parts: list[str] = []
-    for f in fields(members):
-        value = getattr(members, f.name)
+    for attribute, name, query_name in _attributes(type(members)):
+        value = getattr(members, attribute)
         if value is not None and value is not msgspec.UNSET:
-            key = keys.get(f.encode_name, "Name")
-            parts.append(_xml(service, names[f.encode_name], value, key))
+            parts.append(_xml(service, query_name, value, keys.get(name, "Name")))
     return parts
+
+
+@cache
+def _attributes(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, str], ...]:
+    """Each member's attribute, its name, and its name in Query."""
+    names = _query_names(kind)
+    return tuple((f.name, f.encode_name, names[f.encode_name]) for f in fields(kind))
 
 
 def _xml(service: Service, name: str, value: Any, key: str = "Name") -> str:

@@ -134,7 +134,8 @@ class Service:
     error_detail: bool = False  # an empty Detail in every Query error
     flattened: bool = False  # Query lists and maps without `.member.` and `.entry.`
     query_compatible: bool = False  # JSON errors tell Query's code in a header
-    known_actions: frozenset[str] = frozenset()  # of the real service, supported or not
+    known_actions: frozenset[str] = frozenset()  # of the real service, and not supported
+    why_not: str = ""  # they aren't
     actions: dict[str, Action] = field(default_factory=dict)
 
     def action(self, name: str, request: type[Members]) -> Callable[[Handler], Handler]:

@@ -5,8 +5,10 @@ from broker.edge.native import (
     bulk,
     chosen_messages,
     dead_letters,
+    deliveries,
     events,
     functions,
+    live,
     messages,
     openapi,
     peek,
@@ -18,6 +20,7 @@ from broker.edge.native import (
     statistics,
     status,
     streams,
+    subscriptions,
     topics,
 )
 from broker.edge.native.api import NativeApi
@@ -27,8 +30,10 @@ __all__ = [
     "bulk",
     "chosen_messages",
     "dead_letters",
+    "deliveries",
     "events",
     "functions",
+    "live",
     "messages",
     "openapi",
     "peek",
@@ -40,5 +45,6 @@ __all__ = [
     "statistics",
     "status",
     "streams",
+    "subscriptions",
     "topics",
 ]

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
+_INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 64) - 1
+
 encode_json = msgspec.json.Encoder().encode
 encode_msgpack = msgspec.msgpack.Encoder().encode
 
@@ -93,6 +95,23 @@ def encode(operation: Operation, request: Request, result: Any) -> tuple[str, by
     if operation.binary and MSGPACK in request.headers.get("accept", ""):
         return MSGPACK, encode_msgpack(result)
     return JSON, encode_json(result)
+
+
+def to_msgpack(document: Any) -> bytes:
+    """The document in msgpack, which has no integers beyond 64 bits: these become their digits."""
+    try:
+        return encode_msgpack(document)
+    except OverflowError:
+        copied = msgspec.to_builtins(document, builtin_types=(bytes,))
+    waiting = [copied]
+    while waiting:
+        part = waiting.pop()
+        for place, value in part.items() if isinstance(part, dict) else enumerate(part):
+            if isinstance(value, dict | list):
+                waiting.append(value)
+            elif isinstance(value, int) and not _INTEGER_MIN <= value <= _INTEGER_MAX:
+                part[place] = str(value)
+    return encode_msgpack(copied)
 
 
 def _worded(error: Exception) -> str:

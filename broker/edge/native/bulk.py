@@ -21,15 +21,15 @@ from broker.core.errors import (
     TopicDoesNotExist,
 )
 from broker.core.limits import BULK_MESSAGES_MAX, MIB
+from broker.core.publication import Publication
 from broker.core.resources import Queue
 from broker.edge.native.event import NewEvent, event_or_refusal, from_entry
 from broker.edge.native.events import OnBus, PutEvents, put_each
 from broker.edge.native.message import Entry, EntryError, entry_error, to_message
 from broker.edge.native.messages import queue_of, sending_to
 from broker.edge.native.operation import Call, Result, Shape, operations
-from broker.edge.native.topics import Publication, check_publication
+from broker.edge.native.topics import NewPublication, to_publication
 from broker.runtime.ids import uuid_texts
-from broker.runtime.topics import Draft
 
 PART_MESSAGES = 1_000
 PART_BYTES = 4 * MIB
@@ -125,7 +125,9 @@ def _parts(
 class BulkPublication(Shape, frozen=True, kw_only=True):
     """Messages for all subscriptions of a topic."""
 
-    messages: Annotated[list[Publication], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)]
+    messages: Annotated[
+        list[NewPublication], msgspec.Meta(min_length=1, max_length=BULK_MESSAGES_MAX)
+    ]
 
 
 @operations.add(
@@ -140,24 +142,24 @@ async def publish_bulk(call: Call, name: str, bulk: BulkPublication) -> BulkSent
     """Publish up to 10,000 messages, each to every subscription or to none."""
     topic = call.broker.topics.get(call.namespace, name)
     accepted: list[int] = []
-    drafts: list[Draft] = []
+    publications: list[Publication] = []
     ids: list[str | None] = [None] * len(bulk.messages)
     refused: list[EntryError] = []
     for index, new in enumerate(bulk.messages):
         try:
-            drafts.append((new.message, new.subject, check_publication(topic, new)))
+            publications.append(to_publication(topic, new))
         except BrokerError as refusal:
             refused.append(entry_error(index, refusal))
         else:
             accepted.append(index)
-    for start in range(0, len(drafts), PART_MESSAGES):
+    for start in range(0, len(publications), PART_MESSAGES):
         part = slice(start, start + PART_MESSAGES)
-        outcomes = await call.broker.topics.publish_each(call.namespace, name, drafts[part])
+        outcomes = await call.broker.topics.publish_each(call.namespace, name, publications[part])
         for index, outcome in zip(accepted[part], outcomes, strict=True):
             if isinstance(outcome, BrokerError):
                 refused.append(entry_error(index, outcome))
             else:
-                ids[index] = outcome
+                ids[index] = outcome.message_id
     refused.sort(key=lambda error: error.index)
     return BulkSent(message_ids=ids, errors=refused)
 

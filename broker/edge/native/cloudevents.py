@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import msgspec
 
 from broker.core.errors import InvalidParameter, NotSupported
+from broker.core.event import Event
 from broker.edge.native.errors import MalformedRequest
 from broker.edge.native.event import NewEvent, to_time_ms
-from broker.runtime.events import Event
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
+from broker.core.event import Event
 from broker.core.limits import EVENT_BYTES_MAX
 from broker.edge.native.operation import Shape
-from broker.runtime.events import Event
 
 _TIME_MS_END = 253_402_300_800_000  # year 10000
 

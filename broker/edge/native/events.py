@@ -7,6 +7,7 @@ import msgspec
 
 from broker.core import errors
 from broker.core.errors import BrokerError, EventBusDoesNotExist, InvalidParameter, StoreFull
+from broker.core.event import Event
 from broker.core.limits import BULK_MESSAGES_MAX
 from broker.core.registry import DEFAULT_BUS
 from broker.edge.native import cloudevents
@@ -15,7 +16,6 @@ from broker.edge.native.cloudevents import BATCH, PREFIX, STRUCTURED, CloudEvent
 from broker.edge.native.event import NewEvent, event_or_refusal, from_entry
 from broker.edge.native.message import EntryError, entry_error
 from broker.edge.native.operation import JSON, Call, Result, Shape, operations
-from broker.runtime.events import Event
 
 PART_EVENTS = 1_000  # routed and committed at a time
 

@@ -224,8 +224,11 @@ class _Walk:
         return True
 
     def _found(self, peeked: Peeked) -> Found:
-        message = messages.rendered(messages.decode(peeked.body), peeked.via, self.call.origin)
-        return Found(peeked, message, cause_of(message.attributes, peeked.dead_letter_source_arn))
+        body = messages.decode(peeked.body)
+        message = messages.rendered(body, peeked.via, self.call.origin)
+        source_arn = peeked.dead_letter_source_arn
+        cause = cause_of(message.attributes, source_arn, body, peeked.via)
+        return Found(peeked, message, cause)
 
 
 @asynccontextmanager

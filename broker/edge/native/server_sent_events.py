@@ -9,6 +9,7 @@ import trio
 from broker.core.limits import STREAM_HEARTBEAT_S
 from broker.edge.http.channel import Channel
 from broker.edge.native.bodies import encode_json
+from broker.runtime.stream import Ending
 
 EVENT_STREAM = "text/event-stream"
 
@@ -36,8 +37,8 @@ class ServerSentEvents:
         await self._channel.wait_hung_up()
         self._leave()
 
-    async def close(self) -> None:
-        """Say that nothing follows, if anybody is there to hear it."""
+    async def close(self, ending: Ending) -> None:
+        """Say that nothing follows, if anybody is there to hear it; why, an event has told."""
         with contextlib.suppress(OSError):
             await self._channel.finish()
 

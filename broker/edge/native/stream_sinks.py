@@ -123,9 +123,9 @@ class EventStream:
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._events.wait_left)
             tasks.start_soon(self._events.keep_open)
-            await self._stream.run(self)
+            ending = await self._stream.run(self)
             tasks.cancel_scope.cancel()
-        await self._events.close()
+        await self._events.close(ending)
 
     async def messages(self, first_tag: int, received: Sequence[Received]) -> bool:
         """See `broker.runtime.stream.Sink`."""

@@ -22,9 +22,10 @@ from wsproto.utilities import generate_accept_token
 from broker.core.limits import STREAM_HEARTBEAT_S, STREAM_REQUEST_BYTES_MAX
 from broker.edge.http.channel import Channel
 from broker.edge.http.message import Request, Response
-from broker.edge.native.bodies import encode_json, encode_msgpack
+from broker.edge.native.bodies import encode_json, to_msgpack
 from broker.edge.native.errors import MalformedRequest
 from broker.edge.native.operation import JSON, MSGPACK
+from broker.runtime.live import EVENT_BUS_DELETED, TOPIC_DELETED
 from broker.runtime.stream import QUEUE_DELETED, SHUTTING_DOWN, STORE_UNAVAILABLE, Ending
 
 SUBPROTOCOLS = {"broker.json": JSON, "broker.msgpack": MSGPACK}
@@ -34,6 +35,8 @@ DELETED_CODE = 4404  # in the range that RFC 6455 leaves to applications
 _CLOSE_CODES = {
     SHUTTING_DOWN.code: CloseReason.GOING_AWAY,
     QUEUE_DELETED.code: DELETED_CODE,
+    TOPIC_DELETED.code: DELETED_CODE,
+    EVENT_BUS_DELETED.code: DELETED_CODE,
     STORE_UNAVAILABLE.code: CloseReason.INTERNAL_ERROR,
 }
 _GONE = CloseConnection(CloseReason.ABNORMAL_CLOSURE)  # nobody is there to be told
@@ -92,7 +95,7 @@ class WebSocket:
         """Send one frame; whether all of it was sent."""
         message: TextMessage | BytesMessage
         if self._packed:
-            message = BytesMessage(encode_msgpack(document))
+            message = BytesMessage(to_msgpack(document))
         else:
             message = TextMessage(encode_json(document).decode())
         return await self._send(message)
@@ -143,12 +146,22 @@ class WebSocket:
                     if event.message_finished:
                         await hear(pieces)
                         pieces, size = [], 0
+                        if self._closing is not None:
+                            break
                 elif isinstance(event, Ping):
                     await self._send(event.response())
                 elif isinstance(event, CloseConnection):
                     self._closing = event.response()
                     break
         self._leave()
+
+    async def wait_left(self) -> None:
+        """Until the client closes or vanishes, of one that has nothing to say: frames end it."""
+        await self.listen(self._refuse, trio.lowlevel.checkpoint)
+
+    async def _refuse(self, _: Pieces) -> None:
+        text = "nothing can be asked for on this stream"
+        self._closing = CloseConnection(CloseReason.POLICY_VIOLATION, text)
 
     async def close(self, ending: Ending) -> None:
         """Say why it ends, and wait for the client to hang up: else it might never read it."""

@@ -1,10 +1,12 @@
-// Runs the actions of SQS that come as JSON, one on a line, through the SDK, and answers each with a
-// line: what the SDK returned, or the error it threw. Bytes are written in base64, both ways.
+// Runs the actions of the service that SERVICE names, SQS or SNS, that come as JSON, one on a line,
+// through the SDK, and answers each with a line: what the SDK returned, or the error it threw. Bytes
+// are written in base64, both ways.
 
 import { createInterface } from "node:readline";
-import * as client from "@aws-sdk/client-sqs";
 
-const sqs = new client.SQSClient({ maxAttempts: 1 });
+const service = process.env.SERVICE;
+const client = await import(`@aws-sdk/client-${service.toLowerCase()}`);
+const sender = new client[`${service}Client`]({ maxAttempts: 1 });
 
 const withBytes = (name, value) =>
   name === "BinaryValue" ? new Uint8Array(Buffer.from(value, "base64")) : value;
@@ -14,10 +16,10 @@ const withText = (_, value) =>
 for await (const line of createInterface({ input: process.stdin })) {
   const [action, members] = JSON.parse(line, withBytes);
   try {
-    const { $metadata, ...answer } = await sqs.send(new client[`${action}Command`](members));
+    const { $metadata, ...answer } = await sender.send(new client[`${action}Command`](members));
     console.log(JSON.stringify({ answer }, withText));
   } catch (error) {
-    if (!(error instanceof client.SQSServiceException)) throw error;
+    if (!(error instanceof client[`${service}ServiceException`])) throw error;
     console.log(JSON.stringify({ code: error.Code, message: error.message }));
   }
 }

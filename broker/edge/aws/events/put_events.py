@@ -4,13 +4,13 @@ from typing import Any
 
 from broker.core import pattern
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
+from broker.core.event import Event
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.pattern import InvalidEvent
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
-from broker.runtime.events import Event
 
 TIME_BYTES = 14  # what a given time counts
 TIME_S_END = 253_402_300_800  # the first second of the year 10000

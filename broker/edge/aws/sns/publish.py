@@ -16,14 +16,16 @@ from broker.core.errors import (
     TopicDoesNotExist,
 )
 from broker.core.json_text import InvalidJson, parse_json
-from broker.core.limits import BATCH_ENTRIES_MAX, SUBJECT_CHARS_MAX
-from broker.core.message import Attributes
-from broker.core.names import Namespace
+from broker.core.limits import BATCH_ENTRIES_MAX, MESSAGE_GROUP_ID_CHARS_MAX, SUBJECT_CHARS_MAX
+from broker.core.names import MESSAGE_GROUP_ID, Namespace
+from broker.core.publication import Publication, check_publication
 from broker.core.resources import Topic
+from broker.core.system_attributes import sequence_number
 from broker.edge.aws.message_attributes import attributes_bytes, check_characters
 from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.sns.message_attributes import PublishAttributeValue, published_attributes
 from broker.edge.aws.sns.service import locate_topic, sns
+from broker.runtime.topics import PublishedMessage
 
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
@@ -35,8 +37,8 @@ class _NewMessage(Members, kw_only=True):
     subject: str | None = None
     message_structure: str | None = None
     message_attributes: dict[str, PublishAttributeValue] | None = None
-    message_deduplication_id: Refused = None
-    message_group_id: Refused = None
+    message_deduplication_id: str | None = None
+    message_group_id: str | None = None
 
 
 class PublishRequest(_NewMessage, kw_only=True):
@@ -47,13 +49,18 @@ class PublishRequest(_NewMessage, kw_only=True):
 
 class PublishResponse(Members, kw_only=True):
     message_id: str
+    sequence_number: str | None = None
 
 
 @sns.action("Publish", PublishRequest)
 async def publish(call: Call, request: PublishRequest) -> PublishResponse:
     """Publish one message; answered when every subscribed queue has it on disk."""
     namespace, topic = _topic(call, request)
-    return PublishResponse(message_id=await _publish(call, namespace, topic, request))
+    publication, _ = _checked(call, topic, request)
+    published = await call.broker.topics.publish(namespace, topic.name, publication)
+    return PublishResponse(
+        message_id=published.message_id, sequence_number=_sequence_number(published)
+    )
 
 
 def _topic(call: Call, request: PublishRequest) -> tuple[Namespace, Topic]:
@@ -73,15 +80,12 @@ def _topic(call: Call, request: PublishRequest) -> tuple[Namespace, Topic]:
         ) from None
 
 
-async def _publish(call: Call, namespace: Namespace, topic: Topic, new: _NewMessage) -> str:
-    attributes, _ = _checked(topic, new)
-    return await call.broker.topics.publish(
-        namespace, topic.name, new.message, new.subject, attributes, _by_protocol(new)
-    )
+def _sequence_number(published: PublishedMessage) -> str | None:
+    return None if published.sequence is None else sequence_number(published.sequence)
 
 
-def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
-    """The message's attributes, and its size in bytes."""
+def _checked(call: Call, topic: Topic, new: _NewMessage) -> tuple[Publication, int]:
+    """The message, checked, and its size in bytes."""
     if not new.message:
         raise InvalidParameter("Invalid parameter: Empty message")
     check_characters(new.message)  # a raw delivery is an SQS message as it stands
@@ -96,7 +100,26 @@ def _checked(topic: Topic, new: _NewMessage) -> tuple[Attributes, int]:
     size = len(new.message.encode()) + attributes_bytes(attributes)
     if size > topic.maximum_message_size:
         raise MessageTooLong("Invalid parameter: Message too long")
-    return attributes, size
+    publication = Publication(
+        message=new.message,
+        subject=subject,
+        attributes=attributes,
+        by_protocol=_by_protocol(new),
+        group=_id("MessageGroupId", new.message_group_id),
+        deduplication_id=_id("MessageDeduplicationId", new.message_deduplication_id),
+        trace_header=call.request.headers.get("x-amzn-trace-id"),
+    )
+    check_publication(topic, publication)
+    return publication, size
+
+
+def _id(name: str, given: str | None) -> str | None:
+    if given is not None and not MESSAGE_GROUP_ID.fullmatch(given):
+        raise InvalidParameter(
+            f"Invalid parameter: {name} Reason: it can have 1 to {MESSAGE_GROUP_ID_CHARS_MAX} "
+            "letters, digits and punctuation characters of ASCII"
+        )
+    return given
 
 
 def _by_protocol(new: _NewMessage) -> dict[str, str] | None:
@@ -129,6 +152,7 @@ class PublishBatchRequest(Members, kw_only=True):
 class PublishBatchResultEntry(Members, kw_only=True):
     id: str
     message_id: str
+    sequence_number: str | None = None
 
 
 class BatchResultErrorEntry(Members, kw_only=True):
@@ -150,24 +174,41 @@ async def publish_batch(call: Call, request: PublishBatchRequest) -> PublishBatc
     topic = call.broker.topics.get(namespace, name)
     entries = request.publish_batch_request_entries
     _check_batch(topic, entries)
-    successful: list[PublishBatchResultEntry] = []
-    failed: list[BatchResultErrorEntry] = []
+    outcomes: dict[str, PublishedMessage | BrokerError] = {}
+    publications: dict[str, Publication] = {}
     for entry in entries:
         try:
-            message_id = await _publish(call, namespace, topic, entry)
+            publications[entry.id], _ = _checked(call, topic, entry)
         except BrokerError as error:
-            wire = sns.wire(error)
-            failed.append(
-                BatchResultErrorEntry(
-                    id=entry.id,
-                    code=wire.query_code,
-                    message=error.message,
-                    sender_fault=wire.status < 500,
-                )
+            outcomes[entry.id] = error
+    published = await call.broker.topics.publish_each(namespace, name, list(publications.values()))
+    outcomes |= zip(publications, published, strict=True)
+    return PublishBatchResponse(
+        successful=[
+            PublishBatchResultEntry(
+                id=entry_id,
+                message_id=outcome.message_id,
+                sequence_number=_sequence_number(outcome),
             )
-        else:
-            successful.append(PublishBatchResultEntry(id=entry.id, message_id=message_id))
-    return PublishBatchResponse(successful=successful, failed=failed)
+            for entry_id, outcome in outcomes.items()
+            if isinstance(outcome, PublishedMessage)
+        ],
+        failed=[
+            _failed(entry_id, outcome)
+            for entry_id, outcome in outcomes.items()
+            if isinstance(outcome, BrokerError)
+        ],
+    )
+
+
+def _failed(entry_id: str, error: BrokerError) -> BatchResultErrorEntry:
+    wire = sns.wire(error)
+    return BatchResultErrorEntry(
+        id=entry_id,
+        code=wire.query_code,
+        message=error.message,
+        sender_fault=wire.status < 500,
+    )
 
 
 def _check_batch(topic: Topic, entries: list[PublishBatchRequestEntry]) -> None:
@@ -187,5 +228,9 @@ def _check_batch(topic: Topic, entries: list[PublishBatchRequestEntry]) -> None:
             )
     if len({entry.id for entry in entries}) < len(entries):
         raise BatchEntryIdsNotDistinct("Two or more batch entries in the request have the same Id.")
+    if topic.fifo and any(entry.message_group_id is None for entry in entries):
+        raise InvalidParameter(
+            "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+        )
     if sum(len(entry.message.encode()) for entry in entries) > topic.maximum_message_size:
         raise BatchTooLong("The length of all the messages put together is more than the limit.")

@@ -1,21 +1,16 @@
-"""SNS actions on subscriptions: subscribe, list, configure, unsubscribe"""
+"""SNS actions on subscriptions: subscribe, confirm, list, configure, unsubscribe"""
 
-from broker.core.errors import InvalidParameter, NotSupported
+from broker.core.errors import InvalidParameter
 from broker.core.names import Arn, Namespace
-from broker.core.registry import subscription_arn
 from broker.core.resources import Subscription
+from broker.core.subscribers import subscription_arn
+from broker.core.subscribing import OWN_PROTOCOLS, check_endpoint
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members
-from broker.edge.aws.sns.service import locate_topic, sns
+from broker.edge.aws.sns.service import as_attribute, is_signed, locate_topic, sns
+from broker.edge.aws.sns.subscription_attributes import attributes_of, changes
 
-NOT_HERE = ("http", "https", "email", "email-json", "sms", "application", "firehose")
-SETTABLE_LATER = (
-    "DeliveryPolicy",
-    "FilterPolicy",
-    "FilterPolicyScope",
-    "RedrivePolicy",
-    "ReplayPolicy",
-)
+PENDING = "pending confirmation"
 
 
 class SubscribeRequest(Members, kw_only=True):
@@ -23,43 +18,62 @@ class SubscribeRequest(Members, kw_only=True):
     protocol: str
     endpoint: str = ""
     attributes: dict[str, str] | None = None
-    return_subscription_arn: bool = False  # it is always returned: nothing waits for confirmation
+    return_subscription_arn: bool = False
 
 
-class SubscribeResponse(Members, kw_only=True):
+class SubscriptionArnResponse(Members, kw_only=True):
     subscription_arn: str
 
 
 @sns.action("Subscribe", SubscribeRequest)
-async def subscribe(call: Call, request: SubscribeRequest) -> SubscribeResponse:
-    """Subscribe a queue or a function; the same again is the one that is there."""
-    namespace, topic = locate_topic(call, request.topic_arn)
-    call.broker.topics.get(namespace, topic)
-    if request.protocol in NOT_HERE:
-        raise NotSupported(
-            f"Invalid parameter: Protocol Reason: the protocol {request.protocol} is not "
-            "supported by this broker; sqs and lambda are"
-        )
-    raw = None
-    for name, value in (request.attributes or {}).items():
-        raw = _raw_message_delivery(name, value, "Attributes Reason: ")
-    subscription = await call.broker.topics.subscribe(
-        namespace, topic, request.protocol, request.endpoint, raw=raw
-    )
-    return SubscribeResponse(subscription_arn=subscription_arn(request.topic_arn, subscription))
-
-
-def _raw_message_delivery(name: str, value: str, context: str = "") -> bool:
-    if name in SETTABLE_LATER:
-        raise NotSupported(f"Invalid parameter: {context}{name}: is not supported by this broker")
-    if name != "RawMessageDelivery":
-        raise InvalidParameter("Invalid parameter: AttributeName")
-    if value.lower() not in ("true", "false"):
+async def subscribe(call: Call, request: SubscribeRequest) -> SubscriptionArnResponse:
+    """Subscribe a queue, a function or an HTTP endpoint; the same again is the one there is."""
+    namespace, name = locate_topic(call, request.topic_arn)
+    topic = call.broker.topics.get(namespace, name)
+    protocol = request.protocol
+    if protocol in OWN_PROTOCOLS:
         raise InvalidParameter(
-            f"Invalid parameter: {context}RawMessageDelivery: Invalid value [{value}]. "
-            "Must be true or false."
+            f"Invalid parameter: Amazon SNS does not support this protocol string: {protocol}"
         )
-    return value.lower() == "true"
+    check_endpoint(namespace, topic, protocol, request.endpoint)
+    try:
+        given = changes(namespace, topic, protocol, request.attributes or {}, call.broker.now_ms())
+    except InvalidParameter as error:
+        raise as_attribute(error) from None
+    subscription = await call.broker.subscriptions.subscribe(
+        namespace, name, protocol, request.endpoint, given
+    )
+    if subscription.status == "pending" and not request.return_subscription_arn:
+        return SubscriptionArnResponse(subscription_arn=PENDING)
+    return SubscriptionArnResponse(
+        subscription_arn=subscription_arn(request.topic_arn, subscription)
+    )
+
+
+class ConfirmSubscriptionRequest(Members, kw_only=True):
+    topic_arn: str
+    token: str
+    authenticate_on_unsubscribe: str = "false"
+
+
+@sns.action("ConfirmSubscription", ConfirmSubscriptionRequest)
+async def confirm_subscription(
+    call: Call, request: ConfirmSubscriptionRequest
+) -> SubscriptionArnResponse:
+    """What an endpoint does with the token that it was sent."""
+    namespace, topic = locate_topic(call, request.topic_arn)
+    if request.authenticate_on_unsubscribe.lower() not in ("true", "false"):
+        raise InvalidParameter("Invalid parameter: AuthenticateOnUnsubscribe")
+    subscription = await call.broker.subscriptions.confirm(
+        namespace,
+        topic,
+        request.token,
+        authenticated=is_signed(call),
+        authenticate_on_unsubscribe=request.authenticate_on_unsubscribe.lower() == "true",
+    )
+    return SubscriptionArnResponse(
+        subscription_arn=subscription_arn(request.topic_arn, subscription)
+    )
 
 
 class SubscriptionArnRequest(Members, kw_only=True):
@@ -69,7 +83,8 @@ class SubscriptionArnRequest(Members, kw_only=True):
 @sns.action("Unsubscribe", SubscriptionArnRequest)
 async def unsubscribe(call: Call, request: SubscriptionArnRequest) -> None:
     """Remove a subscription; one that isn't there is as good."""
-    await call.broker.topics.unsubscribe(*_locate(request.subscription_arn))
+    namespace, name = _locate(request.subscription_arn)
+    await call.broker.subscriptions.unsubscribe(namespace, name, authenticated=is_signed(call))
 
 
 class AttributesResponse(Members, kw_only=True):
@@ -82,20 +97,9 @@ async def get_subscription_attributes(
 ) -> AttributesResponse:
     """A subscription's attributes."""
     namespace, name = _locate(request.subscription_arn)
-    subscription = call.broker.topics.subscription(namespace, name)
-    return AttributesResponse(
-        attributes={
-            "SubscriptionArn": request.subscription_arn,
-            "TopicArn": namespace.arn("sns", subscription.topic),
-            "Owner": namespace.account,
-            "Protocol": subscription.protocol,
-            "Endpoint": subscription.endpoint,
-            "PendingConfirmation": "false",
-            "ConfirmationWasAuthenticated": "true",
-            "SubscriptionPrincipal": f"arn:aws:iam::{namespace.account}:root",
-            "RawMessageDelivery": "true" if subscription.raw_message_delivery else "false",
-        }
-    )
+    subscription = call.broker.subscriptions.get(namespace, name)
+    topic = call.broker.topics.get(namespace, subscription.topic)
+    return AttributesResponse(attributes=attributes_of(namespace, topic, subscription))
 
 
 class SetSubscriptionAttributesRequest(Members, kw_only=True):
@@ -108,11 +112,20 @@ class SetSubscriptionAttributesRequest(Members, kw_only=True):
 async def set_subscription_attributes(
     call: Call, request: SetSubscriptionAttributesRequest
 ) -> None:
-    """Change how a subscription delivers."""
+    """Change one of a subscription's attributes."""
     namespace, name = _locate(request.subscription_arn)
-    call.broker.topics.subscription(namespace, name)
-    raw = _raw_message_delivery(request.attribute_name, request.attribute_value)
-    await call.broker.topics.configure_subscription(namespace, name, raw=raw)
+    subscription = call.broker.subscriptions.get(namespace, name)
+    topic = call.broker.topics.get(namespace, subscription.topic)
+    attributes = {request.attribute_name: request.attribute_value}
+    given = changes(
+        namespace,
+        topic,
+        subscription.protocol,
+        attributes,
+        call.broker.now_ms(),
+        subscription,
+    )
+    await call.broker.subscriptions.configure(namespace, name, given)
 
 
 class SubscriptionMember(Members, kw_only=True):
@@ -142,7 +155,7 @@ async def list_subscriptions(
     call: Call, request: ListSubscriptionsRequest
 ) -> ListSubscriptionsResponse:
     """All subscriptions, a hundred a page."""
-    found = call.broker.topics.subscriptions(call.namespace)
+    found = call.broker.subscriptions.all(call.namespace)
     return _page(call.namespace, found, request.next_token)
 
 
@@ -152,7 +165,7 @@ async def list_subscriptions_by_topic(
 ) -> ListSubscriptionsResponse:
     """A topic's subscriptions, a hundred a page."""
     namespace, topic = locate_topic(call, request.topic_arn)
-    found = call.broker.topics.subscriptions(namespace, topic)
+    found = call.broker.subscriptions.all(namespace, topic)
     return _page(namespace, found, request.next_token)
 
 
@@ -168,8 +181,9 @@ def _page(
 
 def _member(namespace: Namespace, subscription: Subscription) -> SubscriptionMember:
     topic_arn = namespace.arn("sns", subscription.topic)
+    shown = {"pending": "PendingConfirmation", "deleted": "Deleted"}.get(subscription.status)
     return SubscriptionMember(
-        subscription_arn=subscription_arn(topic_arn, subscription),
+        subscription_arn=shown or subscription_arn(topic_arn, subscription),
         owner=namespace.account,
         protocol=subscription.protocol,
         endpoint=subscription.endpoint,

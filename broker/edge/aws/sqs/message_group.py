@@ -5,15 +5,11 @@ deduplication ids.
 """
 
 import hashlib
-import re
 
 from broker.core.errors import InvalidParameter, MissingParameter
 from broker.core.limits import MESSAGE_GROUP_ID_CHARS_MAX
+from broker.core.names import MESSAGE_GROUP_ID
 from broker.core.resources import Queue
-
-_ID = re.compile(
-    rf"[!-~]{{1,{MESSAGE_GROUP_ID_CHARS_MAX}}}"
-)  # what ASCII prints, without the blank
 
 
 def check_group_given(queue: Queue, group: str | None) -> None:
@@ -63,7 +59,7 @@ def not_of_this_type(name: str, value: str | int) -> InvalidParameter:
 
 
 def _check_id(name: str, value: str) -> None:
-    if not _ID.fullmatch(value):
+    if not MESSAGE_GROUP_ID.fullmatch(value):
         raise InvalidParameter(
             f"Value {value} for parameter {name} is invalid. Reason: {name} can only include "
             f"alphanumeric and punctuation characters. 1 to {MESSAGE_GROUP_ID_CHARS_MAX} in length."

@@ -7,8 +7,6 @@ reaches the broker may do everything.
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from broker.core.errors import InvalidAttributeValue, InvalidParameter, OverLimit
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import (
@@ -18,15 +16,14 @@ from broker.core.limits import (
     POLICY_PRINCIPALS_MAX,
     POLICY_STATEMENTS_MAX,
 )
-
-VERSIONS = ("2008-10-17", "2012-10-17")
-_MEMBERS = {"Version", "Id", "Statement"}
-_STATEMENT_MEMBERS = {
-    *("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction"),
-    *("Resource", "NotResource", "Condition"),
-}
-
-Statement = dict[str, Any]
+from broker.edge.aws.policy_document import (
+    VERSIONS,
+    Statement,
+    is_policy,
+    one_or_all,
+    policy_text,
+    statements_of,
+)
 
 
 def checked_policy(text: str) -> str | None:
@@ -42,9 +39,9 @@ def checked_policy(text: str) -> str | None:
         document = parse_json(text)
     except InvalidJson:
         document = None
-    if not _is_policy(document):
+    if not is_policy(document):
         raise InvalidAttributeValue("Invalid value for the parameter Policy.")
-    statements = _statements(document)
+    statements = statements_of(document)
     _check_count(len(statements), "statements", POLICY_STATEMENTS_MAX)
     principals = sum(_principals(statement) for statement in statements)
     _check_count(principals, "principals", POLICY_PRINCIPALS_MAX)
@@ -69,7 +66,7 @@ def with_permission(
         "Id": f"{arn}/SQSDefaultPolicy",
         "Statement": [],
     }
-    statements = _statements(document)
+    statements = statements_of(document)
     if any(statement.get("Sid") == label for statement in statements):
         raise InvalidParameter(
             f"Value {label} for parameter Label is invalid. Reason: Already exists."
@@ -77,11 +74,11 @@ def with_permission(
     new = {
         "Sid": label,
         "Effect": "Allow",
-        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{each}:root" for each in account_ids])},
-        "Action": _one_or_all([f"SQS:{each}" for each in actions]),
+        "Principal": {"AWS": one_or_all([f"arn:aws:iam::{each}:root" for each in account_ids])},
+        "Action": one_or_all([f"SQS:{each}" for each in actions]),
         "Resource": arn,
     }
-    text = _text({**document, "Statement": [*statements, new]})
+    text = policy_text({**document, "Statement": [*statements, new]})
     checked_policy(text)
     return text
 
@@ -92,72 +89,18 @@ def without_permission(policy: str | None, label: str) -> str | None:
     Raises: InvalidParameter.
     """
     document = _document(policy) or {"Statement": []}
-    statements = _statements(document)
+    statements = statements_of(document)
     left = [statement for statement in statements if statement.get("Sid") != label]
     if len(left) == len(statements):
         raise InvalidParameter(
             f"Value {label} for parameter Label is invalid. Reason: can't find label."
         )
-    return _text({**document, "Statement": left}) if left else None
+    return policy_text({**document, "Statement": left}) if left else None
 
 
 def _document(policy: str | None) -> dict[str, Any] | None:
     document: dict[str, Any] | None = parse_json(policy) if policy else None
     return document
-
-
-def _text(document: dict[str, Any]) -> str:
-    return msgspec.json.encode(document).decode()
-
-
-def _statements(document: dict[str, Any]) -> list[Statement]:
-    found = document.get("Statement", [])
-    return found if isinstance(found, list) else [found]
-
-
-def _is_policy(document: Any) -> bool:
-    if not isinstance(document, dict) or not document.keys() <= _MEMBERS:
-        return False
-    if document.get("Version", VERSIONS[0]) not in VERSIONS:
-        return False
-    statements = _statements(document)
-    if not statements or not all(_is_statement(statement) for statement in statements):
-        return False
-    ids = [statement["Sid"] for statement in statements if "Sid" in statement]
-    return len(ids) == len(set(ids))
-
-
-def _is_statement(statement: Any) -> bool:
-    if not isinstance(statement, dict) or not statement.keys() <= _STATEMENT_MEMBERS:
-        return False
-    return (
-        statement.get("Effect") in ("Allow", "Deny")
-        and isinstance(statement.get("Sid", ""), str)
-        and ("Principal" in statement) != ("NotPrincipal" in statement)
-        and _is_principal(statement.get("Principal", statement.get("NotPrincipal")))
-        and ("Action" in statement) != ("NotAction" in statement)
-        and _is_texts(statement.get("Action", statement.get("NotAction")))
-        and not ("Resource" in statement and "NotResource" in statement)
-        and _is_texts(statement.get("Resource", statement.get("NotResource", "*")))
-        and _is_condition(statement.get("Condition", {}))
-    )
-
-
-def _is_principal(value: Any) -> bool:
-    if isinstance(value, dict):
-        return bool(value) and all(_is_texts(each) for each in value.values())
-    return bool(value == "*")
-
-
-def _is_texts(value: Any) -> bool:
-    """One text or several."""
-    if isinstance(value, list):
-        return bool(value) and all(isinstance(each, str) for each in value)
-    return isinstance(value, str)
-
-
-def _is_condition(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(keys, dict) for keys in value.values())
 
 
 def _principals(statement: Statement) -> int:
@@ -175,7 +118,3 @@ def _check_count(count: int, what: str, most: int) -> None:
 def _check_actions(count: int) -> None:
     if count > POLICY_ACTIONS_MAX:
         raise OverLimit(f"{count} Actions were found, maximum allowed is {POLICY_ACTIONS_MAX}.")
-
-
-def _one_or_all(values: list[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else values

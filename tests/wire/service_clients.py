@@ -1,4 +1,4 @@
-"""clients of SQS of every kind behind one face: an action with its members in, its answer out"""
+"""clients of every kind behind one face: an action of SQS or SNS in, its answer out"""
 
 import base64
 import json
@@ -18,8 +18,7 @@ from botocore.model import Shape
 from tests.daemon import Daemon
 from tests.wire import node
 
-MODEL = botocore.session.get_session().get_service_model("sqs")
-XMLNS = "{http://queue.amazonaws.com/doc/2012-11-05/}"
+MODELS = {name: botocore.session.get_session().get_service_model(name) for name in ("sqs", "sns")}
 
 
 class Refusal(Exception):
@@ -30,7 +29,7 @@ class Refusal(Exception):
         self.shape = shape
 
 
-class SqsClient(Protocol):
+class ServiceClient(Protocol):
     def call(self, action: str, **members: Any) -> dict[str, Any]:
         """What the action answers, as the service's model has it. Raises: Refusal."""
 
@@ -38,14 +37,14 @@ class SqsClient(Protocol):
 
 
 class Boto3Client:
-    """boto3, which speaks JSON."""
+    """boto3, which speaks JSON where the service does."""
 
-    def __init__(self, broker: Daemon) -> None:
-        self._sqs = broker.client("sqs")
+    def __init__(self, broker: Daemon, service: str = "sqs") -> None:
+        self._client = broker.client(service)
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
         try:
-            answer = getattr(self._sqs, "_".join(words(action)))(**members)
+            answer = getattr(self._client, "_".join(words(action)))(**members)
         except ClientError as error:
             found: Any = error.response["Error"]
             shape = found.get("QueryErrorCode", "")
@@ -54,14 +53,16 @@ class Boto3Client:
         return dict(answer)
 
     def close(self) -> None:
-        self._sqs.close()
+        self._client.close()
 
 
 class JavaScriptClient:
     """The AWS SDK for JavaScript v3, in one process."""
 
-    def __init__(self, broker: Daemon) -> None:
-        self._process = node.start(broker, "actions.js", stdin=subprocess.PIPE)
+    def __init__(self, broker: Daemon, service: str = "sqs") -> None:
+        self._process = node.start(
+            broker, "actions.js", {"SERVICE": service.upper()}, stdin=subprocess.PIPE
+        )
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -82,9 +83,9 @@ class JavaScriptClient:
 class CliClient:
     """The AWS CLI, a process for each action, with its arguments as people write them."""
 
-    def __init__(self, broker: Daemon) -> None:
+    def __init__(self, broker: Daemon, service: str = "sqs") -> None:
         endpoint = ("--endpoint-url", broker.url)
-        self._command = (sys.executable, "-m", "awscli", *endpoint, "sqs")
+        self._command = (sys.executable, "-m", "awscli", *endpoint, service)
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
         done = subprocess.run(
@@ -124,30 +125,123 @@ class CliClient:
 class QueryClient:
     """Forms in, XML out, by GET or by POST; written after the reference, not after the broker."""
 
-    def __init__(self, broker: Daemon, method: str) -> None:
+    def __init__(self, broker: Daemon, method: str, service: str = "sqs") -> None:
         self._http = httpx.Client(base_url=broker.url)
         self._method = method
+        self._dialect = DIALECTS[service]
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
-        form = {"Action": action, "Version": "2012-11-05", **dict(_form(action, members))}
+        dialect = self._dialect
+        operation = dialect.model.operation_model(action)
+        form = {"Action": action, "Version": dialect.model.api_version}
+        form.update(dialect.form(action, operation.input_shape, members))
         place = "params" if self._method == "GET" else "data"
         answer = self._http.request(self._method, "/", **{place: form})
         root = ElementTree.fromstring(answer.content)
+        xmlns = dialect.xmlns
         if answer.status_code != 200:
-            (error,) = root.iter(f"{XMLNS}Error")
-            code, message = (error.findtext(XMLNS + name) or "" for name in ("Code", "Message"))
+            (error,) = root.iter(f"{xmlns}Error")
+            code, message = (error.findtext(xmlns + name) or "" for name in ("Code", "Message"))
             raise Refusal(code, message)
-        result = root.find(f"{XMLNS}{action}Result")
-        shape = MODEL.operation_model(action).output_shape
+        result = root.find(f"{xmlns}{action}Result")
+        shape = operation.output_shape
         if shape is None or not shape.members:
-            assert result is None, "an action without output has no result"
+            # SNS has an empty result where the model has an empty structure.
+            assert (result is None) == (shape is None), "an action without output has no result"
             return {}
         assert result is not None
-        return dict(_value(action, shape, result))
+        return dict(dialect.value(action, shape, result))
 
     def close(self) -> None:
         self._http.close()
 
+
+class Flattened:
+    """SQS's way: `Attribute.1.Name`, entries under names of their own."""
+
+    model = MODELS["sqs"]
+    xmlns = "{http://queue.amazonaws.com/doc/2012-11-05/}"
+
+    def form(
+        self, action: str, shape: Shape | None, members: dict[str, Any]
+    ) -> Iterator[tuple[str, str]]:
+        """A request's parameters."""
+        return _form(action, members)
+
+    def value(self, action: str, shape: Shape, element: ElementTree.Element) -> Any:
+        """What an element says, as the model has it."""
+        return _value(action, shape, element)
+
+
+class Wrapped:
+    """SNS's way: `Tags.member.1.Key`, `Attributes.entry.1.key`."""
+
+    model = MODELS["sns"]
+    xmlns = "{http://sns.amazonaws.com/doc/2010-03-31/}"
+
+    def form(
+        self, action: str, shape: Shape | None, members: dict[str, Any], prefix: str = ""
+    ) -> Iterator[tuple[str, str]]:
+        """A request's parameters."""
+        assert shape is not None
+        for member, value in members.items():
+            yield from self._parameters(action, shape.members[member], f"{prefix}{member}", value)
+
+    def _parameters(
+        self, action: str, shape: Shape, name: str, value: Any
+    ) -> Iterator[tuple[str, str]]:
+        if shape.type_name == "structure":
+            yield from self.form(action, shape, value, f"{name}.")
+        elif shape.type_name == "list":
+            for n, item in enumerate(value, 1):
+                yield from self._parameters(action, shape.member, f"{name}.member.{n}", item)
+        elif shape.type_name == "map":
+            key, inner = _entry_names(shape)
+            for n, (entry, item) in enumerate(value.items(), 1):
+                yield f"{name}.entry.{n}.{key}", entry
+                yield from self._parameters(action, shape.value, f"{name}.entry.{n}.{inner}", item)
+        elif isinstance(value, bool):
+            yield name, "true" if value else "false"
+        else:
+            yield name, text_of_bytes(value) if isinstance(value, bytes) else str(value)
+
+    def value(self, action: str, shape: Shape, element: ElementTree.Element) -> Any:
+        """What an element says, as the model has it."""
+        xmlns = self.xmlns
+        if shape.type_name == "structure":
+            known = {xmlns + member for member in shape.members}
+            assert {child.tag for child in element} <= known, "nothing that the model doesn't have"
+            return {
+                member: self.value(action, inner, found)
+                for member, inner in shape.members.items()
+                if (found := element.find(xmlns + member)) is not None
+            }
+        if shape.type_name == "list":
+            assert {child.tag for child in element} <= {f"{xmlns}member"}
+            return [self.value(action, shape.member, each) for each in element]
+        if shape.type_name == "map":
+            key, inner = _entry_names(shape)
+            return {
+                each.findtext(xmlns + key): self.value(
+                    action, shape.value, _only(each.findall(xmlns + inner))
+                )
+                for each in element
+            }
+        return _scalar(shape, element)
+
+
+def _entry_names(shape: Shape) -> tuple[str, str]:
+    """What the key and the value of a map's entry are called."""
+    key = shape.key.serialization.get("name", "key")
+    return key, shape.value.serialization.get("name", "value")
+
+
+def _only(elements: list[ElementTree.Element]) -> ElementTree.Element:
+    (element,) = elements
+    return element
+
+
+DIALECTS: dict[str, Flattened | Wrapped] = {"sqs": Flattened(), "sns": Wrapped()}
 
 # What Query calls lists and maps: the singular of one entry, mostly.
 _NAMES = {
@@ -203,23 +297,29 @@ def _item(action: str, name: str, value: Any) -> Iterator[tuple[str, str]]:
 def _value(action: str, shape: Shape, element: ElementTree.Element) -> Any:
     """What an element says, as the model has it."""
     if shape.type_name == "structure":
-        known = {XMLNS + _name(action, member) for member in shape.members}
+        known = {Flattened.xmlns + _name(action, member) for member in shape.members}
         assert {child.tag for child in element} <= known, "nothing that the model doesn't have"
         found = {}
         for member, inner in shape.members.items():
-            elements = element.findall(XMLNS + _name(action, member))
+            elements = element.findall(Flattened.xmlns + _name(action, member))
             if inner.type_name == "list" and elements:
                 found[member] = [_value(action, inner.member, each) for each in elements]
             elif inner.type_name == "map" and elements:
-                key = XMLNS + ("Key" if member == "Tags" else "Name")
+                key = Flattened.xmlns + ("Key" if member == "Tags" else "Name")
                 found[member] = {
-                    each.findtext(key): _value(action, inner.value, each.find(f"{XMLNS}Value"))
+                    each.findtext(key): _value(
+                        action, inner.value, each.find(f"{Flattened.xmlns}Value")
+                    )
                     for each in elements
                 }
             elif elements:
                 (one,) = elements
                 found[member] = _value(action, inner, one)
         return found
+    return _scalar(shape, element)
+
+
+def _scalar(shape: Shape, element: ElementTree.Element) -> Any:
     text = element.text or ""
     if shape.type_name == "blob":
         return base64.b64decode(text)

@@ -1,0 +1,95 @@
+"""Every conversation with SQS and SNS: by an unmodified boto3, and over Query as forms."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.daemon import Daemon
+from tests.http_endpoint import Endpoint, http_endpoint
+from tests.wire import sns_exchanges, sqs_exchanges
+from tests.wire.exchange import Exchange, filled, keep
+from tests.wire.service_clients import Boto3Client, QueryClient, Refusal, ServiceClient
+
+PATIENCE = 200  # times that an answer is asked for which takes a moment to come
+PAUSE_S = 0.05
+CONVERSATIONS = [
+    pytest.param(service, conversation, id=f"{service}-{name}")
+    for service, module in (("sqs", sqs_exchanges), ("sns", sns_exchanges))
+    for name, conversation in module.CONVERSATIONS.items()
+]
+
+
+class Kept(dict[str, str]):
+    """What earlier exchanges have kept; and the token that came to the endpoint last."""
+
+    def __init__(self, endpoint: Endpoint, **kept: str) -> None:
+        super().__init__(kept, endpoint=endpoint.url)
+        self._endpoint = endpoint
+
+    def __missing__(self, name: str) -> str:
+        assert name == "token"
+        return str(self._endpoint.wait(1)[-1].document["Token"])
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with http_endpoint() as running:
+        yield running
+
+
+@pytest.mark.parametrize("way", ["SDK", "Query"])
+@pytest.mark.parametrize(("service", "conversation"), CONVERSATIONS)
+def test_every_exchange_of_a_conversation_is_answered_so(
+    broker: Daemon,
+    endpoint: Endpoint,
+    service: str,
+    conversation: list[Exchange],
+    way: str,
+    name: str,
+) -> None:
+    query = way == "Query"
+    client = QueryClient(broker, "POST", service) if query else Boto3Client(broker, service)
+    kept = Kept(
+        endpoint,
+        name=name,
+        url=f"{broker.url}/000000000000",
+        arn=f"arn:aws:{service}:us-east-1:000000000000",
+    )
+    for exchange in conversation:
+        request = filled(exchange.request, kept)
+        if exchange.refusal is not None:
+            check_refusal(client, exchange, request, kept)
+            continue
+        wanted = filled(exchange.answer, kept)
+        answer = ask(client, exchange, request)
+        for _ in range(PATIENCE if exchange.eventually else 0):
+            if answer == wanted:
+                break
+            time.sleep(PAUSE_S)
+            answer = ask(client, exchange, request)
+        assert answer == wanted, exchange
+        keep(exchange, answer, kept)
+    client.close()
+
+
+def ask(client: ServiceClient, exchange: Exchange, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer; an empty list and none are the same to SDKs, and in XML."""
+    answer = client.call(exchange.action, **request)
+    return {member: value for member, value in answer.items() if value != []}
+
+
+def check_refusal(
+    client: ServiceClient, exchange: Exchange, request: dict[str, Any], kept: dict[str, str]
+) -> None:
+    wanted = exchange.refusal
+    assert wanted is not None
+    with pytest.raises(Refusal) as caught:
+        client.call(exchange.action, **request)
+    if isinstance(client, QueryClient):
+        message = wanted.query_message or wanted.message
+    else:
+        assert caught.value.shape in ("", wanted.shape)  # only JSON errors tell it
+        message = wanted.message
+    assert caught.value.args == (wanted.query_code, filled(message, kept)), exchange
