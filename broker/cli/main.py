@@ -29,6 +29,7 @@ COMMANDS = {
     "stats": "broker.cli.stats:stats",
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
+    "subscribe": "broker.cli.subscribe:subscribe",
     "invoke": "broker.cli.invoke:invoke",
     "certificate": "broker.cli.certificate:certificate",
     "bench": "broker.cli.bench:bench",

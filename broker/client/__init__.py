@@ -8,6 +8,7 @@ from broker.client.errors import (
     BrokerUnanswered,
     StreamEnded,
 )
+from broker.client.following import AsyncFollowing, Following
 from broker.client.results import (
     Attribute,
     BulkResult,
@@ -18,6 +19,7 @@ from broker.client.results import (
     EntryError,
     FunctionInfo,
     Invocation,
+    LiveBatch,
     Moved,
     Page,
     PeekedMessage,
@@ -32,11 +34,13 @@ from broker.client.results import (
     StreamMessage,
     TagError,
     TopicInfo,
+    TopicMessage,
 )
 from broker.client.streams import AsyncMessageStream, MessageStream
 
 __all__ = [
     "AsyncClient",
+    "AsyncFollowing",
     "AsyncMessageStream",
     "Attribute",
     "BrokerClientError",
@@ -50,8 +54,10 @@ __all__ = [
     "DeadLettersPage",
     "Done",
     "EntryError",
+    "Following",
     "FunctionInfo",
     "Invocation",
+    "LiveBatch",
     "MessageStream",
     "Moved",
     "Page",
@@ -68,4 +74,5 @@ __all__ = [
     "StreamMessage",
     "TagError",
     "TopicInfo",
+    "TopicMessage",
 ]

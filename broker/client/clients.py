@@ -1,7 +1,7 @@
 """the two clients: the same methods, blocking and awaited"""
 
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
@@ -9,12 +9,16 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 import httpx
 
 from broker.client import calls
-from broker.client.asking import Ask, label, refusal
+from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
+from broker.client.following import AsyncFollowing, Following
+from broker.client.results import TopicMessage
 from broker.client.streams import AsyncMessageStream, MessageStream
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Filter = Mapping[str, Any] | str  # an event pattern, as an object or as JSON text
 
 DEFAULT_URL = "http://127.0.0.1:4566"
 PATIENCE_S = 30.0  # for an answer, beyond what the request itself may wait
@@ -100,6 +104,20 @@ class _Api:
             f"{self.url}/v1/queues/{label(queue)}/stream", params={**query, **self._namespace}
         )
 
+    def _live_url(self, path: str, filter: Filter | None, buffer: int | None) -> httpx.URL:
+        query: dict[str, str | int] = {**self._namespace}
+        if filter is not None:
+            query["filter"] = filter if isinstance(filter, str) else to_json(filter).decode()
+        if buffer is not None:
+            query["buffer"] = buffer
+        return httpx.URL(self.url + path, params=query)
+
+    def _topic_url(self, topic: str, filter: Filter | None, buffer: int | None) -> httpx.URL:
+        return self._live_url(f"/v1/topics/{label(topic)}/stream", filter, buffer)
+
+    def _bus_url(self, bus: str, filter: Filter | None, buffer: int | None) -> httpx.URL:
+        return self._live_url(f"/v1/event-buses/{label(bus)}/stream", filter, buffer)
+
     def _arguments(self, ask: Ask[Any]) -> dict[str, Any]:
         """What httpx is called with."""
         return {
@@ -154,6 +172,22 @@ class Client(_Api):
         """Receive messages as they come, at most `credit` unsettled; for `with`."""
         return MessageStream(self._stream_url(queue, credit, batch, visibility_timeout_s))
 
+    def follow_topic(
+        self, topic: str, filter: Filter | None = None, *, buffer: int | None = None
+    ) -> Following[TopicMessage]:
+        """Follow what is published to a topic, without a queue; for `with`.
+
+        `filter` is an event pattern; `buffer` is how many messages the broker keeps for a program
+        that is busy. If the connection breaks, it is the caller's to follow again.
+        """
+        return Following(self._topic_url(topic, filter, buffer), TopicMessage)
+
+    def follow_bus(
+        self, bus: str = "default", filter: Filter | None = None, *, buffer: int | None = None
+    ) -> Following[dict[str, Any]]:
+        """Follow what is put on an event bus, as `follow_topic` does; the events are envelopes."""
+        return Following(self._bus_url(bus, filter, buffer), dict[str, Any])
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -201,6 +235,22 @@ class AsyncClient(_Api):
     ) -> AsyncMessageStream:
         """Receive messages as they come, at most `credit` unsettled; for `async with`."""
         return AsyncMessageStream(self._stream_url(queue, credit, batch, visibility_timeout_s))
+
+    def follow_topic(
+        self, topic: str, filter: Filter | None = None, *, buffer: int | None = None
+    ) -> AsyncFollowing[TopicMessage]:
+        """Follow what is published to a topic, without a queue; for `async with`.
+
+        `filter` is an event pattern; `buffer` is how many messages the broker keeps for a program
+        that is busy. If the connection breaks, it is the caller's to follow again.
+        """
+        return AsyncFollowing(self._topic_url(topic, filter, buffer), TopicMessage)
+
+    def follow_bus(
+        self, bus: str = "default", filter: Filter | None = None, *, buffer: int | None = None
+    ) -> AsyncFollowing[dict[str, Any]]:
+        """Follow what is put on an event bus, as `follow_topic` does; the events are envelopes."""
+        return AsyncFollowing(self._bus_url(bus, filter, buffer), dict[str, Any])
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -60,6 +60,25 @@ class StreamMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dead_letter_source_arn: str | None = None
 
 
+class TopicMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A message that was published to a topic that is followed."""
+
+    message_id: str
+    topic: str
+    subject: str | None = None
+    message: str
+    attributes: dict[str, Attribute] = {}
+    published_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBatch(Generic[T]):
+    """Events that are followed, perhaps none; and how many were missed just before them."""
+
+    missed: int
+    events: list[T]
+
+
 class TagError(msgspec.Struct, frozen=True, kw_only=True):
     """Why what was asked for one message of a stream was not done."""
 
