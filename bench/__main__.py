@@ -19,6 +19,8 @@ QUESTIONS = (
     "fifo",
     "bodies",
     "fan_out",
+    "filters",
+    "endpoints",
     "backlog",
     "housekeeping",
     "store_process",
