@@ -1,18 +1,21 @@
 """declared resources: the file's tables as the resources they describe"""
 
-import json
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
-from broker.config.errors import ConfigError, line_of, spelled
+from broker.config.declared_topics import (
+    declared_subscription,
+    declared_topic,
+    endpoint_of,
+)
+from broker.config.errors import ConfigError, Refused, json_text, line_of, spelled
 from broker.config.lines import Path as Place
 from broker.config.tables import (
     Config,
     FunctionTable,
     QueueTable,
     RuleTable,
-    SubscriptionTable,
     TargetTable,
 )
 from broker.core import pattern
@@ -41,18 +44,9 @@ from broker.core.resources import (
     Queue,
     RedrivePolicy,
     Rule,
-    Subscription,
     Target,
     Topic,
 )
-
-
-class _Refused(Exception):
-    """A table's value can't be used; `key` is where it stands."""
-
-    def __init__(self, key: Place, reason: str) -> None:
-        super().__init__(reason)
-        self.key = key
 
 
 def declared_resources(
@@ -61,7 +55,7 @@ def declared_resources(
     """All resources that the file declares. Raises: ConfigError."""
     try:
         return _all(config, namespace, path.parent.absolute() if path else Path.cwd())
-    except _Refused as refused:
+    except Refused as refused:
         text = path.read_text() if path else ""
         line = line_of(text, refused.key)
         raise ConfigError(f"{path}:{line}: {spelled(refused.key)}: {refused}") from None
@@ -70,13 +64,15 @@ def declared_resources(
 def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource]:
     found: list[AnyResource] = []
     queues: list[Queue] = []
+    topics: dict[str, Topic] = {}
     for index, queue in enumerate(config.queue):
         _check_name(QUEUE_NAME, queue.name, ("queue", index, "name"))
         queues.append(_queue(queue, namespace, ("queue", index)))
     found.extend(queues)
     for index, topic in enumerate(config.topic):
         _check_name(TOPIC_NAME, topic.name, ("topic", index, "name"))
-        found.append(Topic(name=topic.name, declared=True))
+        topics[topic.name] = declared_topic(topic, ("topic", index))
+    found.extend(topics.values())
     for index, bus in enumerate(config.event_bus):
         _check_name(EVENT_BUS_NAME, bus.name, ("event_bus", index, "name"))
         found.append(EventBus(name=bus.name, description=bus.description, declared=True))
@@ -84,7 +80,11 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
         _check_name(FUNCTION_NAME, function.name, ("function", index, "name"))
         found.append(_function(function, namespace, ("function", index), folder))
     for index, subscription in enumerate(config.subscription):
-        found.append(_subscription(subscription, namespace, ("subscription", index)))
+        place: Place = ("subscription", index)
+        topic_there = topics.get(subscription.topic)
+        if topic_there is None:
+            raise Refused((*place, "topic"), f"{subscription.topic} is not declared in this file")
+        found.append(declared_subscription(subscription, namespace, topic_there, place, folder))
     for index, rule in enumerate(config.rule):
         _check_name(RULE_NAME, rule.name, ("rule", index, "name"))
         found.append(_rule(rule, namespace, ("rule", index)))
@@ -98,12 +98,12 @@ def _queue(table: QueueTable, namespace: Namespace, key: Place) -> Queue:
     redrive_policy = None
     if table.dead_letter_queue is not None:
         if table.max_receive_count is None:
-            raise _Refused((*key, "dead_letter_queue"), "max_receive_count must be given with it")
+            raise Refused((*key, "dead_letter_queue"), "max_receive_count must be given with it")
         redrive_policy = RedrivePolicy(
             namespace.arn("sqs", table.dead_letter_queue), table.max_receive_count
         )
     elif table.max_receive_count is not None:
-        raise _Refused((*key, "max_receive_count"), "dead_letter_queue must be given with it")
+        raise Refused((*key, "max_receive_count"), "dead_letter_queue must be given with it")
     queue = Queue(
         name=table.name,
         delay_s=table.delay_s,
@@ -121,7 +121,7 @@ def _queue(table: QueueTable, namespace: Namespace, key: Place) -> Queue:
     try:
         check_fifo_settings(queue)
     except InvalidParameter as error:
-        raise _Refused((*key, error.details["setting"]), error.message) from None
+        raise Refused((*key, error.details["setting"]), error.message) from None
     return queue
 
 
@@ -132,12 +132,12 @@ def _check_dead_letter_queues(queues: list[Queue], namespace: Namespace) -> None
         try:
             check_redrive_policy(queue, namespace, by_name)
         except InvalidRedrivePolicy as error:
-            raise _Refused(("queue", index, "dead_letter_queue"), error.message) from None
+            raise Refused(("queue", index, "dead_letter_queue"), error.message) from None
 
 
 def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Path) -> Function:
     settings = dict(table.settings)
-    _json(settings, (*key, "settings"))  # the store keeps what JSON can say
+    json_text(settings, (*key, "settings"))  # the store keeps what JSON can say
     if isinstance(settings.get("cwd"), str):
         settings["cwd"] = str((folder / Path(settings["cwd"]).expanduser()).absolute())
     dead_letter = table.dead_letter_queue
@@ -159,41 +159,21 @@ def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Pa
     )
 
 
-def _subscription(table: SubscriptionTable, namespace: Namespace, key: Place) -> Subscription:
-    if (table.queue is None) == (table.function is None):
-        raise _Refused(key, "a subscription has either a queue or a function")
-    if table.queue is not None:
-        protocol, endpoint = "sqs", namespace.arn("sqs", table.queue)
-        suffix = f"queue-{table.queue}"
-    else:
-        protocol, endpoint = "lambda", namespace.arn("lambda", f"function:{table.function}")
-        suffix = f"function-{table.function}"
-    return Subscription(
-        # Not a random id: the same declaration is the same subscription at the next start.
-        name=f"{table.topic}:declared-{suffix}",
-        topic=table.topic,
-        protocol=protocol,
-        endpoint=endpoint,
-        raw_message_delivery=table.raw_message_delivery,
-        declared=True,
-    )
-
-
 def _rule(table: RuleTable, namespace: Namespace, key: Place) -> Rule:
     if isinstance(table.pattern, str):
         text = table.pattern
     else:
-        text = _json(table.pattern, (*key, "pattern"))
+        text = json_text(table.pattern, (*key, "pattern"))
     if len(text) > EVENT_PATTERN_CHARS_MAX:
         reason = f"a pattern may have at most {EVENT_PATTERN_CHARS_MAX} characters"
-        raise _Refused((*key, "pattern"), reason)
+        raise Refused((*key, "pattern"), reason)
     if len(table.targets) > TARGETS_PER_RULE_MAX:
         reason = f"a rule may have at most {TARGETS_PER_RULE_MAX} targets"
-        raise _Refused((*key, "targets", TARGETS_PER_RULE_MAX), reason)
+        raise Refused((*key, "targets", TARGETS_PER_RULE_MAX), reason)
     try:
         pattern.parse(text)
     except InvalidEventPattern as error:
-        raise _Refused((*key, "pattern"), error.message) from None
+        raise Refused((*key, "pattern"), error.message) from None
     targets = [
         _target(target, namespace, (*key, "targets", index), index + 1)
         for index, target in enumerate(table.targets)
@@ -220,23 +200,16 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
         if resource is not None
     ]
     if len(arns) != 1:
-        raise _Refused(key, "a target has exactly one of queue, topic and function")
-    constant = _json(table.input, (*key, "input")) if table.input is not None else None
+        raise Refused(key, "a target has exactly one of queue, topic and function")
+    constant = json_text(table.input, (*key, "input")) if table.input is not None else None
     if constant is not None and len(constant) > INPUT_CHARS_MAX:
-        raise _Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")
+        raise Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")
     return Target(id=str(number), arn=arns[0], input=constant)
-
-
-def _json(value: Any, key: Place) -> str:
-    try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
-        raise _Refused(key, f"this can't be said in JSON: {error}") from None
 
 
 def _check_name(allowed: Any, name: str, key: Place) -> None:
     if not allowed.fullmatch(name):
-        raise _Refused(key, f"{name!r} doesn't match {allowed.pattern}")
+        raise Refused(key, f"{name!r} doesn't match {allowed.pattern}")
 
 
 def _check_unique(config: Config) -> None:
@@ -245,9 +218,7 @@ def _check_unique(config: Config) -> None:
         "topic": [table.name for table in config.topic],
         "event_bus": [table.name for table in config.event_bus],
         "function": [table.name for table in config.function],
-        "subscription": [
-            (table.topic, table.queue, table.function) for table in config.subscription
-        ],
+        "subscription": [(table.topic, *endpoint_of(table)) for table in config.subscription],
         "rule": [(table.event_bus, table.name) for table in config.rule],
     }
     for kind, names in tables.items():
@@ -255,7 +226,7 @@ def _check_unique(config: Config) -> None:
         for index, name in enumerate(names):
             if name in first:
                 key = (kind, index) if kind == "subscription" else (kind, index, "name")
-                raise _Refused(key, f"the same is declared in {kind}[{first[name]}]")
+                raise Refused(key, f"the same is declared in {kind}[{first[name]}]")
             first[name] = index
 
 
@@ -268,25 +239,31 @@ def _check_references(config: Config) -> None:
 
     def check(key: Place, name: str | None, known: set[str]) -> None:
         if name is not None and name not in known:
-            raise _Refused(key, f"{name} is not declared in this file")
+            raise Refused(key, f"{name} is not declared in this file")
 
     def check_target(key: Place, name: str | None) -> None:
         check(key, name, queues)
         if name is not None and is_fifo(name):
-            raise _Refused(key, f"{name} is a FIFO queue, and only senders know message groups")
+            raise Refused(key, f"{name} is a FIFO queue, and only senders know message groups")
 
     for index, queue in enumerate(config.queue):
         check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
     for index, function in enumerate(config.function):
         check_target(("function", index, "dead_letter_queue"), function.dead_letter_queue)
     for index, subscription in enumerate(config.subscription):
-        check(("subscription", index, "topic"), subscription.topic, topics)
-        check_target(("subscription", index, "queue"), subscription.queue)
-        check(("subscription", index, "function"), subscription.function, functions)
+        place: Place = ("subscription", index)
+        check((*place, "queue"), subscription.queue, queues)
+        check((*place, "function"), subscription.function, functions)
+        check((*place, "to_topic"), subscription.to_topic, topics)
+        check((*place, "to_event_bus"), subscription.to_event_bus, buses)
+        check((*place, "dead_letter_queue"), subscription.dead_letter_queue, queues)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):
             place = ("rule", index, "targets", number)
+            if target.topic is not None and is_fifo(target.topic):
+                reason = f"{target.topic} is a FIFO topic, and only publishers know message groups"
+                raise Refused((*place, "topic"), reason)
             check_target((*place, "queue"), target.queue)
             check((*place, "topic"), target.topic, topics)
             check((*place, "function"), target.function, functions)

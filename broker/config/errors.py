@@ -1,5 +1,6 @@
 """what is wrong with a configuration, and on which line"""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,22 @@ from broker.config import lines
 
 class ConfigError(Exception):
     """The configuration can't be used; the message names file, line and key."""
+
+
+class Refused(Exception):
+    """A table's value can't be used; `key` is where it stands."""
+
+    def __init__(self, key: lines.Path, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+
+
+def json_text(value: Any, key: lines.Path) -> str:
+    """A value of the file as JSON, which is what the store keeps. Raises: Refused."""
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise Refused(key, f"this can't be said in JSON: {error}") from None
 
 
 def config_error(path: Path, text: str, document: Any, problem: str) -> ConfigError:

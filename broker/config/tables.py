@@ -7,10 +7,17 @@ import msgspec
 from broker.core.limits import (
     ACCOUNT_CONCURRENCY,
     ACCOUNT_CONCURRENCY_MAX,
+    ARCHIVE_RETENTION_DAYS_MAX,
     CONNECTIONS_MAX,
     DELAY_S_MAX,
     DELETED_NAME_BLOCKED_S,
     DELETED_NAME_BLOCKED_S_MAX,
+    DELIVERY_AGE_S,
+    DELIVERY_BACKLOG,
+    DELIVERY_BACKLOG_MAX,
+    DELIVERY_CONCURRENCY,
+    DELIVERY_CONCURRENCY_MAX,
+    DISPLAY_NAME_CHARS_MAX,
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
     FUNCTION_TIMEOUT_S_MAX,
@@ -20,12 +27,15 @@ from broker.core.limits import (
     MEMORY_MB_MIN,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MIN_SETTING,
+    PAUSE_AFTER_S,
     QUOTA_MB_MAX,
     QUOTA_MB_MIN,
     RETENTION_S_MAX,
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
     SHUTDOWN_GRACE_S_MAX,
+    TOPIC_MESSAGE_BYTES_DEFAULT,
+    TOPIC_MESSAGE_BYTES_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
@@ -66,6 +76,15 @@ _Retries = Annotated[int, _between(0, RETRY_ATTEMPTS_MAX)]
 _EventAge = Annotated[int, _between(EVENT_AGE_S_MIN, EVENT_AGE_S_MAX)]
 
 
+_TopicMessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, TOPIC_MESSAGE_BYTES_MAX)]
+_DisplayName = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_CHARS_MAX)]
+_ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
+_Deliveries = Annotated[int, _between(1, DELIVERY_CONCURRENCY_MAX)]
+_Backlog = Annotated[int, _between(1, DELIVERY_BACKLOG_MAX)]
+_PauseAfter = Annotated[float, _between(60, RETENTION_S_MAX)]
+_DeliveryAge = Annotated[int, _between(3_600, RETENTION_S_MAX)]
+
+
 class BrokerSettings(_Table, frozen=True, kw_only=True):
     """[broker]"""
 
@@ -82,6 +101,7 @@ class HttpSettings(_Table, frozen=True, kw_only=True):
     allowed_origins: list[_Origin] = []
     allowed_hosts: list[_Host] = []
     connections_max: _Connections = CONNECTIONS_MAX
+    public_url: _Origin | None = None  # None: the address that it listens on
 
 
 class StoreSettings(_Table, frozen=True, kw_only=True):
@@ -101,6 +121,18 @@ class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
     concurrency: _Concurrency = ACCOUNT_CONCURRENCY
+
+
+class DeliverySettings(_Table, frozen=True, kw_only=True):
+    """[deliveries]: to HTTP endpoints that are subscribed to topics"""
+
+    concurrency: _Deliveries = DELIVERY_CONCURRENCY  # requests to one endpoint at a time
+    backlog_max: _Backlog = DELIVERY_BACKLOG  # messages that may wait for one endpoint
+    pause_after_s: _PauseAfter = PAUSE_AFTER_S
+    age_s_max: _DeliveryAge = DELIVERY_AGE_S
+    allowed_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    trusted_accounts: list[_Account] = []
+    ca_file: str | None = None  # relative to the file
 
 
 class LogSettings(_Table, frozen=True, kw_only=True):
@@ -131,15 +163,32 @@ class TopicTable(_Table, frozen=True, kw_only=True):
     """[[topic]]"""
 
     name: str
+    display_name: _DisplayName = ""
+    maximum_message_size: _TopicMessageSize = TOPIC_MESSAGE_BYTES_DEFAULT
+    signature_version: Literal["1", "2"] | None = None
+    delivery_policy: dict[str, Any] | None = None
+    # For FIFO topics, which are those whose names end in .fifo:
+    content_based_deduplication: bool = False
+    fifo_throughput_scope: Literal["Topic", "MessageGroup"] = "Topic"
+    archive_retention_days: _ArchiveDays | None = None
 
 
 class SubscriptionTable(_Table, frozen=True, kw_only=True):
-    """[[subscription]]: exactly one of `queue` and `function`"""
+    """[[subscription]]: exactly one of `queue`, `function`, `url`, `to_topic`, `to_event_bus`"""
 
     topic: str
     queue: str | None = None
     function: str | None = None
+    url: str | None = None
+    to_topic: str | None = None
+    to_event_bus: str | None = None
     raw_message_delivery: bool = False
+    filter_policy: dict[str, Any] | str | None = None  # a table, or JSON text
+    filter_policy_scope: Literal["MessageAttributes", "MessageBody"] = "MessageAttributes"
+    dead_letter_queue: str | None = None
+    # For `url`:
+    delivery_policy: dict[str, Any] | None = None
+    webhook_secret_file: str | None = None  # relative to the file
 
 
 class EventBusTable(_Table, frozen=True, kw_only=True):
@@ -195,6 +244,7 @@ class Config(_Table, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     queues: QueueSettings = QueueSettings()
     functions: FunctionSettings = FunctionSettings()
+    deliveries: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()
     queue: list[QueueTable] = []
     topic: list[TopicTable] = []

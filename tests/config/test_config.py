@@ -8,7 +8,7 @@ import pytest
 from broker.config import Config, ConfigError, data_directory, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.core.names import Namespace
-from broker.core.resources import AnyResource, Function, Queue, Rule, Subscription, Target
+from broker.core.resources import AnyResource, Function, Queue, Rule, Subscription, Target, Topic
 
 NAMESPACE = Namespace("000000000000", "us-east-1")
 
@@ -44,6 +44,7 @@ listen = "127.0.0.1:1"
 allowed_origins = ["https://app.example", "http://localhost:3000"]
 allowed_hosts = ["broker.lan"]
 connections_max = 10
+public_url = "https://broker.example"
 [store]
 quota_mb = 100
 [queues]
@@ -51,6 +52,14 @@ delay_s_max = 86400
 deleted_name_blocked_s = 0
 [functions]
 concurrency = 5
+[deliveries]
+concurrency = 3
+backlog_max = 1000
+pause_after_s = 600
+age_s_max = 86400
+allowed_networks = ["10.0.0.0/8"]
+trusted_accounts = ["123456789012"]
+ca_file = "ca.pem"
 [log]
 level = "debug"
 format = "json"
@@ -72,6 +81,17 @@ deduplication_scope = "messageGroup"
 fifo_throughput_limit = "perMessageGroupId"
 [[topic]]
 name = "news"
+display_name = "News"
+maximum_message_size = 1024
+signature_version = "2"
+delivery_policy = { http = { defaultRequestPolicy = { headerContentType = "application/json" } } }
+[[topic]]
+name = "all"
+[[topic]]
+name = "steps.fifo"
+content_based_deduplication = true
+fifo_throughput_scope = "MessageGroup"
+archive_retention_days = 30
 [[event_bus]]
 name = "shop"
 description = "what the shop tells"
@@ -96,6 +116,25 @@ raw_message_delivery = true
 [[subscription]]
 topic = "news"
 function = "f"
+[[subscription]]
+topic = "news"
+url = "https://hooks.example/news"
+raw_message_delivery = true
+filter_policy = { order = { total = [{ numeric = [">", 100] }] } }
+filter_policy_scope = "MessageBody"
+dead_letter_queue = "dead"
+delivery_policy = { throttlePolicy = { maxReceivesPerSecond = 5 } }
+webhook_secret_file = "hook.secret"
+[[subscription]]
+topic = "news"
+to_topic = "all"
+filter_policy = '{"kind":["order"]}'
+[[subscription]]
+topic = "news"
+to_event_bus = "shop"
+[[subscription]]
+topic = "steps.fifo"
+queue = "payments.fifo"
 [[rule]]
 name = "r"
 event_bus = "shop"
@@ -109,15 +148,19 @@ pattern = '{"source": ["as text"]}'
 """
 
 
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
 def test_every_key_is_taken_in(tmp_path: Path) -> None:
+    (tmp_path / "hook.secret").write_text(f"{SECRET}\n")
     config, resources = read(tmp_path, EVERYTHING)
     told = msgspec.to_builtins(config)
     plain = msgspec.to_builtins(Config())
-    for table in ("broker", "http", "store", "queues", "functions", "log"):
+    for table in ("broker", "http", "store", "queues", "functions", "deliveries", "log"):
         assert told[table].keys() == plain[table].keys()
         for key in plain[table]:
             assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
-    assert len(resources) == 10
+    assert len(resources) == 16
     assert all(resource.declared for resource in resources)
     by_kind = {(type(resource), resource.name): resource for resource in resources}
     orders = by_kind[Queue, "orders"]
@@ -144,14 +187,29 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         Target(id="3", arn=NAMESPACE.arn("lambda", "function:f")),
     )
     endpoints = {each.endpoint for each in resources if isinstance(each, Subscription)}
-    assert endpoints == {NAMESPACE.arn("sqs", "orders"), NAMESPACE.arn("lambda", "function:f")}
+    assert endpoints == {
+        NAMESPACE.arn("sqs", "orders"),
+        NAMESPACE.arn("sqs", "payments.fifo"),
+        NAMESPACE.arn("lambda", "function:f"),
+        NAMESPACE.arn("sns", "all"),
+        NAMESPACE.arn("events", "event-bus/shop"),
+        "https://hooks.example/news",
+    }
+    (hook,) = (r for r in resources if isinstance(r, Subscription) and r.protocol == "https")
+    assert (hook.status, hook.webhook_secrets) == ("confirmed", (SECRET,))
+    assert hook.filter_policy == '{"order": {"total": [{"numeric": [">", 100]}]}}'
+    steps = by_kind[Topic, "steps.fifo"]
+    assert isinstance(steps, Topic)
+    assert (steps.fifo, steps.archive_retention_days) == (True, 30)
 
 
 def test_the_same_subscription_has_the_same_name_at_every_start(tmp_path: Path) -> None:
+    (tmp_path / "hook.secret").write_text(SECRET)
     assert read(tmp_path, EVERYTHING) == read(tmp_path, EVERYTHING)
 
 
 QUEUE = '[[queue]]\nname = "q"\n'
+TOPIC = '[[topic]]\nname = "t"\n'
 FIFO = '[[queue]]\nname = "q.fifo"\n'
 RULE = QUEUE + '[[rule]]\nname = "r"\n'  # its keys begin on line 5
 
@@ -243,6 +301,38 @@ MISTAKES = {
     "a subscription of a FIFO queue": (
         FIFO + '[[topic]]\nname = "t"\n[[subscription]]\ntopic = "t"\nqueue = "q.fifo"\n',
         "7: subscription[0].queue: q.fifo is a FIFO queue",
+    ),
+    "a subscription of nothing": (
+        TOPIC + "[[subscription]]\ntopic = 't'\n",
+        "3: subscription[0]: a subscription has exactly one of queue, function, url, to_topic",
+    ),
+    "a subscription of two": (
+        TOPIC + "[[subscription]]\ntopic = 't'\nto_topic = 't'\nto_event_bus = 'default'\n",
+        "3: subscription[0]: a subscription has exactly one of ",
+    ),
+    "a subscription of a topic that isn't there": (
+        "[[subscription]]\ntopic = 't'\nto_event_bus = 'default'\n",
+        "2: subscription[0].topic: t is not declared in this file",
+    ),
+    "a filter policy that SNS refuses": (
+        TOPIC + "[[subscription]]\ntopic = 't'\nurl = 'http://a/'\nfilter_policy = { a = 1 }\n",
+        '6: subscription[0].filter_policy: "a" must be an object or an array',
+    ),
+    "a delivery policy that SNS refuses": (
+        TOPIC + "delivery_policy = { http = { colour = 1 } }\n",
+        "3: topic[0].delivery_policy: ",
+    ),
+    "a URL of another scheme": (
+        TOPIC + "[[subscription]]\ntopic = 't'\nurl = 'ftp://a/'\n",
+        "5: subscription[0].url: ",
+    ),
+    "a secret that isn't there": (
+        TOPIC + "[[subscription]]\ntopic = 't'\nurl = 'http://a/'\nwebhook_secret_file = 'x'\n",
+        "6: subscription[0].webhook_secret_file: ",
+    ),
+    "an archive of a standard topic": (
+        TOPIC + "archive_retention_days = 1\n",
+        "3: topic[0].archive_retention_days: it is for FIFO topics",
     ),
     "no concurrency": ("[functions]\nconcurrency = 0\n", "2: functions.concurrency: "),
     "a short account": ('[broker]\naccount = "1"\n', "2: broker.account: "),
