@@ -1,11 +1,9 @@
 """`broker publish` and `put-event`: to topics and event buses"""
 
-from typing import Any
-
 import click
-import msgspec
 
 from broker.cli.connection import connected, json_option, url_option
+from broker.cli.json_option import json_object
 from broker.cli.messages import parse_attributes
 from broker.cli.output import print_json, read_text
 
@@ -15,6 +13,8 @@ from broker.cli.output import print_json, read_text
 @click.argument("message", required=False)
 @click.option("--subject")
 @click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+@click.option("--group", help="Of a FIFO topic; on others, the tenant in fair queues.")
+@click.option("--deduplication-id", help="Of a FIFO topic; by default from the message.")
 @url_option
 @json_option
 def publish(
@@ -22,6 +22,8 @@ def publish(
     message: str | None,
     subject: str | None,
     attribute: tuple[str, ...],
+    group: str | None,
+    deduplication_id: str | None,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -34,7 +36,14 @@ def publish(
         text = text.removesuffix("\n")
     attributes = parse_attributes(attribute)
     with connected(url) as client:
-        message_id = client.publish(topic, text, subject=subject, attributes=attributes)
+        message_id = client.publish(
+            topic,
+            text,
+            subject=subject,
+            attributes=attributes,
+            message_group_id=group,
+            message_deduplication_id=deduplication_id,
+        )
     if as_json:
         print_json({"message_id": message_id})
     else:
@@ -63,7 +72,7 @@ def put_event(
     as_json: bool,
 ) -> None:
     """Put an event on a bus and print its id, once all its deliveries are on disk."""
-    document = _json_object(read_text(detail, "--detail"))
+    document = json_object(detail, "--detail")
     with connected(url) as client:
         event_id = client.put_event(
             source,
@@ -78,10 +87,3 @@ def put_event(
         print_json({"event_id": event_id})
     else:
         click.echo(event_id)
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise click.UsageError(f"--detail must be a JSON object: {error}") from None

@@ -305,9 +305,20 @@ def publish(
     *,
     subject: str | None = None,
     attributes: Attributes | None = None,
+    message_group_id: str | None = None,
+    message_deduplication_id: str | None = None,
 ) -> Ask[str]:
-    """Publish to every subscription of a topic; the message's id."""
-    document = {"message": message, "subject": subject, "attributes": to_attributes(attributes)}
+    """Publish to every subscription of a topic; the message's id.
+
+    A FIFO topic wants a group, and a deduplication id unless it deduplicates by content.
+    """
+    document = {
+        "message": message,
+        "subject": subject,
+        "attributes": to_attributes(attributes),
+        "message_group_id": message_group_id,
+        "message_deduplication_id": message_deduplication_id,
+    }
     return post(f"/v1/topics/{label(topic)}/publish", document, member("message_id", str))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from broker.client import calls
+from broker.client import calls, topic_calls
 from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.following import AsyncFollowing, Following
@@ -77,6 +77,21 @@ class _Api:
     queue_statistics = _Method(calls.queue_statistics)
     statistics = _Method(calls.statistics)
     topics = _Method(calls.topics)
+    topic = _Method(topic_calls.topic)
+    put_topic = _Method(topic_calls.put_topic)
+    delete_topic = _Method(topic_calls.delete_topic)
+    subscriptions = _Method(topic_calls.subscriptions)
+    subscribe = _Method(topic_calls.subscribe)
+    subscription = _Method(topic_calls.subscription)
+    configure_subscription = _Method(topic_calls.configure_subscription)
+    confirm_subscription = _Method(topic_calls.confirm_subscription)
+    rotate_webhook_secret = _Method(topic_calls.rotate_webhook_secret)
+    unsubscribe = _Method(topic_calls.unsubscribe)
+    deliveries = _Method(topic_calls.deliveries)
+    endpoint_deliveries = _Method(topic_calls.endpoint_deliveries)
+    retry_deliveries = _Method(topic_calls.retry_deliveries)
+    pause_deliveries = _Method(topic_calls.pause_deliveries)
+    resume_deliveries = _Method(topic_calls.resume_deliveries)
     publish = _Method(calls.publish)
     publish_many = _Method(calls.publish_many)
     put_event = _Method(calls.put_event)

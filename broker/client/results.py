@@ -223,8 +223,68 @@ class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     arn: str
     display_name: str = ""
-    subscriptions: int = 0
+    maximum_message_size: int = 262_144
+    signature_version: str | None = None
+    delivery_policy: dict[str, Any] | None = None
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    fifo_throughput_scope: str = "Topic"
+    archive_retention_days: int | None = None
+    archive_begins_ms: int | None = None
+    subscriptions: int = 0  # that are confirmed
+    subscriptions_pending: int = 0
     declared: bool = False
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """What a topic delivers to, and how."""
+
+    id: str
+    arn: str
+    topic: str
+    protocol: str
+    endpoint: str
+    status: str  # confirmed, pending or deleted
+    raw_message_delivery: bool = False
+    filter_policy: dict[str, Any] | None = None
+    filter_policy_scope: str | None = None
+    dead_letter_queue: str | None = None
+    delivery_policy: dict[str, Any] | None = None
+    replay_status: str | None = None
+    replayed: int | None = None
+    paused: str | None = None  # why
+    webhook_secrets: int = 0
+    webhook_secret: str | None = None  # where one was made
+    declared: bool = False
+
+
+class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to deliver to an HTTP endpoint."""
+
+    at_ms: int
+    message_id: str
+    outcome: str  # delivered, failed, parked or refused
+    answer: str
+    duration_ms: float
+
+
+class EndpointDeliveries(msgspec.Struct, frozen=True, kw_only=True):
+    """How deliveries to an HTTP endpoint go."""
+
+    topic: str
+    subscription: str
+    endpoint: str
+    status: str
+    paused: str | None
+    paused_by: str | None
+    waiting: int
+    under_way: int
+    delayed: int
+    next_attempt_ms: int | None
+    delivered: int
+    failures_in_a_row: int
+    failing_since_ms: int | None
+    attempts: list[DeliveryAttempt]
 
 
 class FunctionInfo(msgspec.Struct, frozen=True, kw_only=True):

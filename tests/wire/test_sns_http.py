@@ -167,7 +167,7 @@ def test_an_endpoint_behind_tls_that_nobody_vouches_for_is_a_failure(
     ).json()
     sns.publish(TopicArn=TOPIC, Message="hello")
     path = f"{daemon.url}/v1/topics/news/subscriptions/{created['id']}/deliveries"
-    for _ in range(100):
+    for _ in range(1_000):
         status = httpx.get(path).json()
         if status["attempts"]:
             break
