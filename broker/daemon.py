@@ -74,6 +74,7 @@ class Started:
     url: str
     data_directory: Path
     config: Path | None
+    local_networks: tuple[str, ...]  # of this machine, which deliveries may reach
 
 
 async def run(options: Options, started: Callable[[Started], None]) -> None:
@@ -143,7 +144,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                     _spare_garbage_collector()
                     health.ready = True
                     notifier.ready()
-                    started(Started(url, directory, options.config))
+                    started(Started(url, directory, options.config, deliveries.local_networks))
                     await _obey(signals, broker, namespace, options.config, notifier)
                     listeners.cancel_scope.cancel()
                 listener.close()
@@ -179,6 +180,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
 def _load_late() -> dict[str, Invoker]:
     """All that takes long to load and that nothing needs before the store is open."""
     invokers = load_invokers()
+    import_module("broker.runtime.http_sender")
     import_module("broker.runtime.signing_key")
     return invokers
 
@@ -234,9 +236,6 @@ def delivery_options(config: Config, path: Path | None) -> DeliveryOptions:
     settings = config.deliveries
     ca_file = delivery_ca_file(config, path)
     networks = delivery_networks(config, path)
-    local = [str(network) for network in networks if network.is_loopback]
-    if local:
-        log.info("topics may deliver to this machine: %s", ", ".join(local))
     return DeliveryOptions(
         concurrency=settings.concurrency,
         backlog=settings.backlog_max,

@@ -68,7 +68,7 @@ def get(daemon: Daemon, path: str) -> tuple[int, str]:
 def test_a_daemon_says_where_it_is_and_what_to_type_next(tmp_path: Path) -> None:
     process = start("--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
+    lines = [process.stdout.readline() for _ in range(6)]
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
@@ -77,7 +77,8 @@ def test_a_daemon_says_where_it_is_and_what_to_type_next(tmp_path: Path) -> None
     assert str(tmp_path / "data") in lines[1]
     assert "synced" in lines[2]
     assert "none" in lines[3]
-    assert f"curl {url}/healthz" in lines[4]
+    assert "may reach this machine: 127.0.0.0/8, ::1/128" in lines[4]
+    assert f"curl {url}/healthz" in lines[5]
 
 
 def test_the_environment_says_what_the_options_would(tmp_path: Path) -> None:

@@ -53,6 +53,9 @@ def _tell(started: "Started") -> None:
     click.echo(f"  data         {started.data_directory}")
     click.echo("  durability   an answer means on disk: every commit is synced")
     click.echo(f"  config       {started.config or 'none (defaults)'}")
+    if started.local_networks:
+        networks = ", ".join(started.local_networks)
+        click.echo(f"  deliveries   may reach this machine: {networks}")
     status = f"broker status --url {started.url}"
     click.echo(f"  try          curl {started.url}/healthz   or   {status}")
     sys.stdout.flush()

@@ -6,11 +6,8 @@ the name. httpx has no public way to give its transport a network backend; hence
 own, over httpcore's public connection pool.
 """
 
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from functools import partial
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import httpcore
@@ -18,31 +15,13 @@ import httpx
 import trio
 
 from broker.outgoing.address import Address
+from broker.outgoing.resolve import Resolve
 
-__all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport", "Resolve", "SystemResolver"]
-
-LOOKUPS_MAX = 40  # at a time
-Resolve = Callable[[str], Awaitable[Sequence[Address]]]
+__all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport"]
 
 
 class ForbiddenAddress(Exception):
     """A host has no address that may be connected to."""
-
-
-class SystemResolver:
-    """Asks the operating system, in threads that nobody else waits for."""
-
-    def __init__(self) -> None:
-        self._limiter = trio.CapacityLimiter(LOOKUPS_MAX)
-
-    async def __call__(self, host: str) -> Sequence[Address]:
-        """All addresses of `host`, best first. Raises: OSError, UnicodeError."""
-        found = await trio.to_thread.run_sync(
-            partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM),
-            limiter=self._limiter,
-            abandon_on_cancel=True,
-        )
-        return [ip_address(sockaddr[0]) for *_, sockaddr in found]
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):

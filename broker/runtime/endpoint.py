@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 import trio
@@ -43,14 +44,16 @@ from broker.core.resources import Pause, Subscription, Topic
 from broker.core.standard_webhooks import sign as webhook_headers
 from broker.core.subscribers import dead_letter_queue_of
 from broker.outgoing.address import Address, Network, permitted_within
-from broker.outgoing.transport import Resolve
+from broker.outgoing.resolve import Resolve
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.drain import Drain, WorkerGone
-from broker.runtime.http_sender import Answer, HttpSender, SenderOptions
 from broker.runtime.ids import Ids
 from broker.runtime.metrics import DELIVERIES
 from broker.runtime.subscriptions import Subscriptions
 from broker.runtime.topics import Topics
+
+if TYPE_CHECKING:
+    from broker.runtime.http_sender import Answer, HttpSender  # httpx takes long to load
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +75,16 @@ class DeliveryOptions:
     ca_file: str | None = None
     resolve: Resolve | None = None  # None: ask the operating system
 
-    def sender(self, namespace: Namespace, now_s: Callable[[], float]) -> SenderOptions:
-        """How a namespace's endpoints are reached."""
-        anywhere = namespace.account in self.trusted_accounts
-        return SenderOptions(
-            permits=_anywhere if anywhere else permitted_within(self.allowed_networks),
-            now_s=now_s,
-            resolve=self.resolve,
-            ca_file=self.ca_file,
-        )
+    @property
+    def local_networks(self) -> tuple[str, ...]:
+        """Those of this machine that anybody's endpoints may be in."""
+        return tuple(str(network) for network in self.allowed_networks if network.is_loopback)
+
+    def permits(self, namespace: Namespace) -> Callable[[Address], bool]:
+        """Which addresses a namespace's endpoints may have."""
+        if namespace.account in self.trusted_accounts:
+            return _anywhere
+        return permitted_within(self.allowed_networks)
 
 
 def _anywhere(_: Address) -> bool:
@@ -93,7 +97,7 @@ class Attempt:
 
     at_ms: int
     message_id: str
-    answer: Answer
+    answer: "Answer"
 
 
 @dataclass(slots=True)
@@ -113,7 +117,7 @@ class Endpoint:
     def __init__(
         self,
         drain: Drain,
-        sender: HttpSender,
+        sender: "HttpSender",
         subscriptions: Subscriptions,
         topics: Topics,
         signer: DocumentSigner,
@@ -249,7 +253,7 @@ class Endpoint:
             log.info("%s answers again, and is resumed", self.label)
             await self._set_pause(None)
 
-    async def _park(self, received: Received, answer: Answer) -> None:
+    async def _park(self, received: Received, answer: "Answer") -> None:
         first_s, longest_s = PARKED_S
         delay_s = answer.retry_after_s
         if delay_s is None:
@@ -258,7 +262,7 @@ class Endpoint:
         await self._drain.hide(received, delay_s, spend=False)
         self._put_probe_off()
 
-    async def _failed(self, received: Received, answer: Answer) -> None:
+    async def _failed(self, received: Received, answer: "Answer") -> None:
         self.status.failures_in_a_row += 1
         now_ms = self._now_ms()
         if self.status.failing_since_ms is None:

@@ -13,7 +13,6 @@ from broker.core.subscribing import HTTP_PROTOCOLS
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.drain import Drain
 from broker.runtime.endpoint import DeliveryOptions, Endpoint, EndpointStatus
-from broker.runtime.http_sender import HttpSender
 from broker.runtime.ids import Ids
 from broker.runtime.queues import Queues
 from broker.runtime.subscriptions import Subscriptions
@@ -81,8 +80,17 @@ class Endpoints:
 
     def worker(self, drain: Drain, name: str) -> Endpoint:
         """A new worker for it."""
-        options = self._options.sender(drain.namespace, lambda: self._now_ms() / 1000)
-        sender = HttpSender(options, self._options.concurrency)
+        # Here and not above: httpx takes long to load.
+        from broker.runtime.http_sender import HttpSender
+
+        options = self._options
+        sender = HttpSender(
+            options.permits(drain.namespace),
+            lambda: self._now_ms() / 1000,
+            connections_max=options.concurrency,
+            resolve=options.resolve,
+            ca_file=options.ca_file,
+        )
         worker = self._working[str(drain.namespace), name] = Endpoint(
             drain,
             sender,

@@ -20,16 +20,11 @@ from broker.core.limits import (
     DELIVERY_TIMEOUT_S,
 )
 from broker.outgoing.address import Address
+from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.retry_after import retry_after_s
-from broker.outgoing.transport import (
-    CheckedBackend,
-    ForbiddenAddress,
-    PooledTransport,
-    Resolve,
-    SystemResolver,
-)
+from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
 
-__all__ = ["Answer", "HttpSender", "SenderOptions", "Verdict"]
+__all__ = ["Answer", "HttpSender", "Verdict"]
 
 # delivered; to be tried again; to be tried again at no cost, later; not to be tried again.
 Verdict = Literal["delivered", "failed", "parked", "refused"]
@@ -54,22 +49,9 @@ class Answer:
         return f"{code}: {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderOptions:
-    """How endpoints are reached."""
-
-    permits: Callable[[Address], bool]
-    now_s: Callable[[], float]
-    resolve: Resolve | None = None  # None: ask the operating system
-    ca_file: str | None = None  # certificates to be trusted besides the public ones
-
-    def ssl_context(self) -> ssl.SSLContext:
-        """Made once: it reads a large file."""
-        return _ssl_context(self.ca_file)
-
-
 @cache
 def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
+    """Made once: it reads a large file."""
     context = httpx.create_ssl_context(trust_env=False)
     if ca_file is not None:
         context.load_verify_locations(ca_file)
@@ -77,16 +59,28 @@ def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 class HttpSender:
-    """One endpoint's connections."""
+    """One endpoint's connections.
 
-    def __init__(self, options: SenderOptions, connections_max: int) -> None:
-        self._now_s = options.now_s
+    They go to addresses that `permits` accepts. `resolve` finds the addresses of a host; None: the
+    operating system does. `ca_file` has certificates to be trusted besides the public ones.
+    """
+
+    def __init__(
+        self,
+        permits: Callable[[Address], bool],
+        now_s: Callable[[], float],
+        *,
+        connections_max: int,
+        resolve: Resolve | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        self._now_s = now_s
         # Without httpx's client around it, which would take a third of a delivery's time.
         self._transport = PooledTransport(
-            CheckedBackend(options.permits, options.resolve or SystemResolver()),
+            CheckedBackend(permits, resolve or SystemResolver()),
             connections_max=connections_max,
             idle_connections_max=connections_max,
-            ssl_context=options.ssl_context(),
+            ssl_context=_ssl_context(ca_file),
         )
 
     async def aclose(self) -> None:

@@ -8,13 +8,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 import httpx
 
 from broker.outgoing.address import is_public
-from broker.outgoing.transport import (
-    CheckedBackend,
-    ForbiddenAddress,
-    PooledTransport,
-    Resolve,
-    SystemResolver,
-)
+from broker.outgoing.resolve import Resolve, SystemResolver
+from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
 from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_http.response import read_body, result_of
 from broker_http.settings import HttpSettings, parse_settings
