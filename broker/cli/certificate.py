@@ -7,21 +7,19 @@ import msgspec
 
 from broker.cli.confirm import confirm, yes_option
 from broker.cli.connection import connected, json_option, url_option
+from broker.cli.listing_group import ListingGroup
 from broker.cli.output import print_json, print_table, time_text
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def certificate(ctx: click.Context) -> None:
+@click.group(cls=ListingGroup)
+def certificate() -> None:
     """List or rotate what SNS deliveries are signed with. Lists if nothing else is said."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_certificates)
 
 
 @certificate.command("list")
 @url_option
 @json_option
-def list_certificates(url: str | None = None, as_json: bool = False) -> None:
+def list_certificates(url: str | None, as_json: bool) -> None:
     """List certificates, the current one first."""
     with connected(url) as client:
         found = client.signing_certificates()

@@ -6,17 +6,15 @@ import click
 import msgspec
 
 from broker.cli.connection import connected, json_option, url_option
+from broker.cli.listing_group import ListingGroup
 from broker.cli.output import ago, print_json, print_json_line, print_table, time_text
 from broker.cli.subscriptions import name_of
 from broker.client import Client, EndpointDeliveries
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def deliveries(ctx: click.Context) -> None:
+@click.group(cls=ListingGroup)
+def deliveries() -> None:
     """See how HTTP endpoints are, retry now, pause, resume. Lists if nothing else is said."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_deliveries)
 
 
 @deliveries.command("list")
@@ -30,9 +28,7 @@ def deliveries(ctx: click.Context) -> None:
 )
 @url_option
 @json_option
-def list_deliveries(
-    watch: bool = False, interval: float = 2.0, url: str | None = None, as_json: bool = False
-) -> None:
+def list_deliveries(watch: bool, interval: float, url: str | None, as_json: bool) -> None:
     """List all HTTP endpoints: how they are, what waits, the next attempt, the last answer."""
     with connected(url) as client:
         if not watch:

@@ -8,6 +8,7 @@ import msgspec
 
 from broker.cli.confirm import confirm, yes_option
 from broker.cli.connection import connected, json_option, url_option
+from broker.cli.listing_group import ListingGroup
 from broker.cli.messages import parse_attributes
 from broker.cli.output import print_json, print_table, size_text
 from broker.cli.scan import depth
@@ -101,19 +102,16 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     return settings | given
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def queues(ctx: click.Context) -> None:
+@click.group(cls=ListingGroup)
+def queues() -> None:
     """Make, list, configure and delete queues. Lists them if nothing else is said."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_queues)
 
 
 @queues.command("list")
 @click.option("--prefix", default="", help="What the names begin with.")
 @url_option
 @json_option
-def list_queues(prefix: str = "", url: str | None = None, as_json: bool = False) -> None:
+def list_queues(prefix: str, url: str | None, as_json: bool) -> None:
     """List queues with their settings."""
     found: list[QueueInfo] = []
     after: str | None = ""

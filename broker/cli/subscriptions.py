@@ -11,6 +11,7 @@ from broker.cli.confirm import confirm as ask
 from broker.cli.confirm import yes_option
 from broker.cli.connection import connected, json_option, url_option
 from broker.cli.json_option import json_object
+from broker.cli.listing_group import ListingGroup
 from broker.cli.output import print_json, print_table
 from broker.client import Client, Subscription
 
@@ -64,21 +65,16 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def subscriptions(ctx: click.Context) -> None:
+@click.group(cls=ListingGroup)
+def subscriptions() -> None:
     """Subscribe queues, functions, URLs, topics and buses. Lists if nothing else is said."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_subscriptions)
 
 
 @subscriptions.command("list")
 @click.argument("topic", required=False)
 @url_option
 @json_option
-def list_subscriptions(
-    topic: str | None = None, url: str | None = None, as_json: bool = False
-) -> None:
+def list_subscriptions(topic: str | None, url: str | None, as_json: bool) -> None:
     """List the subscriptions of TOPIC, or of all topics."""
     found: list[Subscription] = []
     after: str | None = ""

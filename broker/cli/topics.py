@@ -9,6 +9,7 @@ import msgspec
 from broker.cli.confirm import confirm, yes_option
 from broker.cli.connection import connected, json_option, url_option
 from broker.cli.json_option import json_object
+from broker.cli.listing_group import ListingGroup
 from broker.cli.output import print_json, print_table, size_text
 from broker.client import BrokerRefused, TopicInfo
 from broker.core.limits import (
@@ -62,19 +63,16 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def topics(ctx: click.Context) -> None:
+@click.group(cls=ListingGroup)
+def topics() -> None:
     """Make, list, configure and delete topics. Lists them if nothing else is said."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_topics)
 
 
 @topics.command("list")
 @click.option("--prefix", default="", help="What the names begin with.")
 @url_option
 @json_option
-def list_topics(prefix: str = "", url: str | None = None, as_json: bool = False) -> None:
+def list_topics(prefix: str, url: str | None, as_json: bool) -> None:
     """List topics with their settings."""
     found: list[TopicInfo] = []
     after: str | None = ""

@@ -20,11 +20,15 @@ def test_a_queue_is_made_listed_and_deleted(run: Run, client: Client) -> None:
         client.queue("letters")
 
 
-def test_queues_alone_lists_them(run: Run) -> None:
+def test_queues_alone_lists_them_with_the_options_of_the_list(run: Run) -> None:
     result = run("queues")
 
     assert "orders" in result.stdout
     assert "heard" in result.stdout
+
+    some = run("queues", "--prefix", "ord")
+    assert "orders" in some.stdout
+    assert "heard" not in some.stdout
 
 
 def test_a_queue_that_is_there_is_not_made_again(run: Run, client: Client) -> None:
