@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 from broker.core.message import AnyBody, Attributes, Notification, Via
-from broker.core.names import Arn
+from broker.core.names import Arn, Namespace
+from broker.core.rule_targets import rule_arn
 
 MAX_RECEIVE_COUNT_EXCEEDED = "MaxReceiveCountExceeded"
 TEXT_CHARS_MAX = 200  # of a cause that many messages have in common
@@ -56,21 +57,24 @@ def cause_of(
     dead_letter_source_arn: str | None,
     body: AnyBody | None = None,
     via: Via | None = None,
+    namespace: Namespace = Namespace(),  # noqa: B008 (immutable)
 ) -> DeadLetterCause | None:
-    """The cause of a dead letter; None if there is no sign that it is one."""
+    """The cause of a dead letter in a queue of the namespace; None if nothing says it is one."""
     if dead_letter_source_arn is not None:
         return DeadLetterCause(MAX_RECEIVE_COUNT_EXCEEDED, source_arn=dead_letter_source_arn)
     if via is not None and via.cause is not None:
         code, _, error = via.cause.partition(": ")
         source_arn = via.arn(body.topic_arn) if isinstance(body, Notification) else None
+        if via.protocol == "events":
+            source_arn = rule_arn(namespace, via.subscription.rpartition("|")[0])
         return DeadLetterCause(code, error, source_arn)
     given = {name: each.string_value or "" for name, each in (attributes or {}).items()}
     # Source: Lambda developer guide, asynchronous invocation, dead-letter queues.
     if {"RequestID", "ErrorCode", "ErrorMessage"} <= given.keys():
         return DeadLetterCause(given["ErrorCode"], given["ErrorMessage"])
     # Source: EventBridge user guide, using dead-letter queues to process undelivered events.
-    if {"RULE_ARN", "ERROR_CODE"} <= given.keys():
-        return DeadLetterCause(
-            given["ERROR_CODE"], given.get("ERROR_MESSAGE", ""), given["RULE_ARN"] or None
-        )
+    for source in ("RULE_ARN", "EVENT_BUS_ARN"):
+        if {source, "ERROR_CODE"} <= given.keys():
+            error = given.get("ERROR_MESSAGE", "")
+            return DeadLetterCause(given["ERROR_CODE"], error, given[source] or None)
     return None

@@ -71,6 +71,10 @@ class EventBusExists(BrokerError):
     """The event bus already exists."""
 
 
+class StatementDoesNotExist(BrokerError):
+    """A policy has no statement of that id, or there is no policy."""
+
+
 class RuleDoesNotExist(BrokerError):
     """The rule does not exist."""
 

@@ -88,7 +88,10 @@ AnyBody = Message | Notification | Handshake
 
 
 class Via(msgspec.Struct, frozen=True, array_like=True):
-    """The subscription by which an entry came, and the form in which it is received."""
+    """The subscription by which an entry came, and the form in which it is received.
+
+    Of what a rule sent, `subscription` is `<bus>|<rule>|<target id>` and the protocol "events".
+    """
 
     subscription: str  # what its ARN has behind the topic's; up to format 2 the whole ARN
     form: str  # "raw", "envelope" (the SNS document) or "record" (Lambda's event)
@@ -96,6 +99,7 @@ class Via(msgspec.Struct, frozen=True, array_like=True):
     sequence: int = 0  # of a FIFO topic's message
     replayed: bool = False
     cause: str | None = None  # why it is a dead letter
+    hops: int = 0  # from topic to bus to bus, so far
 
     def arn(self, topic_arn: str) -> str:
         """The subscription's ARN, of the topic that the entry's notification names."""

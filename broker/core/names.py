@@ -92,6 +92,19 @@ def topic_queue(topic_name: str) -> QueueName:
     return QueueName(f"topic/{topic_name.removesuffix(FIFO_SUFFIX)}")
 
 
+def target_queue(rule: str, target_id: str) -> QueueName:
+    """The internal queue in which what leaves the namespace waits, of a rule's target.
+
+    `rule` is a rule's name among all of its namespace, `<bus>|<rule>`.
+    """
+    return QueueName(f"target/{rule}|{target_id}")
+
+
+def dead_letter_queue(bus: str) -> QueueName:
+    """The internal queue for what an event bus could not deliver, and nobody else keeps."""
+    return QueueName(f"dead-letters/{bus}")
+
+
 def function_name(resource: str) -> str:
     """The name in an ARN's `function:NAME[:QUALIFIER]`."""
     parts = resource.split(":")

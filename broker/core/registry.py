@@ -4,7 +4,6 @@ Kept on the event loop and changed in one step between two checkpoints, after th
 committed and before its caller is answered: a publish sees all of a change or nothing of it.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from broker.core.resources import (
     Subscription,
     Topic,
 )
+from broker.core.rule_targets import RuleTarget
 from broker.core.subscribers import Subscriber, Subscribers
 
 R = TypeVar("R", bound=Resource)
@@ -43,11 +43,13 @@ class Resources:
         default_factory=lambda: {DEFAULT_BUS: EventBus(name=DEFAULT_BUS)}
     )
     rules: dict[str, Rule] = field(default_factory=dict)
+    rules_by_bus: dict[str, dict[str, Rule]] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
     matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
+    rule_targets: dict[str, tuple[RuleTarget, ...]] = field(default_factory=dict)  # by rule
 
     def of_kind(self, kind: str) -> dict[str, AnyResource]:
         """All resources of a kind, by name."""
@@ -62,11 +64,6 @@ class Resources:
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table
-
-    def rules_of(self, bus: str) -> Iterable[Rule]:
-        """A bus's rules, in the order of their names."""
-        rules = (rule for rule in self.rules.values() if rule.event_bus == bus)
-        return sorted(rules, key=lambda rule: rule.name)
 
 
 class Registry:
@@ -102,9 +99,14 @@ def _link(namespace: Namespace, resources: Resources, resource: Resource) -> Non
     if isinstance(resource, Subscription):
         subscribers = resources.subscribers.setdefault(resource.topic, Subscribers())
         subscribers.put(Subscriber.of(namespace, resource))
-    elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
-        matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
-        matcher.add(resource.name, parse(resource.event_pattern))
+    elif isinstance(resource, Rule):
+        resources.rules_by_bus.setdefault(resource.event_bus, {})[resource.name] = resource
+        resources.rule_targets[resource.name] = tuple(
+            RuleTarget.of(namespace, resource, target) for target in resource.targets
+        )
+        if resource.enabled and resource.event_pattern:
+            matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
+            matcher.add(resource.name, parse(resource.event_pattern))
 
 
 def _unlink(resources: Resources, resource: Resource) -> None:
@@ -112,5 +114,8 @@ def _unlink(resources: Resources, resource: Resource) -> None:
         resources.subscribers[resource.topic].remove(resource.name)
         if not len(resources.subscribers[resource.topic]):
             del resources.subscribers[resource.topic]
-    elif isinstance(resource, Rule) and resource.enabled and resource.event_pattern:
-        resources.matchers[resource.event_bus].remove(resource.name)
+    elif isinstance(resource, Rule):
+        del resources.rule_targets[resource.name]
+        del resources.rules_by_bus[resource.event_bus][resource.name]
+        if resource.enabled and resource.event_pattern:
+            resources.matchers[resource.event_bus].remove(resource.name)

@@ -127,15 +127,40 @@ class EventBus(Resource, tag="event_bus.1", frozen=True, kw_only=True, omit_defa
     """A bus to put events on; `default` is always there."""
 
     description: str = ""
+    policy: str | None = None  # JSON text: {"Version", "Statement"}, kept and not enforced
+    dead_letter_target_arn: str | None = None  # None: the bus's own
+    keeps_unmatched: bool = False  # events that no rule matched are dead letters, too
+
+
+class InputTransformer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A text made of parts of the event."""
+
+    template: str
+    paths: dict[str, str] = {}  # JSON paths by the names that stand in the template
+
+
+class HttpParameters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an API destination is sent beside the event; values may be JSON paths."""
+
+    path_parameter_values: tuple[str, ...] = ()
+    header_parameters: dict[str, str] = {}
+    query_string_parameters: dict[str, str] = {}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a rule sends what it matches."""
+    """Where a rule sends what it matches, and as what: at most one of the three inputs."""
 
     id: str
     arn: str
     role_arn: str | None = None
     input: str | None = None  # constant JSON in place of the event
+    input_path: str | None = None
+    input_transformer: InputTransformer | None = None
+    message_group_id: str | None = None  # in a queue
+    http_parameters: HttpParameters | None = None
+    dead_letter_target_arn: str | None = None  # None: the bus's
+    retry_attempts: int | None = None  # after the first; None: as many as EventBridge makes
+    maximum_event_age_s: int | None = None  # None: as old as EventBridge lets it become
 
 
 class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True):

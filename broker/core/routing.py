@@ -1,93 +1,56 @@
 """where a publish goes: rules and subscriptions, followed to the queues at their ends
 
 Routing decides the full list of deliveries before anything is written. It follows topics and buses
-within the namespace, a few hops far; what it finds becomes one `FanOut`.
+within the namespace, a few hops far; what it finds becomes one `FanOut`. What can't be delivered is
+a delivery to a dead-letter queue, or is told as lost if there is none.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import msgspec
 
 from broker.core import message
-from broker.core.commands import FanOut, FanOutOnce, NewEntry
+from broker.core.commands import NewEntry
 from broker.core.event import envelope, notification_event
+from broker.core.input_template import TransformationFailed
 from broker.core.limits import HOPS_MAX, MESSAGE_ATTRIBUTES_MAX
-from broker.core.message import Message, Notification, Via
-from broker.core.names import (
-    Arn,
-    Namespace,
-    event_bus_name,
-    function_name,
-    function_queue,
-    topic_queue,
-    uuid_bytes,
-    uuid_text,
-)
+from broker.core.message import Notification, Via
+from broker.core.names import Arn, Namespace, dead_letter_queue, event_bus_name, uuid_text
 from broker.core.registry import Resources
-from broker.core.resources import Rule, Topic
+from broker.core.routed import Once, Routed
+from broker.core.rule_dead_letters import rule_dead_letter, unmatched_dead_letter
+from broker.core.rule_targets import RuleTarget, rule_arn
 from broker.core.subscribers import Subscriber
+from broker.core.target_input import Occasion
+
+__all__ = ["Obstacle", "Router", "dead_letter_queues"]
 
 NewId = Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
-    """By what a FIFO topic knows a publish again."""
+class Obstacle(NamedTuple):
+    """Why something can't be delivered: an error code of EventBridge's, or one like them."""
 
-    queue: str  # the topic's own
-    message_id: bytes
-    group: str
-    deduplication_id: str
-    archive: bool
+    code: str
+    error: str
 
-    @classmethod
-    def of(cls, topic: Topic, notification: Notification) -> "Once":
-        """The notification is checked to have a group and a deduplication id."""
-        assert notification.group is not None
-        assert notification.deduplication_id is not None
-        return cls(
-            topic_queue(topic.name),
-            uuid_bytes(notification.message_id),
-            notification.group,
-            notification.deduplication_id,
-            topic.archive_retention_days is not None,
-        )
+
+NO_RESOURCE = Obstacle("NO_RESOURCE", "The target does not exist.")
+TOO_MANY_HOPS = Obstacle("TOO_MANY_HOPS", f"It was passed on more than {HOPS_MAX} times.")
 
 
 @dataclass(slots=True)
-class Routed:
-    """The deliveries of one publish, and what could not be delivered."""
+class _Arrived:
+    """An event on a bus, and what of it is put into the fan-out already."""
 
-    bodies: list[bytes] = field(default_factory=list)
-    entries: list[NewEntry] = field(default_factory=list)
-    matched: list[str] = field(default_factory=list)  # names of rules
-    undeliverable: list[tuple[str, str, str]] = field(default_factory=list)  # whence, where, why
-    once: Once | None = None  # of a publish to a FIFO topic
-    # What it came past, for those who follow live:
-    notifications: list[tuple[str, Notification]] = field(default_factory=list)  # by topic
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # by event bus
-
-    def add_body(self, body: Message | Notification) -> int:
-        """The index by which entries name the body."""
-        self.bodies.append(message.encode(body))
-        return len(self.bodies) - 1
-
-    def command(self) -> FanOut | FanOutOnce | None:
-        """What makes the deliveries; None if there is nothing to do."""
-        if self.once is not None:
-            once = self.once
-            return FanOutOnce(
-                once.queue,
-                once.message_id,
-                once.group,
-                once.deduplication_id,
-                self.bodies,
-                self.entries,
-                once.archive,
-            )
-        return FanOut(self.bodies, self.entries) if self.entries else None
+    bus: str
+    event: dict[str, Any]
+    json: str
+    hops: int
+    whole: int | None = None  # the event's own text, stored once for all that want it
 
 
 class Router:
@@ -102,32 +65,155 @@ class Router:
         self._new_id = new_id
         self._now_ms = now_ms
 
+    # Events
+
     def event(self, bus: str, event: dict[str, Any], event_json: str, hops: int = 0) -> None:
         """Deliver an event on a bus to every target of every rule that matches it."""
         self.routed.events.append((bus, event))
+        arrived = _Arrived(bus, event, event_json, hops)
         matcher = self._resources.matchers.get(bus)
-        if matcher is None:
+        matched = matcher.matching(event) if matcher is not None else []
+        for rule in matched:
+            self._to_targets(rule, arrived)
+        if not matched:
+            self._keep_unmatched(arrived)
+
+    def event_to_rules(
+        self, bus: str, rules: Iterable[str], event: dict[str, Any], event_json: str
+    ) -> None:
+        """Deliver an event to the targets of these rules, whatever their patterns say."""
+        arrived = _Arrived(bus, event, event_json, 0)
+        for rule in rules:
+            self._to_targets(rule, arrived)
+
+    def _to_targets(self, rule: str, arrived: _Arrived) -> None:
+        self.routed.matched.append(rule)
+        for target in self._resources.rule_targets[rule]:
+            self._to_target(target, arrived)
+
+    def event_to_target(
+        self,
+        target: RuleTarget,
+        bus: str,
+        event: dict[str, Any],
+        event_json: str,
+        hops: int,
+    ) -> Obstacle | None:
+        """Deliver an event to one target, from a namespace that keeps the dead letter if it can't.
+
+        Answers what is in the way.
+        """
+        return self._take(target, _Arrived(bus, event, event_json, hops))
+
+    def _to_target(self, target: RuleTarget, arrived: _Arrived) -> None:
+        obstacle = self._take(target, arrived)
+        if obstacle is not None:
+            self._give_up(target, arrived, obstacle)
+
+    def _take(self, target: RuleTarget, arrived: _Arrived) -> Obstacle | None:
+        if target.kind == "topic":
+            return self._to_topic(target, arrived)
+        if target.kind == "event_bus":
+            return self._to_bus(target, arrived)
+        return self._to_queue(target, arrived)
+
+    def _to_queue(self, target: RuleTarget, arrived: _Arrived) -> Obstacle | None:
+        """Into a queue: the target's own, a function's, or the one in which it waits to be sent."""
+        queue = self._resources.queues.get(target.name)
+        if queue is None:
+            return NO_RESOURCE
+        # What is sent elsewhere takes its form only then: the event may be a dead letter yet.
+        text = arrived.json if target.kind == "elsewhere" else self._text(target, arrived)
+        if isinstance(text, Obstacle):
+            return text
+        if _longer(text, queue.maximum_message_size):
+            return _too_large(queue.maximum_message_size)
+        group, deduplication_id = target.target.message_group_id, None
+        if queue.fifo:
+            if group is None:
+                return Obstacle("INVALID_PARAMETER", "A FIFO queue needs a message group.")
+            content = queue.content_based_deduplication
+            deduplication_id = _sha256(text) if content else str(arrived.event["id"])
+        whole = text is arrived.json
+        body = self._whole(arrived) if whole else self.routed.add_body(message.message(text))
+        via = target.via
+        if arrived.hops and target.kind == "elsewhere":
+            via = msgspec.structs.replace(via, hops=arrived.hops)
+        dead_letter = dead_letter_queues(self._resources, target, arrived.bus)[0]
+        self.routed.entries.append(
+            NewEntry(
+                target.name, self._new_id(), body, 0, via, dead_letter, group, deduplication_id
+            )
+        )
+        return None
+
+    def _to_topic(self, target: RuleTarget, arrived: _Arrived) -> Obstacle | None:
+        topic = self._resources.topics.get(target.name)
+        hops = arrived.hops + 1
+        if topic is None:
+            return NO_RESOURCE
+        if hops > HOPS_MAX:
+            return TOO_MANY_HOPS
+        text = self._text(target, arrived)
+        if isinstance(text, Obstacle):
+            return text
+        if _longer(text, topic.maximum_message_size):
+            return _too_large(topic.maximum_message_size)
+        notification = Notification(target.target.arn, self._new_uuid(), self._now_ms, text)
+        self.notification(target.name, notification, hops)
+        return None
+
+    def _to_bus(self, target: RuleTarget, arrived: _Arrived) -> Obstacle | None:
+        hops = arrived.hops + 1
+        if target.name not in self._resources.event_buses:
+            return NO_RESOURCE
+        if hops > HOPS_MAX:
+            return TOO_MANY_HOPS
+        self.event(target.name, arrived.event, arrived.json, hops)
+        return None
+
+    def _text(self, target: RuleTarget, arrived: _Arrived) -> str | Obstacle:
+        """What the target gets."""
+        if target.input is None:
+            return arrived.json
+        arn = rule_arn(self._namespace, target.rule)
+        try:
+            return target.input(Occasion(arrived.event, arrived.json, arn, self._now_ms))
+        except TransformationFailed as error:
+            return Obstacle("TRANSFORMATION_FAILED", str(error))
+
+    def _whole(self, arrived: _Arrived) -> int:
+        if arrived.whole is None:
+            arrived.whole = self.routed.add_body(message.message(arrived.json))
+        return arrived.whole
+
+    def _give_up(self, target: RuleTarget, arrived: _Arrived, obstacle: Obstacle) -> None:
+        """Make a dead letter of the event, in the target's queue for that or in the bus's."""
+        arn = rule_arn(self._namespace, target.rule)
+        body = rule_dead_letter(arrived.json, arn, target.target.arn, *obstacle)
+        queues = dead_letter_queues(self._resources, target, arrived.bus)
+        if not self._keep(body, *queues):
+            self._lose(f"rule {target.rule}", target.target.arn, obstacle.code)
+
+    def _keep_unmatched(self, arrived: _Arrived) -> None:
+        bus = self._resources.event_buses.get(arrived.bus)
+        if bus is None or not bus.keeps_unmatched:
             return
-        whole: int | None = None  # the event's own text, stored once for all that want it
-        for rule_name in matcher.matching(event):
-            self.routed.matched.append(rule_name)
-            for target in self._resources.rules[rule_name].targets:
-                text = event_json if target.input is None else target.input
-                arn = Arn.parse(target.arn)
-                if arn is not None and arn.service == "sns":
-                    self._to_topic(f"rule {rule_name}", arn, text, hops + 1)
-                    continue
-                queue = _queue_of(self._resources, self._namespace, target.arn)
-                if queue is None:
-                    self._lose(f"rule {rule_name}", target.arn, "no such resource")
-                    continue
-                if target.input is not None:
-                    body = self.routed.add_body(message.message(target.input))
-                elif whole is None:
-                    body = whole = self.routed.add_body(message.message(event_json))
-                else:
-                    body = whole
-                self.routed.entries.append(NewEntry(queue, self._new_id(), body))
+        bus_arn = self._namespace.arn("events", f"event-bus/{arrived.bus}")
+        queues = dead_letter_queues(self._resources, None, arrived.bus)
+        if not self._keep(unmatched_dead_letter(arrived.json, bus_arn), *queues):
+            self._lose(f"event bus {arrived.bus}", "no rule", "NO_RULE_MATCHED")
+
+    def _keep(self, body: message.Message, *queues: str) -> bool:
+        """Put a dead letter into the first of these queues that is there."""
+        for name in queues:
+            if name in self._resources.queues:
+                entry = NewEntry(name, self._new_id(), self.routed.add_body(body))
+                self.routed.entries.append(entry)
+                return True
+        return False
+
+    # Topics
 
     def notification(self, name: str, notification: Notification, hops: int = 0) -> None:
         """Deliver a publish to a topic to every subscription whose filter policy it matches."""
@@ -143,68 +229,63 @@ class Router:
         if subscribers is None:
             return
         for subscriber in subscribers.matching(notification):
-            if not subscriber.queue:
+            if subscriber.queue:
+                if body < 0:
+                    body = self.routed.add_body(notification)
+                self._deliver(subscriber, notification, body)
+            else:
                 self._forward(subscriber, notification, hops + 1)
-                continue
-            if body < 0:
-                body = self.routed.add_body(notification)
-            self._deliver(subscriber, notification, body)
 
     def _deliver(self, subscriber: Subscriber, notification: Notification, body: int) -> None:
-        queues = self._resources.queues
         queue, via, dead_letter = subscriber.queue, subscriber.via, subscriber.dead_letter_queue
-        cause = ""
-        if queue not in queues:
-            cause = "QueueDoesNotExist"
-        elif via.form == "raw" and _too_many_attributes(notification, via):
-            cause = "TooManyMessageAttributes"
-        if cause:
-            if dead_letter not in queues:
-                source = f"topic {subscriber.subscription.topic}"
-                self._lose(source, subscriber.subscription.endpoint, cause)
-                return
-            assert dead_letter is not None
-            queue, via = dead_letter, msgspec.structs.replace(via, cause=cause)
+        if queue not in self._resources.queues:
+            self._dead_letter(subscriber, notification, body, "QueueDoesNotExist")
+            return
+        if via.form == "raw" and _too_many_attributes(notification, via):
+            self._dead_letter(subscriber, notification, body, "TooManyMessageAttributes")
+            return
         group, deduplication_id = notification.group, notification.deduplication_id
         self.routed.entries.append(
             NewEntry(queue, self._new_id(), body, 0, via, dead_letter, group, deduplication_id)
         )
 
+    def _dead_letter(
+        self, subscriber: Subscriber, notification: Notification, body: int | None, cause: str
+    ) -> None:
+        """Keep what a subscription was to get in its dead-letter queue, if it has one."""
+        queue = subscriber.dead_letter_queue
+        if queue not in self._resources.queues:
+            source = f"topic {subscriber.subscription.topic}"
+            self._lose(source, subscriber.subscription.endpoint, cause)
+            return
+        assert queue is not None
+        if body is None:
+            body = self.routed.add_body(notification)
+        via = msgspec.structs.replace(subscriber.via, cause=cause)
+        group, deduplication_id = notification.group, notification.deduplication_id
+        self.routed.entries.append(
+            NewEntry(queue, self._new_id(), body, 0, via, None, group, deduplication_id)
+        )
+
     def _forward(self, subscriber: Subscriber, notification: Notification, hops: int) -> None:
         """Publish to another topic, or put on an event bus, what was published here."""
-        source = f"topic {subscriber.subscription.topic}"
         arn = Arn.parse(subscriber.subscription.endpoint)
         assert arn is not None
-        if arn.service == "sns":
-            if not self._may_go_on(
-                source, arn, hops, exists=arn.resource in self._resources.topics
-            ):
-                return
+        bus = event_bus_name(arn.resource)
+        known = self._resources.event_buses if bus else self._resources.topics
+        exists = arn.namespace == self._namespace and (bus or arn.resource) in known
+        obstacle = NO_RESOURCE if not exists else TOO_MANY_HOPS if hops > HOPS_MAX else None
+        if obstacle is not None:
+            self._dead_letter(subscriber, notification, None, ": ".join(obstacle))
+        elif bus:
+            event = notification_event(notification)
+            whole = envelope(event, self._new_uuid(), self._namespace, self._now_ms)
+            self.event(bus, whole, msgspec.json.encode(whole).decode(), hops)
+        else:
             forwarded = msgspec.structs.replace(
                 notification, topic_arn=str(arn), message_id=self._new_uuid(), signature=None
             )
             self.notification(arn.resource, forwarded, hops)
-            return
-        bus = event_bus_name(arn.resource)
-        if not self._may_go_on(source, arn, hops, exists=bus in self._resources.event_buses):
-            return
-        event = notification_event(notification)
-        whole = envelope(event, self._new_uuid(), self._namespace, self._now_ms)
-        self.event(bus, whole, msgspec.json.encode(whole).decode(), hops)
-
-    def _to_topic(self, source: str, arn: Arn, text: str, hops: int) -> None:
-        if self._may_go_on(source, arn, hops, exists=arn.resource in self._resources.topics):
-            notification = Notification(str(arn), self._new_uuid(), self._now_ms, text)
-            self.notification(arn.resource, notification, hops)
-
-    def _may_go_on(self, source: str, arn: Arn, hops: int, *, exists: bool) -> bool:
-        if arn.namespace != self._namespace or not exists:
-            self._lose(source, str(arn), "no such resource")
-            return False
-        if hops > HOPS_MAX:
-            self._lose(source, str(arn), f"more than {HOPS_MAX} hops")
-            return False
-        return True
 
     def _lose(self, source: str, target: str, why: str) -> None:
         self.routed.undeliverable.append((source, target, why))
@@ -218,21 +299,23 @@ def _too_many_attributes(notification: Notification, via: Via) -> bool:
     return via.protocol == "sqs" and len(notification.attributes or ()) > MESSAGE_ATTRIBUTES_MAX
 
 
-def _queue_of(resources: Resources, namespace: Namespace, target_arn: str) -> str | None:
-    """The queue that a target's deliveries wait in: its own, or a function's internal one."""
-    arn = Arn.parse(target_arn)
-    if arn is None or arn.namespace != namespace:
-        return None
-    if arn.service == "sqs" and arn.resource in resources.queues:
-        return arn.resource
-    if arn.service == "lambda":
-        name = function_name(arn.resource)
-        return function_queue(name) if name in resources.functions else None
-    return None
+def dead_letter_queues(resources: Resources, target: RuleTarget | None, bus: str) -> list[str]:
+    """Where a dead letter may go, the best place first: the target's, the bus's, the bus's own."""
+    queues = [target.dead_letter_queue] if target is not None and target.dead_letter_queue else []
+    found = resources.event_buses.get(bus)
+    arn = Arn.parse(found.dead_letter_target_arn or "") if found is not None else None
+    if arn is not None:
+        queues.append(arn.resource)
+    return [*queues, dead_letter_queue(bus)]
 
 
-def rule_arn(namespace: Namespace, rule: Rule) -> str:
-    """`…:rule/NAME` on the default bus, `…:rule/BUS/NAME` on others."""
-    name = rule.name.partition("|")[2]
-    place = name if rule.event_bus == "default" else f"{rule.event_bus}/{name}"
-    return namespace.arn("events", f"rule/{place}")
+def _longer(text: str, limit_bytes: int) -> bool:
+    return 4 * len(text) > limit_bytes and len(text.encode()) > limit_bytes
+
+
+def _too_large(limit_bytes: int) -> Obstacle:
+    return Obstacle("MESSAGE_TOO_LARGE", f"The message is longer than {limit_bytes} bytes.")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

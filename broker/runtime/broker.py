@@ -14,6 +14,7 @@ from broker.runtime.dispatchers import Dispatchers
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.endpoints import Endpoints
+from broker.runtime.event_buses import EventBuses
 from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
@@ -24,6 +25,8 @@ from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.replays import Replays
+from broker.runtime.rule_deliveries import TargetQueues
+from broker.runtime.rules import Rules
 from broker.runtime.signing_certificates import SigningCertificates
 from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.streams import Streams
@@ -74,7 +77,9 @@ class Broker:
             self.registrar, self.queues, self.ids, now_ms, delivery_options.backlog
         )
         self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
-        self.events = Events(self.registrar, publisher, self.ids)
+        self.event_buses = EventBuses(self.registrar)
+        self.rules = Rules(self.registrar, self.event_buses)
+        self.events = Events(self.registry, publisher, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
@@ -97,6 +102,7 @@ class Broker:
             {
                 "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
                 "subscription": self.endpoints,
+                "queue": TargetQueues(self.registry, publisher, self.ids),
             },
         )
         store.listener = self._hear

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 import msgspec
 
 from broker.core.names import Namespace
-from broker.core.resources import KINDS, AnyResource, Function, Queue, Subscription, Topic
+from broker.core.resources import (
+    KINDS,
+    AnyResource,
+    EventBus,
+    Function,
+    Queue,
+    Rule,
+    Subscription,
+    Topic,
+)
 from broker.runtime.broker import Broker
 from broker.runtime.functions import changes_for
 from broker.runtime.registrar import Change
@@ -44,13 +53,13 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
         changed += 1
         kind = KINDS[type(resource)]
         log.info("%s %s %s", "updated" if current else "created", kind, resource.name)
-        changes.extend(_changes(broker, wanted))
+        changes.extend(_changes(broker, namespace, wanted))
     if changes:
         await broker.registrar.change(namespace, changes)
     return changed
 
 
-def _changes(broker: Broker, wanted: AnyResource) -> list[Change]:
+def _changes(broker: Broker, namespace: Namespace, wanted: AnyResource) -> list[Change]:
     """What makes a resource: its record, and the internal queue that some have."""
     if isinstance(wanted, Function):
         return changes_for(wanted)
@@ -59,6 +68,10 @@ def _changes(broker: Broker, wanted: AnyResource) -> list[Change]:
         changes += queue_changes(wanted)
     if isinstance(wanted, Subscription):
         changes += broker.subscriptions.queue_changes(wanted)
+    if isinstance(wanted, EventBus):
+        changes += broker.event_buses.queue_changes(namespace, wanted.name)
+    if isinstance(wanted, Rule):
+        changes += broker.rules.queue_changes(namespace, wanted)
     return changes
 
 

@@ -19,7 +19,7 @@ from broker.core.limits import ACCOUNT_CONCURRENCY, PAYLOAD_ASYNC_BYTES_MAX, PAY
 from broker.core.message import message
 from broker.core.names import Namespace, function_queue, uuid_text
 from broker.core.resources import Function, Queue
-from broker.core.routing import Routed
+from broker.core.routed import Routed
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import Attempt, InvokerHost

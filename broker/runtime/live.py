@@ -24,7 +24,7 @@ from broker.core.message import Notification
 from broker.core.names import Namespace
 from broker.core.pattern import Matcher, Pattern
 from broker.core.registry import Registry
-from broker.core.routing import Routed
+from broker.core.routed import Routed
 from broker.runtime.metrics import LIVE_MISSED
 from broker.runtime.stream import LEFT, Ending
 

@@ -7,7 +7,7 @@ from broker.core.commands import FanOut, FanOutOnce, Published
 from broker.core.errors import BrokerError
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
 from broker.core.names import Namespace
-from broker.core.routing import Routed
+from broker.core.routed import Routed
 from broker.runtime.live import Live
 from broker.runtime.metrics import UNDELIVERABLE
 from broker.store.seam import Store

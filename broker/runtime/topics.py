@@ -10,7 +10,8 @@ from broker.core.message import Notification
 from broker.core.names import Namespace, delivery_queue, topic_queue, uuid_text
 from broker.core.publication import Publication, check_publication
 from broker.core.resources import Queue, Topic
-from broker.core.routing import Routed, Router
+from broker.core.routed import Routed
+from broker.core.routing import Router
 from broker.core.subscribing import HTTP_PROTOCOLS
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.ids import Ids

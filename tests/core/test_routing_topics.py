@@ -21,7 +21,8 @@ from broker.core.resources import (
     Target,
     Topic,
 )
-from broker.core.routing import Routed, Router
+from broker.core.routed import Routed
+from broker.core.routing import Router
 
 NS = Namespace()
 DEAD = json.dumps({"deadLetterTargetArn": NS.arn("sqs", "dead")})
@@ -187,10 +188,16 @@ def test_topics_that_follow_each_other_in_a_circle_end_after_a_few_hops() -> Non
     )
     routed = publish(found)
     assert queues(routed) == ["a"] * (HOPS_MAX + 1)
-    assert ("topic news", NS.arn("sns", "news"), f"more than {HOPS_MAX} hops") in (
-        routed.undeliverable
-    )
-    assert ("topic news", NS.arn("sns", "gone"), "no such resource") in routed.undeliverable
+    assert (
+        "topic news",
+        NS.arn("sns", "news"),
+        f"TOO_MANY_HOPS: It was passed on more than {HOPS_MAX} times.",
+    ) in (routed.undeliverable)
+    assert (
+        "topic news",
+        NS.arn("sns", "gone"),
+        "NO_RESOURCE: The target does not exist.",
+    ) in routed.undeliverable
 
 
 def test_a_bus_gets_a_publish_as_an_event() -> None:

@@ -10,8 +10,8 @@ from broker.core.errors import InvalidParameter
 from broker.core.message import decode, encode, message, rendered
 from broker.core.names import Namespace
 from broker.core.resources import EventBus, Queue, Target, Topic
+from broker.core.targeting import check_target
 from broker.runtime.broker import Broker
-from broker.runtime.events import check_target
 from broker.runtime.stream import Asked, Ending, Stream, StreamSettings
 from broker.testing.broker import open_broker
 
@@ -72,8 +72,8 @@ async def test_what_knows_no_group_is_not_routed_to_a_fifo_queue(
     async with open_broker(directory, [ORDERS, Topic(name="news"), EventBus(name="bus")]) as broker:
         with pytest.raises(InvalidParameter, match="FIFO SQS Queues can not be subscribed"):
             await broker.subscriptions.subscribe(NS, "news", "sqs", arn, {})
-        with pytest.raises(InvalidParameter, match="takes a message group"):
-            check_target(NS, Target(id="1", arn=arn))
+        with pytest.raises(InvalidParameter, match="SqsParameters must be specified"):
+            check_target(Target(id="1", arn=arn))
 
 
 class Reader:

@@ -22,7 +22,7 @@ from broker.core.pattern import Pattern, matches, parse
 from broker.core.publication import Publication
 from broker.core.registry import Registry
 from broker.core.resources import EventBus, Queue, Rule, Subscription, Target, Topic
-from broker.core.routing import Routed
+from broker.core.routed import Routed
 from broker.runtime.broker import Broker
 from broker.runtime.live import Envelope, Follower, Live
 from broker.runtime.stream import Ending
@@ -389,9 +389,9 @@ async def test_a_topic_that_is_deleted_ends_those_who_follow_it(desk: Desk) -> N
 
 
 async def test_a_bus_that_is_deleted_ends_those_who_follow_it(desk: Desk) -> None:
-    await desk.broker.events.create_bus(NS, EventBus(name="brief"))
+    await desk.broker.event_buses.create(NS, EventBus(name="brief"))
     with desk.broker.live.follow_bus(NS, "brief", None, 10) as follower:
-        await desk.broker.events.delete_bus(NS, "brief")
+        await desk.broker.event_buses.delete(NS, "brief")
         with pytest.raises(StopAsyncIteration):
             await anext(follower)
         assert follower.ending.code == "EventBusDoesNotExist"

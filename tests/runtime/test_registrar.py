@@ -10,7 +10,7 @@ from broker.core.commands import Command, Configure, ReadRecords
 from broker.core.errors import BrokerError, InvalidParameter
 from broker.core.names import Namespace
 from broker.core.resources import Function, Queue, Target, Topic, decode
-from broker.runtime.events import check_target
+from broker.core.targeting import check_target
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
 from broker.store.seam import submit_one
@@ -72,4 +72,4 @@ async def test_a_functions_own_queue_is_no_endpoint_and_no_target(
         with pytest.raises(InvalidParameter):
             await broker.subscriptions.subscribe(NS, "t", "sqs", internal, {})
         with pytest.raises(InvalidParameter):
-            check_target(NS, Target(id="1", arn=internal))
+            check_target(Target(id="1", arn=internal))

@@ -83,6 +83,8 @@ class JavaScriptClient:
 class CliClient:
     """The AWS CLI, a process for each action, with its arguments as people write them."""
 
+    _RENAMED = {"Endpoint": "notification-endpoint"}  # or it would stand for --endpoint-url
+
     def __init__(self, broker: Daemon, service: str = "sqs") -> None:
         endpoint = ("--endpoint-url", broker.url)
         self._command = (sys.executable, "-m", "awscli", *endpoint, service)
@@ -110,7 +112,7 @@ class CliClient:
 
     def _options(self, members: dict[str, Any]) -> Iterator[str]:
         for name, value in members.items():
-            yield "--" + "-".join(words(name))
+            yield "--" + self._RENAMED.get(name, "-".join(words(name)))
             if isinstance(value, list) and all(isinstance(item, str) for item in value):
                 yield from value
             elif isinstance(value, str | int):

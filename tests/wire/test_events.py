@@ -515,7 +515,13 @@ def test_targets_that_could_never_be_delivered_to(events: Any, bus: str, queue_a
     for target in (
         {"Arn": "nonsense"},
         {"Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/x"},
-        {"Arn": "arn:aws:sqs:eu-west-1:000000000000:q"},
+        {"Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo"},
+        {"Arn": "arn:aws:sns:us-east-1:000000000000:t.fifo"},
+        {"Arn": queue_arn, "SqsParameters": {"MessageGroupId": "g" * 101}},
+        {"Arn": queue_arn, "DeadLetterConfig": {"Arn": "nonsense"}},
+        {"Arn": queue_arn, "InputPath": "detail"},
+        {"Arn": queue_arn, "InputTransformer": {"InputTemplate": "<nowhere>"}},
+        {"Arn": queue_arn, "InputPath": "$", "Input": "1"},
         {"Arn": queue_arn, "Input": "no JSON"},
         {"Arn": queue_arn, "Input": '"' + "x" * 8_191 + '"'},
     ):
@@ -535,6 +541,179 @@ def test_targets_of_a_rule_that_is_not_there(events: Any, bus: str, queue_arn: s
         events.remove_targets(Rule="r", EventBusName=bus, Ids=["a"])
     with raises_refusal("ResourceNotFoundException", message):
         events.list_targets_by_rule(Rule="r", EventBusName=bus)
+
+
+def test_a_target_is_told_as_it_was_given(events: Any, bus: str, queue_arn: str) -> None:
+    put_rule(events, bus)
+    targets = [
+        {
+            "Id": "a",
+            "Arn": queue_arn + ".fifo",
+            "InputTransformer": {
+                "InputPathsMap": {"total": "$.detail.total"},
+                "InputTemplate": '{"total": <total>, "rule": <aws.events.rule-name>}',
+            },
+            "SqsParameters": {"MessageGroupId": "walk"},
+            "DeadLetterConfig": {"Arn": queue_arn},
+            "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 60},
+        },
+        {"Id": "b", "Arn": queue_arn, "InputPath": "$.detail"},
+    ]
+    events.put_targets(Rule="r", EventBusName=bus, Targets=targets)
+    assert events.list_targets_by_rule(Rule="r", EventBusName=bus)["Targets"] == targets
+
+
+def test_a_part_of_the_event_and_a_text_made_of_parts(
+    events: Any, sqs: Any, bus: str, queue: str, queue_arn: str
+) -> None:
+    put_rule(events, bus)
+    target: dict[str, Any] = {"Id": "a", "Arn": queue_arn, "InputPath": "$.detail"}
+    events.put_targets(Rule="r", EventBusName=bus, Targets=[target])
+    events.put_events(Entries=[entry(bus, Detail='{"total": 12}')])
+    assert receive(sqs, queue) == {"total": 12}
+    transformer = {
+        "InputPathsMap": {"total": "$.detail.total"},
+        "InputTemplate": '{"rule": <aws.events.rule-name>, "text": "costs <total>"}',
+    }
+    target = {"Id": "a", "Arn": queue_arn, "InputTransformer": transformer}
+    events.put_targets(Rule="r", EventBusName=bus, Targets=[target])
+    events.put_events(Entries=[entry(bus, Detail='{"total": 12}')])
+    assert receive(sqs, queue) == {"rule": "r", "text": "costs 12"}
+
+
+def test_an_event_that_can_not_take_its_form_is_a_dead_letter(
+    events: Any, sqs: Any, bus: str, queue: str, queue_arn: str
+) -> None:
+    put_rule(events, bus)
+    target = {
+        "Id": "a",
+        "Arn": queue_arn + "-other",
+        "InputPath": "$.detail.gone",
+        "DeadLetterConfig": {"Arn": queue_arn},
+    }
+    sqs.create_queue(QueueName=queue_arn.rpartition(":")[2] + "-other")
+    events.put_targets(Rule="r", EventBusName=bus, Targets=[target])
+    events.put_events(Entries=[entry(bus)])
+    (message,) = sqs.receive_message(
+        QueueUrl=queue, WaitTimeSeconds=5, MessageAttributeNames=["All"]
+    )["Messages"]
+    assert json.loads(message["Body"])["source"] == "shop"
+    attributes = {name: a["StringValue"] for name, a in message["MessageAttributes"].items()}
+    assert attributes["ERROR_CODE"] == "TRANSFORMATION_FAILED"
+    assert attributes["RULE_ARN"].endswith(f":rule/{bus}/r")
+    assert attributes["TARGET_ARN"] == target["Arn"]
+
+
+def test_one_bus_after_the_other(
+    events: Any, sqs: Any, bus: str, name: str, queue: str, queue_arn: str
+) -> None:
+    second = events.create_event_bus(Name=f"{name}-second")["EventBusArn"]
+    put_rule(events, bus, second)
+    put_rule(events, f"{name}-second", queue_arn)
+    event_id = events.put_events(Entries=[entry(bus)])["Entries"][0]["EventId"]
+    assert receive(sqs, queue)["id"] == event_id
+
+
+# A bus's settings
+
+
+def test_a_bus_can_be_changed(events: Any, bus: str, queue_arn: str) -> None:
+    dead_letters = {"Arn": queue_arn}
+    changed = events.update_event_bus(Name=bus, Description="all", DeadLetterConfig=dead_letters)
+    assert (changed["Name"], changed["Description"]) == (bus, "all")
+    assert changed["DeadLetterConfig"] == dead_letters
+    events.update_event_bus(Name=bus, Description="all of it")
+    described = events.describe_event_bus(Name=bus)
+    assert described["Description"] == "all of it"
+    assert described["DeadLetterConfig"] == dead_letters
+    events.update_event_bus(Name=bus, DeadLetterConfig={})
+    assert "DeadLetterConfig" not in events.describe_event_bus(Name=bus)
+    with raises_refusal("ResourceNotFoundException", "Event bus nowhere does not exist."):
+        events.update_event_bus(Name="nowhere", Description="x")
+
+
+def test_permissions_are_statements_of_the_policy(events: Any, bus: str) -> None:
+    arn = events.describe_event_bus(Name=bus)["Arn"]
+    given = {"EventBusName": bus, "Action": "events:PutEvents"}
+    events.put_permission(StatementId="one", Principal="111111111111", **given)
+    events.put_permission(
+        StatementId="all",
+        Principal="*",
+        Condition={"Type": "StringEquals", "Key": "aws:PrincipalOrgID", "Value": "o-1"},
+        **given,
+    )
+    one = {
+        "Sid": "one",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "events:PutEvents",
+        "Resource": arn,
+    }
+    everybody = {
+        **one,
+        "Sid": "all",
+        "Principal": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
+    }
+    policy = json.loads(events.describe_event_bus(Name=bus)["Policy"])
+    assert policy == {"Version": "2012-10-17", "Statement": [one, everybody]}
+    events.remove_permission(EventBusName=bus, StatementId="one")
+    assert json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"] == [everybody]
+    with raises_refusal(
+        "ResourceNotFoundException", "Statement with the provided id does not exist."
+    ):
+        events.remove_permission(EventBusName=bus, StatementId="one")
+    events.put_permission(EventBusName=bus, Policy=json.dumps({**policy, "Statement": [one]}))
+    assert json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"] == [one]
+    events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
+    assert "Policy" not in events.describe_event_bus(Name=bus)
+    with raises_refusal("ResourceNotFoundException", "EventBus does not have a policy."):
+        events.remove_permission(EventBusName=bus, StatementId="one")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"StatementId": "a b", "Principal": "*", "Action": "events:PutEvents"},
+        {"StatementId": "a", "Principal": "everybody", "Action": "events:PutEvents"},
+        {"StatementId": "a", "Principal": "*", "Action": "events:PutRule"},
+        {"StatementId": "a", "Policy": "{}"},
+        {"Policy": "no JSON"},
+        {"Policy": "{}"},
+    ],
+)
+def test_permissions_that_say_nothing(broker: Daemon, bus: str, given: dict[str, Any]) -> None:
+    answer = post(broker, "PutPermission", {"EventBusName": bus, **given})
+    assert (answer.status_code, answer.json()["__type"]) == (400, "ValidationException")
+
+
+def test_buses_and_rules_have_tags(events: Any, bus: str) -> None:
+    put_rule(events, bus)
+    for arn in (
+        events.describe_event_bus(Name=bus)["Arn"],
+        events.describe_rule(Name="r", EventBusName=bus)["Arn"],
+    ):
+        events.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "a"}])
+        events.tag_resource(
+            ResourceARN=arn, Tags=[{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "9"}]
+        )
+        assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [
+            {"Key": "team", "Value": "b"},
+            {"Key": "cost", "Value": "9"},
+        ]
+        events.untag_resource(ResourceARN=arn, TagKeys=["team", "none"])
+        assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [
+            {"Key": "cost", "Value": "9"}
+        ]
+        with raises_refusal("ValidationException"):
+            events.tag_resource(ResourceARN=arn, Tags=[{"Key": "aws:x", "Value": ""}])
+        with raises_refusal("LimitExceededException"):
+            many = [{"Key": str(n), "Value": ""} for n in range(51)]
+            events.tag_resource(ResourceARN=arn, Tags=many)
+    with raises_refusal("ResourceNotFoundException"):
+        events.list_tags_for_resource(
+            ResourceARN="arn:aws:events:us-east-1:000000000000:event-bus/nowhere"
+        )
 
 
 # Who asks
@@ -558,13 +737,8 @@ def test_namespaces_do_not_see_each_other(
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("InputPath", "$.detail"),
-        ("InputTransformer", {"InputTemplate": "<x>"}),
-        ("SqsParameters", {"MessageGroupId": "g"}),
         ("HttpParameters", {"HeaderParameters": {"a": "b"}}),
         ("KinesisParameters", {"PartitionKeyPath": "$.id"}),
-        ("DeadLetterConfig", {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"}),
-        ("RetryPolicy", {"MaximumRetryAttempts": 1}),
         ("EcsParameters", {"TaskDefinitionArn": "a"}),
     ],
 )
@@ -589,7 +763,6 @@ def test_members_that_are_not_supported_say_so_by_name(
     for member, value in (
         ("EventSourceName", "aws.partner/x"),
         ("KmsKeyIdentifier", "k"),
-        ("DeadLetterConfig", {"Arn": "a"}),
         ("LogConfig", {"Level": "OFF"}),
     ):
         with raises_refusal("ValidationException", f"{member} is not supported by this broker."):
@@ -598,10 +771,8 @@ def test_members_that_are_not_supported_say_so_by_name(
 
 def test_actions_that_are_not_supported_say_so_by_name(events: Any) -> None:
     for action, call in (
-        ("UpdateEventBus", lambda: events.update_event_bus(Name="a")),
         ("ListArchives", lambda: events.list_archives()),
         ("ListConnections", lambda: events.list_connections()),
-        ("TagResource", lambda: events.tag_resource(ResourceARN="a", Tags=[])),
         ("ListReplays", lambda: events.list_replays()),
     ):
         with raises_refusal(

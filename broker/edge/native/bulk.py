@@ -181,6 +181,6 @@ class BulkEvents(Shape, frozen=True, kw_only=True):
 )
 async def put_events_bulk(call: Call, query: OnBus, bulk: BulkEvents) -> PutEvents:
     """Put up to 10,000 events on a bus, each with all its deliveries or with none."""
-    call.broker.events.bus(call.namespace, query.bus)
+    call.broker.event_buses.get(call.namespace, query.bus)
     events = [event_or_refusal(from_entry, entry) for entry in bulk.events]
     return await put_each(call, query.bus, events)

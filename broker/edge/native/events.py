@@ -60,7 +60,7 @@ async def put_events(call: Call, query: OnBus) -> PutEvents:
     becomes the detail-type, its subject the one resource; extension attributes are refused.
     Events of a batch succeed or fail each for itself.
     """
-    call.broker.events.bus(call.namespace, query.bus)
+    call.broker.event_buses.get(call.namespace, query.bus)
     request = call.request
     media_type = request.content_type
     if media_type == BATCH:

@@ -88,7 +88,7 @@ async def follow_event_bus(call: Call, name: str, query: FollowQuery) -> Respons
     Nothing is stored for the client: one that is too slow is told how many events it missed. The
     filter is matched against the event, as the pattern of a rule is.
     """
-    call.broker.events.bus(call.namespace, name)
+    call.broker.event_buses.get(call.namespace, name)
     opened = EventBusOpened(bus=name, filter=query.filter, buffer=query.buffer)
     return _followed(call, name, query, call.broker.live.follow_bus, opened, bus_events)
 

@@ -227,7 +227,7 @@ class _Walk:
         body = messages.decode(peeked.body)
         message = messages.rendered(body, peeked.via, self.call.origin)
         source_arn = peeked.dead_letter_source_arn
-        cause = cause_of(message.attributes, source_arn, body, peeked.via)
+        cause = cause_of(message.attributes, source_arn, body, peeked.via, self.call.namespace)
         return Found(peeked, message, cause)
 
 

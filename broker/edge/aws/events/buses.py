@@ -1,32 +1,36 @@
-"""EventBridge actions on buses: create, describe, list, delete"""
+"""EventBridge actions on buses: create, update, describe, list, delete"""
+
+import msgspec
 
 from broker.core.errors import InvalidParameter
-from broker.core.limits import LIST_PAGE
+from broker.core.limits import DESCRIPTION_CHARS_MAX, LIST_PAGE
 from broker.core.names import EVENT_BUS_NAME, Namespace
 from broker.core.resources import EventBus
-from broker.edge.aws.events.service import events, locate_bus
+from broker.core.targeting import check_dead_letter_arn
+from broker.edge.aws.events.service import bus_arn, events, locate_bus
+from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members, Refused
 
 
-class Tag(Members, kw_only=True):
-    key: str
-    value: str
+class DeadLetterConfig(Members, kw_only=True):
+    arn: str | None = None
 
 
 class CreateEventBusRequest(Members, kw_only=True):
     name: str
     description: str = ""
     tags: list[Tag] | None = None
+    dead_letter_config: DeadLetterConfig | None = None
     event_source_name: Refused = None
     kms_key_identifier: Refused = None
-    dead_letter_config: Refused = None
     log_config: Refused = None
 
 
 class CreateEventBusResponse(Members, kw_only=True):
     event_bus_arn: str
     description: str | None = None
+    dead_letter_config: DeadLetterConfig | None = None
 
 
 @events.action("CreateEventBus", CreateEventBusRequest)
@@ -40,14 +44,57 @@ async def create_event_bus(call: Call, request: CreateEventBusRequest) -> Create
     now_ms = call.broker.now_ms()
     bus = EventBus(
         name=request.name,
-        description=request.description,
-        tags={tag.key: tag.value for tag in request.tags or ()},
+        description=_checked_description(request.description),
+        dead_letter_target_arn=dead_letter_arn(request.dead_letter_config),
+        tags=checked_tags(request.tags),
         created_at_ms=now_ms,
         modified_at_ms=now_ms,
     )
-    await call.broker.events.create_bus(call.namespace, bus)
+    await call.broker.event_buses.create(call.namespace, bus)
     return CreateEventBusResponse(
-        event_bus_arn=_arn(call.namespace, request.name), description=request.description or None
+        event_bus_arn=bus_arn(call.namespace, request.name),
+        description=request.description or None,
+        dead_letter_config=request.dead_letter_config,
+    )
+
+
+class UpdateEventBusRequest(Members, kw_only=True):
+    name: str | None = None
+    description: str | None = None
+    dead_letter_config: DeadLetterConfig | None = None
+    kms_key_identifier: Refused = None
+    log_config: Refused = None
+
+
+class UpdateEventBusResponse(Members, kw_only=True):
+    arn: str
+    name: str
+    description: str | None = None
+    dead_letter_config: DeadLetterConfig | None = None
+
+
+@events.action("UpdateEventBus", UpdateEventBusRequest)
+async def update_event_bus(call: Call, request: UpdateEventBusRequest) -> UpdateEventBusResponse:
+    """Change a bus's settings; what isn't given stays. An empty DeadLetterConfig removes it."""
+    namespace, name = locate_bus(call, request.name)
+    bus = call.broker.event_buses.get(namespace, name)
+    description, dead_letter = bus.description, bus.dead_letter_target_arn
+    if request.description is not None:
+        description = _checked_description(request.description)
+    if request.dead_letter_config is not None:
+        dead_letter = dead_letter_arn(request.dead_letter_config)
+    changed = msgspec.structs.replace(
+        bus,
+        description=description,
+        dead_letter_target_arn=dead_letter,
+        modified_at_ms=call.broker.now_ms(),
+    )
+    await call.broker.event_buses.configure(namespace, changed)
+    return UpdateEventBusResponse(
+        arn=bus_arn(namespace, name),
+        name=name,
+        description=description or None,
+        dead_letter_config=dead_letter_config(dead_letter),
     )
 
 
@@ -59,6 +106,8 @@ class EventBusMember(Members, kw_only=True):
     name: str
     arn: str
     description: str | None = None
+    policy: str | None = None
+    dead_letter_config: DeadLetterConfig | None = None
     creation_time: float | None = None
     last_modified_time: float | None = None
 
@@ -67,7 +116,7 @@ class EventBusMember(Members, kw_only=True):
 async def describe_event_bus(call: Call, request: DescribeEventBusRequest) -> EventBusMember:
     """One bus; `default` if none is named."""
     namespace, name = locate_bus(call, request.name)
-    return _member(namespace, call.broker.events.bus(namespace, name))
+    return _member(namespace, call.broker.event_buses.get(namespace, name), whole=True)
 
 
 class ListEventBusesRequest(Members, kw_only=True):
@@ -84,7 +133,9 @@ class ListEventBusesResponse(Members, kw_only=True):
 @events.action("ListEventBuses", ListEventBusesRequest)
 async def list_event_buses(call: Call, request: ListEventBusesRequest) -> ListEventBusesResponse:
     """Buses by name."""
-    found = {bus.name: bus for bus in call.broker.events.buses(call.namespace, request.name_prefix)}
+    found = {
+        bus.name: bus for bus in call.broker.event_buses.all(call.namespace, request.name_prefix)
+    }
     names, token = limited_page_of(list(found), request.next_token, request.limit)
     return ListEventBusesResponse(
         event_buses=[_member(call.namespace, found[name]) for name in names], next_token=token
@@ -98,7 +149,7 @@ class DeleteEventBusRequest(Members, kw_only=True):
 @events.action("DeleteEventBus", DeleteEventBusRequest)
 async def delete_event_bus(call: Call, request: DeleteEventBusRequest) -> None:
     """Delete a bus that has no rules."""
-    await call.broker.events.delete_bus(*locate_bus(call, request.name))
+    await call.broker.event_buses.delete(*locate_bus(call, request.name))
 
 
 def limited_page_of(
@@ -114,15 +165,34 @@ def limited_page_of(
     return page_of(names, next_token, limit)
 
 
-def _member(namespace: Namespace, bus: EventBus) -> EventBusMember:
+def dead_letter_arn(config: DeadLetterConfig | None) -> str | None:
+    """The queue's ARN, if one is named. Raises: InvalidParameter."""
+    arn = (config.arn or None) if config is not None else None
+    check_dead_letter_arn(arn)
+    return arn
+
+
+def dead_letter_config(arn: str | None) -> DeadLetterConfig | None:
+    """The member that names the queue."""
+    return DeadLetterConfig(arn=arn) if arn is not None else None
+
+
+def _checked_description(text: str) -> str:
+    if len(text) > DESCRIPTION_CHARS_MAX:
+        raise InvalidParameter(
+            f"1 validation error detected: Value '{text}' at 'description' failed to satisfy "
+            f"constraint: Member must have length less than or equal to {DESCRIPTION_CHARS_MAX}"
+        )
+    return text
+
+
+def _member(namespace: Namespace, bus: EventBus, *, whole: bool = False) -> EventBusMember:
     return EventBusMember(
         name=bus.name,
-        arn=_arn(namespace, bus.name),
+        arn=bus_arn(namespace, bus.name),
         description=bus.description or None,
+        policy=bus.policy,
+        dead_letter_config=dead_letter_config(bus.dead_letter_target_arn) if whole else None,
         creation_time=bus.created_at_ms / 1000 or None,
         last_modified_time=bus.modified_at_ms / 1000 or None,
     )
-
-
-def _arn(namespace: Namespace, name: str) -> str:
-    return namespace.arn("events", f"event-bus/{name}")

@@ -1,5 +1,6 @@
 """EventBridge actions on events: put them on a bus, test a pattern"""
 
+from itertools import groupby
 from typing import Any
 
 from broker.core import pattern
@@ -61,18 +62,31 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
         raise MessageTooLong("Total size of the entries in the request is over the limit.")
     # All of them first: a request that is refused has put none.
     places = [locate_bus(call, entry.event_bus_name) for entry in request.entries]
-    results = [
-        await _put(call, entry, *place)
-        for entry, place in zip(request.entries, places, strict=True)
-    ]
+    parsed = [_parsed(entry) for entry in request.entries]
+    results: list[PutEventsResultEntry] = []
+    for place, group in groupby(range(count), places.__getitem__):
+        results += await _put_each(call, [parsed[index] for index in group], *place)
     return PutEventsResponse(
         failed_entry_count=sum(1 for result in results if result.error_code), entries=results
     )
 
 
-async def _put(
-    call: Call, entry: PutEventsRequestEntry, namespace: Namespace, bus: str
-) -> PutEventsResultEntry:
+async def _put_each(
+    call: Call, parsed: list[Event | PutEventsResultEntry], namespace: Namespace, bus: str
+) -> list[PutEventsResultEntry]:
+    """Put events on one bus, in one commit if it takes them; a refusal stays where it is."""
+    good = [each for each in parsed if isinstance(each, Event)]
+    outcomes = iter(await call.broker.events.put_each(namespace, good, bus))
+    return [_result(next(outcomes)) if isinstance(each, Event) else each for each in parsed]
+
+
+def _result(outcome: str | BrokerError) -> PutEventsResultEntry:
+    if isinstance(outcome, BrokerError):
+        return _failed(events.wire(outcome).shape, outcome.message)
+    return PutEventsResultEntry(event_id=outcome)
+
+
+def _parsed(entry: PutEventsRequestEntry) -> Event | PutEventsResultEntry:
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
@@ -85,17 +99,13 @@ async def _put(
         detail = None
     if not isinstance(detail, dict):
         return _failed("MalformedDetail", "Detail is malformed.")
-    event = Event(
+    return Event(
         source=entry.source,
         detail_type=entry.detail_type,
         detail=detail,
         resources=entry.resources or [],
         time_ms=None if entry.time is None else int(entry.time * 1000),
     )
-    try:
-        return PutEventsResultEntry(event_id=await call.broker.events.put(namespace, event, bus))
-    except BrokerError as error:
-        return _failed(events.wire(error).shape, error.message)
 
 
 def _refusal(entry: PutEventsRequestEntry) -> PutEventsResultEntry | None:

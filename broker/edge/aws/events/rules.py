@@ -7,11 +7,12 @@ from broker.core.limits import EVENT_PATTERN_CHARS_MAX, LIST_PAGE
 from broker.core.names import RULE_NAME, Namespace
 from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import Rule
-from broker.core.routing import rule_arn
-from broker.edge.aws.events.buses import Tag, limited_page_of
+from broker.core.rule_targets import rule_arn
+from broker.edge.aws.events.buses import limited_page_of
 from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.service import Call, Members, Refused
-from broker.runtime.events import rule_key, rule_name
+from broker.runtime.rules import rule_key, rule_name
 
 
 class PutRuleRequest(Members, kw_only=True):
@@ -45,7 +46,7 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
     if len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
         raise InvalidEventPattern("Event pattern is too long")
     try:
-        existing: Rule | None = call.broker.events.rule(namespace, bus, request.name)
+        existing: Rule | None = call.broker.rules.get(namespace, bus, request.name)
     except RuleDoesNotExist:
         existing = None
     now_ms = call.broker.now_ms()
@@ -58,13 +59,13 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
         role_arn=request.role_arn,
         targets=existing.targets if existing else (),
         # As on AWS, the tags of a rule that is there stay as they are.
-        tags=existing.tags if existing else {tag.key: tag.value for tag in request.tags or ()},
+        tags=existing.tags if existing else checked_tags(request.tags),
         created_at_ms=existing.created_at_ms if existing else now_ms,
         modified_at_ms=now_ms,
         declared=existing.declared if existing else False,
     )
-    await call.broker.events.put_rule(namespace, rule)
-    return PutRuleResponse(rule_arn=rule_arn(namespace, rule))
+    await call.broker.rules.put(namespace, rule)
+    return PutRuleResponse(rule_arn=rule_arn(namespace, rule.name))
 
 
 class RuleRequest(Members, kw_only=True):
@@ -86,7 +87,7 @@ class RuleMember(Members, kw_only=True):
 async def describe_rule(call: Call, request: RuleRequest) -> RuleMember:
     """One rule."""
     namespace, bus = locate_bus(call, request.event_bus_name)
-    return _member(namespace, call.broker.events.rule(namespace, bus, request.name))
+    return _member(namespace, call.broker.rules.get(namespace, bus, request.name))
 
 
 class ListRulesRequest(Members, kw_only=True):
@@ -105,7 +106,7 @@ class ListRulesResponse(Members, kw_only=True):
 async def list_rules(call: Call, request: ListRulesRequest) -> ListRulesResponse:
     """A bus's rules by name."""
     namespace, bus = locate_bus(call, request.event_bus_name)
-    rules = call.broker.events.rules(namespace, bus, request.name_prefix)
+    rules = call.broker.rules.of_bus(namespace, bus, request.name_prefix)
     found = {rule_name(rule): rule for rule in rules}
     names, token = limited_page_of(list(found), request.next_token, request.limit)
     return ListRulesResponse(
@@ -127,9 +128,9 @@ async def disable_rule(call: Call, request: RuleRequest) -> None:
 
 async def _set_enabled(call: Call, request: RuleRequest, *, enabled: bool) -> None:
     namespace, bus = locate_bus(call, request.event_bus_name)
-    rule = call.broker.events.rule(namespace, bus, request.name)
+    rule = call.broker.rules.get(namespace, bus, request.name)
     changed = msgspec.structs.replace(rule, enabled=enabled, modified_at_ms=call.broker.now_ms())
-    await call.broker.events.put_rule(namespace, changed)
+    await call.broker.rules.put(namespace, changed)
 
 
 class DeleteRuleRequest(Members, kw_only=True):
@@ -142,13 +143,13 @@ class DeleteRuleRequest(Members, kw_only=True):
 async def delete_rule(call: Call, request: DeleteRuleRequest) -> None:
     """Delete a rule without targets."""
     namespace, bus = locate_bus(call, request.event_bus_name)
-    await call.broker.events.delete_rule(namespace, bus, request.name)
+    await call.broker.rules.delete(namespace, bus, request.name)
 
 
 def _member(namespace: Namespace, rule: Rule) -> RuleMember:
     return RuleMember(
         name=rule_name(rule),
-        arn=rule_arn(namespace, rule),
+        arn=rule_arn(namespace, rule.name),
         event_pattern=rule.event_pattern,
         state="ENABLED" if rule.enabled else "DISABLED",
         event_bus_name=rule.event_bus,

@@ -1,6 +1,7 @@
 """EventBridge as a service: its names, its errors, and how a bus is named in a request"""
 
 from broker.core import errors
+from broker.core.errors import BrokerError
 from broker.core.names import Arn, Namespace
 from broker.core.pattern import InvalidEvent, InvalidEventPattern
 from broker.core.registry import DEFAULT_BUS
@@ -8,6 +9,11 @@ from broker.edge.aws.protocol import MalformedRequest, MissingMember
 from broker.edge.aws.service import Call, Service, Wire
 
 _VALIDATION = Wire(400, "ValidationException")
+
+
+class PolicyTooLong(BrokerError):
+    """A bus's policy has a limit of its own."""
+
 
 events = Service(
     name="events",
@@ -21,14 +27,14 @@ events = Service(
         DeletePartnerEventSource DescribeApiDestination DescribeArchive DescribeConnection
         DescribeEndpoint DescribeEventSource DescribePartnerEventSource DescribeReplay
         ListApiDestinations ListArchives ListConnections ListEndpoints ListEventSources
-        ListPartnerEventSourceAccounts ListPartnerEventSources ListReplays ListTagsForResource
-        PutPartnerEvents PutPermission RemovePermission StartReplay TagResource UntagResource
-        UpdateApiDestination UpdateArchive UpdateConnection UpdateEndpoint
-        UpdateEventBus""".split()
+        ListPartnerEventSourceAccounts ListPartnerEventSources ListReplays PutPartnerEvents
+        StartReplay UpdateApiDestination UpdateArchive UpdateConnection UpdateEndpoint""".split()
     ),
     errors={
         errors.EventBusDoesNotExist: Wire(400, "ResourceNotFoundException"),
         errors.RuleDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.StatementDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        PolicyTooLong: Wire(400, "PolicyLengthExceededException"),
         errors.EventBusExists: Wire(400, "ResourceAlreadyExistsException"),
         InvalidEventPattern: Wire(400, "InvalidEventPatternException"),
         InvalidEvent: _VALIDATION,
@@ -46,6 +52,11 @@ events = Service(
         errors.StoreFailed: Wire(500, "InternalException"),
     },
 )
+
+
+def bus_arn(namespace: Namespace, name: str) -> str:
+    """`…:event-bus/NAME`"""
+    return namespace.arn("events", f"event-bus/{name}")
 
 
 def locate_bus(call: Call, name_or_arn: str | None) -> tuple[Namespace, str]:

@@ -4,13 +4,32 @@ import re
 
 from broker.core.errors import InvalidParameter
 from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
-from broker.core.resources import Target
-from broker.edge.aws.events.buses import limited_page_of
+from broker.core.resources import InputTransformer, Target
+from broker.edge.aws.events.buses import (
+    DeadLetterConfig,
+    dead_letter_arn,
+    dead_letter_config,
+    limited_page_of,
+)
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
-from broker.runtime.events import rule_name
+from broker.runtime.rules import rule_name
 
 TARGET_ID = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
+
+
+class InputTransformerMember(Members, kw_only=True):
+    input_paths_map: dict[str, str] | None = None
+    input_template: str
+
+
+class SqsParameters(Members, kw_only=True):
+    message_group_id: str | None = None
+
+
+class RetryPolicy(Members, kw_only=True):
+    maximum_retry_attempts: int | None = None
+    maximum_event_age_in_seconds: int | None = None
 
 
 class TargetMember(Members, kw_only=True):
@@ -18,18 +37,18 @@ class TargetMember(Members, kw_only=True):
     arn: str
     role_arn: str | None = None
     input: str | None = None
-    input_path: Refused = None
-    input_transformer: Refused = None
+    input_path: str | None = None
+    input_transformer: InputTransformerMember | None = None
+    sqs_parameters: SqsParameters | None = None
+    dead_letter_config: DeadLetterConfig | None = None
+    retry_policy: RetryPolicy | None = None
     kinesis_parameters: Refused = None
     run_command_parameters: Refused = None
     ecs_parameters: Refused = None
     batch_parameters: Refused = None
-    sqs_parameters: Refused = None
     http_parameters: Refused = None
     redshift_data_parameters: Refused = None
     sage_maker_pipeline_parameters: Refused = None
-    dead_letter_config: Refused = None
-    retry_policy: Refused = None
     app_sync_parameters: Refused = None
 
 
@@ -56,10 +75,9 @@ async def put_targets(call: Call, request: PutTargetsRequest) -> FailedEntriesRe
                 "failed to satisfy constraint: Member must satisfy regular expression pattern: "
                 "[\\.\\-_A-Za-z0-9]+ and have length between 1 and 64"
             )
-    targets = [
-        Target(id=t.id, arn=t.arn, role_arn=t.role_arn, input=t.input) for t in request.targets
-    ]
-    await call.broker.events.put_targets(namespace, bus, request.rule, targets)
+    targets = [_target(each) for each in request.targets]
+    now_ms = call.broker.now_ms()
+    await call.broker.rules.put_targets(namespace, bus, request.rule, targets, now_ms)
     return FailedEntriesResponse(failed_entry_count=0, failed_entries=[])
 
 
@@ -75,7 +93,8 @@ async def remove_targets(call: Call, request: RemoveTargetsRequest) -> FailedEnt
     """Remove targets by id."""
     namespace, bus = locate_bus(call, request.event_bus_name)
     _check_count("ids", len(request.ids))
-    await call.broker.events.remove_targets(namespace, bus, request.rule, request.ids)
+    now_ms = call.broker.now_ms()
+    await call.broker.rules.remove_targets(namespace, bus, request.rule, request.ids, now_ms)
     return FailedEntriesResponse(failed_entry_count=0, failed_entries=[])
 
 
@@ -97,17 +116,54 @@ async def list_targets_by_rule(
 ) -> ListTargetsByRuleResponse:
     """A rule's targets."""
     namespace, bus = locate_bus(call, request.event_bus_name)
-    rule = call.broker.events.rule(namespace, bus, request.rule)
+    rule = call.broker.rules.get(namespace, bus, request.rule)
     found = {target.id: target for target in rule.targets}
     ids, token = limited_page_of(sorted(found), request.next_token, request.limit)
-    return ListTargetsByRuleResponse(
-        targets=[
-            TargetMember(
-                id=id_, arn=found[id_].arn, role_arn=found[id_].role_arn, input=found[id_].input
-            )
-            for id_ in ids
-        ],
-        next_token=token,
+    return ListTargetsByRuleResponse(targets=[_member(found[id_]) for id_ in ids], next_token=token)
+
+
+def _target(member: TargetMember) -> Target:
+    transformer = None
+    if (given := member.input_transformer) is not None:
+        transformer = InputTransformer(given.input_template, given.input_paths_map or {})
+    retries = member.retry_policy or RetryPolicy()
+    sqs = member.sqs_parameters or SqsParameters()
+    return Target(
+        id=member.id,
+        arn=member.arn,
+        role_arn=member.role_arn,
+        input=member.input,
+        input_path=member.input_path,
+        input_transformer=transformer,
+        message_group_id=sqs.message_group_id,
+        dead_letter_target_arn=dead_letter_arn(member.dead_letter_config),
+        retry_attempts=retries.maximum_retry_attempts,
+        maximum_event_age_s=retries.maximum_event_age_in_seconds,
+    )
+
+
+def _member(target: Target) -> TargetMember:
+    transformer = retries = None
+    if (given := target.input_transformer) is not None:
+        transformer = InputTransformerMember(
+            input_paths_map=given.paths or None, input_template=given.template
+        )
+    if target.retry_attempts is not None or target.maximum_event_age_s is not None:
+        retries = RetryPolicy(
+            maximum_retry_attempts=target.retry_attempts,
+            maximum_event_age_in_seconds=target.maximum_event_age_s,
+        )
+    group = target.message_group_id
+    return TargetMember(
+        id=target.id,
+        arn=target.arn,
+        role_arn=target.role_arn,
+        input=target.input,
+        input_path=target.input_path,
+        input_transformer=transformer,
+        sqs_parameters=SqsParameters(message_group_id=group) if group is not None else None,
+        dead_letter_config=dead_letter_config(target.dead_letter_target_arn),
+        retry_policy=retries,
     )
 
 
@@ -131,7 +187,7 @@ async def list_rule_names_by_target(
     namespace, bus = locate_bus(call, request.event_bus_name)
     names = [
         rule_name(rule)
-        for rule in call.broker.events.rules(namespace, bus)
+        for rule in call.broker.rules.of_bus(namespace, bus)
         if any(target.arn == request.target_arn for target in rule.targets)
     ]
     page, token = limited_page_of(names, request.next_token, request.limit)

@@ -1,0 +1,144 @@
+"""rules and their targets as the edge uses them"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from broker.core import pattern
+from broker.core.errors import LimitExceeded, ResourceInUse, RuleDoesNotExist
+from broker.core.limits import (
+    DELIVERY_BACKLOG,
+    RETENTION_S_MAX,
+    TARGETS_PER_RULE_MAX,
+)
+from broker.core.names import Namespace
+from broker.core.registry import Resources
+from broker.core.resources import Queue, Rule, Target
+from broker.core.rule_targets import RuleTarget
+from broker.core.targeting import check_target
+from broker.runtime.event_buses import EventBuses
+from broker.runtime.registrar import Change, Registrar
+
+__all__ = ["Rules", "rule_key", "rule_name"]
+
+
+class Rules:
+    """What programs do with rules. Raises EventBusDoesNotExist throughout."""
+
+    def __init__(
+        self, registrar: Registrar, buses: EventBuses, targets_max: int = TARGETS_PER_RULE_MAX
+    ) -> None:
+        self._registrar = registrar
+        self._buses = buses
+        self._targets_max = targets_max
+
+    def get(self, namespace: Namespace, bus: str, name: str) -> Rule:
+        """One rule of a bus. Raises: RuleDoesNotExist."""
+        self._buses.get(namespace, bus)
+        found = self._resources(namespace).rules.get(rule_key(bus, name))
+        if found is None:
+            raise RuleDoesNotExist(f"Rule {name} does not exist on EventBus {bus}.")
+        return found
+
+    def of_bus(self, namespace: Namespace, bus: str, prefix: str = "") -> list[Rule]:
+        """A bus's rules, by name."""
+        self._buses.get(namespace, bus)
+        rules = self._resources(namespace).rules_by_bus.get(bus, {})
+        start = rule_key(bus, prefix)
+        return [rules[key] for key in sorted(rules) if key.startswith(start)]
+
+    async def put(self, namespace: Namespace, rule: Rule) -> None:
+        """Make a rule or change one, as it is known now.
+
+        Raises: InvalidEventPattern, RecordChanged.
+        """
+        self._buses.get(namespace, rule.event_bus)
+        pattern.parse(rule.event_pattern)
+        await self._replace(namespace, rule)
+
+    async def delete(self, namespace: Namespace, bus: str, name: str) -> None:
+        """Delete a rule without targets; one that isn't there is as good.
+
+        Raises: ResourceInUse, RecordChanged.
+        """
+        self._buses.get(namespace, bus)
+        key = rule_key(bus, name)
+        rule = self._resources(namespace).rules.get(key)
+        if rule is not None and rule.targets:
+            raise ResourceInUse("Rule can't be deleted since it has targets.")
+        # Or targets that are being put would go with it.
+        version = self._registrar.version(namespace, "rule", key)
+        await self._registrar.delete(namespace, "rule", key, expected_version=version)
+
+    async def put_targets(
+        self, namespace: Namespace, bus: str, name: str, targets: list[Target], now_ms: int
+    ) -> None:
+        """Add targets to a rule, or replace those with the same id.
+
+        Raises: RuleDoesNotExist, LimitExceeded, InvalidParameter.
+        """
+        rule = self.get(namespace, bus, name)
+        for target in targets:
+            check_target(target)
+        by_id = {target.id: target for target in (*rule.targets, *targets)}
+        if len(by_id) > self._targets_max:
+            raise LimitExceeded
+        changed = tuple(by_id.values())
+        await self._replace(
+            namespace, msgspec.structs.replace(rule, targets=changed, modified_at_ms=now_ms)
+        )
+
+    async def remove_targets(
+        self, namespace: Namespace, bus: str, name: str, ids: list[str], now_ms: int
+    ) -> None:
+        """Remove targets by id; ids that aren't there are as good.
+
+        What waits to be sent to one of them goes with it. Raises: RuleDoesNotExist.
+        """
+        rule = self.get(namespace, bus, name)
+        left = tuple(target for target in rule.targets if target.id not in ids)
+        await self._replace(
+            namespace, msgspec.structs.replace(rule, targets=left, modified_at_ms=now_ms)
+        )
+
+    async def tag(self, namespace: Namespace, bus: str, name: str, tags: Mapping[str, str]) -> None:
+        """Replace a rule's tags. Raises: RuleDoesNotExist, RecordChanged."""
+        rule = self.get(namespace, bus, name)
+        await self._replace(namespace, msgspec.structs.replace(rule, tags=dict(tags)))
+
+    def queue_changes(self, namespace: Namespace, rule: Rule) -> list[Change]:
+        """What makes the queues that a rule needs beside those that are there, and ends others."""
+        queues = self._resources(namespace).queues
+        wanted = _sent_from(RuleTarget.of(namespace, rule, target) for target in rule.targets)
+        had = _sent_from(self._resources(namespace).rule_targets.get(rule.name, ()))
+        changes = self._buses.queue_changes(namespace, rule.event_bus)
+        for name in sorted(wanted):
+            if name not in queues:
+                queue = Queue(name=name, retention_s=RETENTION_S_MAX, messages_max=DELIVERY_BACKLOG)
+                changes.append(("queue", name, queue, None))
+        changes += [("queue", name, None, None) for name in sorted(had - wanted)]
+        return changes
+
+    async def _replace(self, namespace: Namespace, rule: Rule) -> None:
+        # Or a change of its targets that is under way would be written over.
+        version = self._registrar.version(namespace, "rule", rule.name)
+        changes: list[Change] = [("rule", rule.name, rule, version)]
+        await self._registrar.change(namespace, changes + self.queue_changes(namespace, rule))
+
+    def _resources(self, namespace: Namespace) -> Resources:
+        return self._registrar.registry.resources(namespace)
+
+
+def _sent_from(targets: Iterable[RuleTarget]) -> set[str]:
+    """The queues from which something is sent elsewhere."""
+    return {target.name for target in targets if target.kind == "elsewhere"}
+
+
+def rule_key(bus: str, name: str) -> str:
+    """A rule's name among all rules of its namespace."""
+    return f"{bus}|{name}"
+
+
+def rule_name(rule: Rule) -> str:
+    """A rule's name on its bus."""
+    return rule.name.rpartition("|")[2]

@@ -1,0 +1,133 @@
+"""targets in other namespaces: each waits in a queue of its own until it is routed there"""
+
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from broker.core.event import Event
+from broker.core.message import Message, decode
+from broker.core.names import Namespace
+from broker.core.resources import EventBus, Queue, Rule, Target
+from broker.runtime.broker import Broker
+from broker.testing.broker import open_broker
+
+NS = Namespace()
+OTHER = Namespace("999999999999", "eu-west-1")
+EVENT = Event(source="shop", detail_type="sold", detail={"total": 12})
+PATTERN = '{"source":["shop"]}'
+
+
+@pytest.fixture
+def clock() -> trio.testing.MockClock:
+    """Jumps only when nothing has happened for a moment."""
+    return trio.testing.MockClock(autojump_threshold=0.03)
+
+
+def rule(*targets: Target, bus: str = "default") -> Rule:
+    return Rule(name=f"{bus}|r", event_bus=bus, event_pattern=PATTERN, targets=targets)
+
+
+async def texts(broker: Broker, namespace: Namespace, queue: str) -> list[Message]:
+    found = []
+    for one in await broker.queues.peek(namespace, queue, 10):
+        body = decode(one.body)
+        assert isinstance(body, Message)
+        found.append(body)
+    return found
+
+
+async def test_a_queue_of_another_account_gets_its_text(directory: Path, clock: object) -> None:
+    async with open_broker(directory, []) as broker:
+        await broker.queues.create(OTHER, Queue(name="orders"))
+        target = Target(id="1", arn=OTHER.arn("sqs", "orders"), input_path="$.detail")
+        await broker.rules.put(NS, rule(target))
+        await broker.events.put(NS, EVENT)
+        await trio.sleep(1)
+        (message,) = await texts(broker, OTHER, "orders")
+        assert message.body == '{"total":12}'
+        (counts,) = await broker.queues.counts(NS, "target/default|r|1")
+        assert (counts.visible, counts.in_flight, counts.delayed) == (0, 0, 0)
+
+
+async def test_a_bus_of_another_account_gets_the_event_as_it_is(
+    directory: Path, clock: object
+) -> None:
+    async with open_broker(directory, []) as broker:
+        await broker.queues.create(OTHER, Queue(name="orders"))
+        await broker.event_buses.create(OTHER, EventBus(name="shop"))
+        here = Target(id="1", arn=OTHER.arn("events", "event-bus/shop"))
+        there = Target(id="1", arn=OTHER.arn("sqs", "orders"), input_path="$.account")
+        await broker.rules.put(NS, rule(here))
+        await broker.rules.put(OTHER, rule(there, bus="shop"))
+        await broker.events.put(NS, EVENT)
+        await trio.sleep(1)
+        (message,) = await texts(broker, OTHER, "orders")
+        assert message.body == f'"{NS.account}"'
+
+
+async def test_accounts_that_forward_to_each_other_end_in_a_dead_letter(
+    directory: Path, clock: object
+) -> None:
+    async with open_broker(directory, []) as broker:
+        await broker.rules.put(
+            NS, rule(Target(id="1", arn=OTHER.arn("events", "event-bus/default")))
+        )
+        await broker.rules.put(
+            OTHER, rule(Target(id="1", arn=NS.arn("events", "event-bus/default")))
+        )
+        await broker.events.put(NS, EVENT)
+        await trio.sleep(5)
+        letters = [
+            *await texts(broker, NS, "dead-letters/default"),
+            *await texts(broker, OTHER, "dead-letters/default"),
+        ]
+        (letter,) = letters
+        assert letter.attributes is not None
+        assert letter.attributes["ERROR_CODE"].string_value == "TOO_MANY_HOPS"
+
+
+async def test_what_is_not_there_is_a_dead_letter_of_the_sender(
+    directory: Path, clock: object
+) -> None:
+    gone = OTHER.arn("sqs", "gone")
+    async with open_broker(directory, [Queue(name="dead")]) as broker:
+        target = Target(id="1", arn=gone, dead_letter_target_arn=NS.arn("sqs", "dead"))
+        await broker.rules.put(NS, rule(target))
+        event_id = await broker.events.put(NS, EVENT)
+        await trio.sleep(1)
+        (letter,) = await texts(broker, NS, "dead")
+        assert event_id in letter.body
+        assert letter.attributes is not None
+        assert letter.attributes["TARGET_ARN"].string_value == gone
+
+
+async def test_a_removed_target_s_queue_goes_with_it(directory: Path, clock: object) -> None:
+    async with open_broker(directory, []) as broker:
+        target = Target(id="1", arn=OTHER.arn("sqs", "orders"))
+        await broker.rules.put(NS, rule(target))
+        queues = broker.registry.resources(NS).queues
+        assert "target/default|r|1" in queues
+        await broker.rules.remove_targets(NS, "default", "r", ["1"], 0)
+        assert "target/default|r|1" not in queues
+        await broker.rules.put_targets(NS, "default", "r", [target], 0)
+        assert "target/default|r|1" in queues
+        await broker.rules.put_targets(
+            NS, "default", "r", [Target(id="1", arn=NS.arn("sqs", "orders"))], 0
+        )
+        assert "target/default|r|1" not in queues
+
+
+async def test_what_waited_when_the_daemon_ended_is_sent_after_it(
+    directory: Path, clock: object
+) -> None:
+    async with open_broker(directory, []) as broker:
+        await broker.queues.create(OTHER, Queue(name="orders"))
+        await broker.rules.put(NS, rule(Target(id="1", arn=OTHER.arn("sqs", "orders"))))
+        broker.dispatchers.stop()
+        event_id = await broker.events.put(NS, EVENT)
+    async with open_broker(directory, []) as broker:
+        await trio.sleep(1)
+        (message,) = await texts(broker, OTHER, "orders")
+        assert event_id in message.body
