@@ -60,6 +60,7 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.EventBusDoesNotExist: Row(404, "Event bus does not exist"),
     errors.EventBusExists: Row(409, "Event bus exists"),
     errors.RuleDoesNotExist: Row(404, "Rule does not exist"),
+    errors.StatementDoesNotExist: Row(404, "Statement does not exist"),
     errors.FunctionDoesNotExist: Row(404, "Function does not exist"),
     errors.MoveTaskDoesNotExist: Row(404, "Message move task does not exist"),
     errors.MoveTaskRunning: Row(409, "Message move task under way"),
