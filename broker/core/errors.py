@@ -71,6 +71,26 @@ class EventBusExists(BrokerError):
     """The event bus already exists."""
 
 
+class ArchiveDoesNotExist(BrokerError):
+    """There is no archive of that name."""
+
+
+class ArchiveExists(BrokerError):
+    """The name of a new archive is taken."""
+
+
+class ReplayDoesNotExist(BrokerError):
+    """There is no replay of that name."""
+
+
+class ReplayExists(BrokerError):
+    """The name of a new replay is taken."""
+
+
+class ReplayIsOver(BrokerError):
+    """A replay that has ended can't be cancelled, halted or resumed."""
+
+
 class StatementDoesNotExist(BrokerError):
     """A policy has no statement of that id, or there is no policy."""
 

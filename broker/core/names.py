@@ -15,6 +15,8 @@ FIFO_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 QUEUE_NAME = re.compile(rf"{STANDARD_QUEUE_NAME.pattern}|{FIFO_QUEUE_NAME.pattern}")
 TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo")
 EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
+ARCHIVE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
+REPLAY_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
 MESSAGE_GROUP_ID = re.compile(
@@ -103,6 +105,11 @@ def target_queue(rule: str, target_id: str) -> QueueName:
 def dead_letter_queue(bus: str) -> QueueName:
     """The internal queue for what an event bus could not deliver, and nobody else keeps."""
     return QueueName(f"dead-letters/{bus}")
+
+
+def archive_queue(archive: str) -> QueueName:
+    """The internal queue in which an archive's events lie."""
+    return QueueName(f"archive/{archive}")
 
 
 def function_name(resource: str) -> str:

@@ -7,13 +7,16 @@ committed and before its caller is answered: a publish sees all of a change or n
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from broker.core.archiver import Archiver
 from broker.core.names import Namespace
 from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
     AnyResource,
+    Archive,
     DeletedQueue,
     EventBus,
+    EventReplay,
     Function,
     MessageMoveTask,
     Queue,
@@ -44,11 +47,14 @@ class Resources:
     )
     rules: dict[str, Rule] = field(default_factory=dict)
     rules_by_bus: dict[str, dict[str, Rule]] = field(default_factory=dict)
+    archives: dict[str, Archive] = field(default_factory=dict)
+    event_replays: dict[str, EventReplay] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
     matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
+    archivers: dict[str, Archiver] = field(default_factory=dict)  # by event bus
     rule_targets: dict[str, tuple[RuleTarget, ...]] = field(default_factory=dict)  # by rule
 
     def of_kind(self, kind: str) -> dict[str, AnyResource]:
@@ -61,6 +67,8 @@ class Resources:
             "subscription": self.subscriptions,
             "event_bus": self.event_buses,
             "rule": self.rules,
+            "archive": self.archives,
+            "event_replay": self.event_replays,
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table
@@ -107,6 +115,8 @@ def _link(namespace: Namespace, resources: Resources, resource: Resource) -> Non
         if resource.enabled and resource.event_pattern:
             matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
             matcher.add(resource.name, parse(resource.event_pattern))
+    elif isinstance(resource, Archive):
+        resources.archivers.setdefault(resource.event_bus, Archiver()).put(resource)
 
 
 def _unlink(resources: Resources, resource: Resource) -> None:
@@ -119,3 +129,5 @@ def _unlink(resources: Resources, resource: Resource) -> None:
         del resources.rules_by_bus[resource.event_bus][resource.name]
         if resource.enabled and resource.event_pattern:
             resources.matchers[resource.event_bus].remove(resource.name)
+    elif isinstance(resource, Archive):
+        resources.archivers[resource.event_bus].remove(resource.name)

@@ -174,6 +174,35 @@ class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True
     targets: tuple[Target, ...] = ()
 
 
+class Archive(Resource, tag="archive.1", frozen=True, kw_only=True, omit_defaults=True):
+    """Events of a bus that are kept, to be replayed."""
+
+    event_bus: str
+    event_pattern: str | None = None  # JSON text, as given; None: every event
+    retention_days: int = 0  # 0: for ever
+    description: str = ""
+
+
+class EventReplay(Resource, tag="event_replay.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A replay of an archive: under way, halted or done."""
+
+    archive: str
+    event_bus: str
+    from_ms: int
+    until_ms: int
+    rules: tuple[str, ...] = ()  # of the bus, by name; none: all
+    function: str | None = None  # gets the events in the rules' place
+    event_pattern: str | None = None  # only what it matches
+    events_per_second: int | None = None  # None: as fast as it goes
+    description: str = ""
+    status: str = "STARTING"  # then RUNNING, PAUSED, CANCELLING; CANCELLED, COMPLETED or FAILED
+    reason: str = ""
+    cursor: bytes = b""  # how far it has come
+    last_event_ms: int | None = None
+    replayed: int = 0
+    ended_at_ms: int | None = None
+
+
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
     """A function and how it is run."""
 
@@ -193,7 +222,16 @@ class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defau
 
 
 AnyResource = (
-    Queue | DeletedQueue | MessageMoveTask | Topic | Subscription | EventBus | Rule | Function
+    Queue
+    | DeletedQueue
+    | MessageMoveTask
+    | Topic
+    | Subscription
+    | EventBus
+    | Rule
+    | Archive
+    | EventReplay
+    | Function
 )
 R = TypeVar("R", bound=Resource)
 
@@ -205,6 +243,8 @@ KINDS: dict[type[Resource], str] = {
     Subscription: "subscription",
     EventBus: "event_bus",
     Rule: "rule",
+    Archive: "archive",
+    EventReplay: "event_replay",
     Function: "function",
 }
 

@@ -18,7 +18,14 @@ from broker.core.event import envelope, notification_event
 from broker.core.input_template import TransformationFailed
 from broker.core.limits import HOPS_MAX, MESSAGE_ATTRIBUTES_MAX
 from broker.core.message import Notification, Via
-from broker.core.names import Arn, Namespace, dead_letter_queue, event_bus_name, uuid_text
+from broker.core.names import (
+    Arn,
+    Namespace,
+    archive_queue,
+    dead_letter_queue,
+    event_bus_name,
+    uuid_text,
+)
 from broker.core.registry import Resources
 from broker.core.routed import Once, Routed
 from broker.core.rule_dead_letters import rule_dead_letter, unmatched_dead_letter
@@ -67,14 +74,27 @@ class Router:
 
     # Events
 
-    def event(self, bus: str, event: dict[str, Any], event_json: str, hops: int = 0) -> None:
-        """Deliver an event on a bus to every target of every rule that matches it."""
+    def event(
+        self,
+        bus: str,
+        event: dict[str, Any],
+        event_json: str,
+        hops: int = 0,
+        *,
+        rules: frozenset[str] = frozenset(),
+    ) -> None:
+        """Deliver an event on a bus to every target of every rule that matches it.
+
+        If `rules` are named, only these count.
+        """
         self.routed.events.append((bus, event))
         arrived = _Arrived(bus, event, event_json, hops)
+        self._archive(arrived)
         matcher = self._resources.matchers.get(bus)
         matched = matcher.matching(event) if matcher is not None else []
         for rule in matched:
-            self._to_targets(rule, arrived)
+            if not rules or rule in rules:
+                self._to_targets(rule, arrived)
         if not matched:
             self._keep_unmatched(arrived)
 
@@ -85,6 +105,12 @@ class Router:
         arrived = _Arrived(bus, event, event_json, 0)
         for rule in rules:
             self._to_targets(rule, arrived)
+
+    def _archive(self, arrived: _Arrived) -> None:
+        archiver = self._resources.archivers.get(arrived.bus)
+        for name in archiver.keeping(arrived.event) if archiver is not None else ():
+            entry = NewEntry(archive_queue(name), self._new_id(), self._whole(arrived))
+            self.routed.entries.append(entry)
 
     def _to_targets(self, rule: str, arrived: _Arrived) -> None:
         self.routed.matched.append(rule)
@@ -133,7 +159,7 @@ class Router:
             if group is None:
                 return Obstacle("INVALID_PARAMETER", "A FIFO queue needs a message group.")
             content = queue.content_based_deduplication
-            deduplication_id = _sha256(text) if content else str(arrived.event["id"])
+            deduplication_id = _sha256(text) if content else _event_id(arrived.event)
         whole = text is arrived.json
         body = self._whole(arrived) if whole else self.routed.add_body(message.message(text))
         via = target.via
@@ -315,6 +341,12 @@ def _longer(text: str, limit_bytes: int) -> bool:
 
 def _too_large(limit_bytes: int) -> Obstacle:
     return Obstacle("MESSAGE_TOO_LARGE", f"The message is longer than {limit_bytes} bytes.")
+
+
+def _event_id(event: dict[str, Any]) -> str:
+    """What a FIFO queue knows the event by: it may get it again only by a replay."""
+    replay = event.get("replay-name")
+    return _sha256(f"{event['id']} {replay}") if replay is not None else str(event["id"])
 
 
 def _sha256(text: str) -> str:

@@ -9,12 +9,14 @@ from broker.core.commands import StoreStatus, Wakeup
 from broker.core.limits import ACCOUNT_CONCURRENCY
 from broker.core.registry import Registry
 from broker.plugin import Invoker
+from broker.runtime.archives import Archives
 from broker.runtime.dispatcher import FunctionQueues
 from broker.runtime.dispatchers import Dispatchers
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.endpoints import Endpoints
 from broker.runtime.event_buses import EventBuses
+from broker.runtime.event_replays import EventReplays
 from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
@@ -79,6 +81,10 @@ class Broker:
         self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
         self.event_buses = EventBuses(self.registrar)
         self.rules = Rules(self.registrar, self.event_buses)
+        self.archives = Archives(self.registrar, self.queues, self.event_buses, now_ms)
+        self.event_replays = EventReplays(
+            self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
+        )
         self.events = Events(self.registry, publisher, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
@@ -117,6 +123,7 @@ class Broker:
             await nursery.start(self.message_moves.run)
             await nursery.start(self.subscriptions.run)
             await nursery.start(self._replays.run)
+            await nursery.start(self.event_replays.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()

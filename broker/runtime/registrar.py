@@ -9,7 +9,7 @@ from broker.core.commands import NewEntry, NewMessage, RecordChange
 from broker.core.errors import BrokerError
 from broker.core.names import Namespace
 from broker.core.registry import Registry
-from broker.core.resources import KINDS, AnyResource, Subscription
+from broker.core.resources import KINDS, AnyResource, EventReplay, Subscription
 from broker.store.seam import Store, submit_one
 
 Change = tuple[str, str, AnyResource | None, int | None]  # kind, name, resource, expected version
@@ -104,21 +104,22 @@ class Registrar:
     async def replay(
         self,
         namespace: Namespace,
-        changed: Subscription,
+        changed: Subscription | EventReplay,
         bodies: list[bytes],
         entries: list[NewEntry],
     ) -> list[int]:
-        """Deliver a slice of a replay with the subscription that says how far it has come.
+        """Deliver a slice of a replay with the record that says how far it has come.
 
         Answers which entries found no place. Raises: RecordChanged, StoreFull, StoreFailed.
         """
-        expected = self.version(namespace, "subscription", changed.name)
-        change = record_change("subscription", changed.name, changed, expected)
+        kind = KINDS[type(changed)]
+        expected = self.version(namespace, kind, changed.name)
+        change = record_change(kind, changed.name, changed, expected)
         command = commands.ReplayMessages(change, bodies, entries)
         async with self._changing:
             with trio.CancelScope(shield=True):
                 version, homeless = await submit_one(self._store, str(namespace), command)
-            self.registry.change(str(namespace), "subscription", changed.name, changed, version)
+            self.registry.change(str(namespace), kind, changed.name, changed, version)
         answer: list[int] = homeless
         return answer
 

@@ -771,9 +771,8 @@ def test_members_that_are_not_supported_say_so_by_name(
 
 def test_actions_that_are_not_supported_say_so_by_name(events: Any) -> None:
     for action, call in (
-        ("ListArchives", lambda: events.list_archives()),
         ("ListConnections", lambda: events.list_connections()),
-        ("ListReplays", lambda: events.list_replays()),
+        ("ListEndpoints", lambda: events.list_endpoints()),
     ):
         with raises_refusal(
             "ValidationException", f"The action {action} is not supported by this broker."

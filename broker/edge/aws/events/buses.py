@@ -44,7 +44,7 @@ async def create_event_bus(call: Call, request: CreateEventBusRequest) -> Create
     now_ms = call.broker.now_ms()
     bus = EventBus(
         name=request.name,
-        description=_checked_description(request.description),
+        description=checked_description(request.description),
         dead_letter_target_arn=dead_letter_arn(request.dead_letter_config),
         tags=checked_tags(request.tags),
         created_at_ms=now_ms,
@@ -80,7 +80,7 @@ async def update_event_bus(call: Call, request: UpdateEventBusRequest) -> Update
     bus = call.broker.event_buses.get(namespace, name)
     description, dead_letter = bus.description, bus.dead_letter_target_arn
     if request.description is not None:
-        description = _checked_description(request.description)
+        description = checked_description(request.description)
     if request.dead_letter_config is not None:
         dead_letter = dead_letter_arn(request.dead_letter_config)
     changed = msgspec.structs.replace(
@@ -177,7 +177,8 @@ def dead_letter_config(arn: str | None) -> DeadLetterConfig | None:
     return DeadLetterConfig(arn=arn) if arn is not None else None
 
 
-def _checked_description(text: str) -> str:
+def checked_description(text: str) -> str:
+    """The text, if it isn't too long. Raises: InvalidParameter."""
     if len(text) > DESCRIPTION_CHARS_MAX:
         raise InvalidParameter(
             f"1 validation error detected: Value '{text}' at 'description' failed to satisfy "

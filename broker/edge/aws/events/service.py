@@ -21,18 +21,23 @@ events = Service(
     version="2015-10-07",
     target_prefix="AWSEvents",
     known_actions=frozenset(
-        """ActivateEventSource CancelReplay CreateApiDestination CreateArchive CreateConnection
+        """ActivateEventSource CreateApiDestination CreateConnection
         CreateEndpoint CreatePartnerEventSource DeactivateEventSource DeauthorizeConnection
-        DeleteApiDestination DeleteArchive DeleteConnection DeleteEndpoint
-        DeletePartnerEventSource DescribeApiDestination DescribeArchive DescribeConnection
-        DescribeEndpoint DescribeEventSource DescribePartnerEventSource DescribeReplay
-        ListApiDestinations ListArchives ListConnections ListEndpoints ListEventSources
-        ListPartnerEventSourceAccounts ListPartnerEventSources ListReplays PutPartnerEvents
-        StartReplay UpdateApiDestination UpdateArchive UpdateConnection UpdateEndpoint""".split()
+        DeleteApiDestination DeleteConnection DeleteEndpoint
+        DeletePartnerEventSource DescribeApiDestination DescribeConnection
+        DescribeEndpoint DescribeEventSource DescribePartnerEventSource
+        ListApiDestinations ListConnections ListEndpoints ListEventSources
+        ListPartnerEventSourceAccounts ListPartnerEventSources PutPartnerEvents
+         UpdateApiDestination UpdateConnection UpdateEndpoint""".split()
     ),
     errors={
         errors.EventBusDoesNotExist: Wire(400, "ResourceNotFoundException"),
         errors.RuleDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.ArchiveDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.ArchiveExists: Wire(400, "ResourceAlreadyExistsException"),
+        errors.ReplayDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.ReplayExists: Wire(400, "ResourceAlreadyExistsException"),
+        errors.ReplayIsOver: Wire(400, "IllegalStatusException"),
         errors.StatementDoesNotExist: Wire(400, "ResourceNotFoundException"),
         PolicyTooLong: Wire(400, "PolicyLengthExceededException"),
         errors.EventBusExists: Wire(400, "ResourceAlreadyExistsException"),

@@ -1,0 +1,136 @@
+"""replays of archives: at a rate, halted and resumed, over restarts"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from broker.core.errors import InvalidParameter, ReplayIsOver
+from broker.core.event import Event
+from broker.core.message import Message, decode
+from broker.core.names import Namespace
+from broker.core.resources import Archive, EventReplay, Queue, Rule, Target
+from broker.runtime.broker import Broker
+from broker.testing.broker import open_broker
+
+NS = Namespace()
+REPLAY = EventReplay(name="again", archive="all", event_bus="default", from_ms=0, until_ms=1 << 50)
+
+
+@asynccontextmanager
+async def archived(directory: Path, count: int) -> AsyncIterator[Broker]:
+    """A broker with so many events in an archive, and a rule that sends what comes to a queue."""
+    async with open_broker(directory, [Queue(name="orders")]) as broker:
+        if "all" not in broker.registry.resources(NS).archives:
+            await broker.archives.create(NS, Archive(name="all", event_bus="default"))
+            events = [
+                Event(source="shop", detail_type="sold", detail={"n": n}) for n in range(count)
+            ]
+            await broker.events.put_each(NS, events)
+            target = Target(id="1", arn=NS.arn("sqs", "orders"), input_path="$.detail.n")
+            await broker.rules.put(
+                NS,
+                Rule(
+                    name="default|r",
+                    event_bus="default",
+                    event_pattern='{"source":["shop"]}',
+                    targets=(target,),
+                ),
+            )
+        yield broker
+
+
+async def numbers(broker: Broker, queue: str = "orders") -> list[Any]:
+    found = []
+    for one in await broker.queues.peek(NS, queue, 1_000):
+        body = decode(one.body)
+        assert isinstance(body, Message)
+        found.append(msgspec.json.decode(body.body))
+    return found
+
+
+async def test_a_replay_keeps_its_rate(directory: Path, autojump_clock: object) -> None:
+    async with archived(directory, 100) as broker:
+        replay = msgspec.structs.replace(REPLAY, events_per_second=10)
+        await broker.event_replays.start(NS, replay)
+        await trio.sleep(4.5)
+        assert 40 <= len(await numbers(broker)) <= 60
+        await trio.sleep(10)
+        assert await numbers(broker) == list(range(100))
+        assert broker.event_replays.get(NS, "again").status == "COMPLETED"
+
+
+async def test_a_replay_is_halted_and_goes_on_where_it_was_even_in_another_daemon(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 100) as broker:
+        await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, events_per_second=10))
+        await trio.sleep(2.5)
+        await broker.event_replays.pause(NS, "again")
+        await trio.sleep(60)
+        halted = broker.event_replays.get(NS, "again")
+        assert halted.status == "PAUSED"
+        assert halted.replayed == len(await numbers(broker)) < 100
+    async with archived(directory, 100) as broker:
+        await trio.sleep(60)
+        assert len(await numbers(broker)) == halted.replayed
+        await broker.event_replays.resume(NS, "again")
+        await trio.sleep(2)
+    async with archived(directory, 100) as broker:
+        await trio.sleep(60)
+        assert await numbers(broker) == list(range(100))
+        assert broker.event_replays.get(NS, "again").replayed == 100
+
+
+async def test_a_cancelled_replay_ends_where_it_is(directory: Path, autojump_clock: object) -> None:
+    async with archived(directory, 100) as broker:
+        await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, events_per_second=10))
+        await trio.sleep(2.5)
+        await broker.event_replays.cancel(NS, "again")
+        await trio.sleep(60)
+        replay = broker.event_replays.get(NS, "again")
+        assert (replay.status, replay.replayed) == ("CANCELLED", len(await numbers(broker)))
+        assert replay.replayed < 100
+        with pytest.raises(ReplayIsOver):
+            await broker.event_replays.resume(NS, "again")
+        await broker.event_replays.delete(NS, "again")
+        assert broker.event_replays.all(NS) == []
+
+
+async def test_only_what_a_pattern_matches_is_replayed(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 100) as broker:
+        pattern = '{"detail":{"n":[{"numeric":["<",3]}]}}'
+        await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, event_pattern=pattern))
+        await trio.sleep(1)
+        assert await numbers(broker) == [0, 1, 2]
+
+
+async def test_an_archive_that_is_deleted_meanwhile_fails_its_replay(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 100) as broker:
+        await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, events_per_second=10))
+        await trio.sleep(2.5)
+        with pytest.raises(InvalidParameter, match="cancel it first"):
+            await broker.event_replays.delete(NS, "again")
+        await broker.archives.delete(NS, "all")
+        await trio.sleep(5)
+        replay = broker.event_replays.get(NS, "again")
+        assert (replay.status, replay.reason) == ("FAILED", "The archive was deleted.")
+
+
+async def test_an_archive_forgets_what_is_too_old(directory: Path, autojump_clock: object) -> None:
+    async with open_broker(directory, []) as broker:
+        archive = Archive(name="all", event_bus="default", retention_days=1)
+        await broker.archives.create(NS, archive)
+        await broker.events.put(NS, Event(source="shop", detail_type="sold", detail={}))
+        await trio.sleep(86_000)
+        assert await broker.archives.events_kept(NS, "all") == 1
+        await trio.sleep(3_000)
+        assert await broker.archives.events_kept(NS, "all") == 0
