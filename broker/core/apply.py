@@ -7,7 +7,7 @@ from broker.core import commands
 from broker.core.configuration import RecordView, configure, read_records, replay_messages
 from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.delete import delete_messages, replace_message
-from broker.core.queue.look import count_messages, find_messages, peek_messages
+from broker.core.queue.look import count_messages, find_by_id, find_messages, peek_messages
 from broker.core.queue.move import discard_messages, move_messages, relocate_messages
 from broker.core.queue.purge import purge_queue, reclaim
 from broker.core.queue.receive import receive_messages
@@ -71,5 +71,6 @@ APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
     commands.CountMessages: count_messages,
     commands.PeekMessages: peek_messages,
     commands.FindMessages: find_messages,
+    commands.FindById: find_by_id,
     commands.Advance: advance,
 }

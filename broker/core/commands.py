@@ -41,6 +41,7 @@ class NewEntry(msgspec.Struct, frozen=True, array_like=True):
     dead_letter_queue: str | None = None  # takes the entry if the queue is gone, or full
     group: str | None = None
     deduplication_id: str | None = None  # for a FIFO queue
+    findable: bool = False  # can be found by its id; for queues that nobody receives from
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True):
@@ -437,6 +438,17 @@ class FindMessages(Command, frozen=True, tag="find"):
     cursors: list[bytes]
 
 
+class FindById(Command, frozen=True, tag="find_by_id"):
+    """Look at findable messages by their ids; None for each that isn't there.
+
+    Raises: QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[Peeked | None]
+    queue: str
+    message_ids: list[bytes]
+
+
 class Advance(Command, frozen=True, tag="advance"):
     """Let what is due happen: delays and timeouts end, expired messages go, space comes back.
 
@@ -471,6 +483,7 @@ AnyCommand = (
     | CountMessages
     | PeekMessages
     | FindMessages
+    | FindById
     | Advance
 )
 T = TypeVar("T")

@@ -91,6 +91,10 @@ class ReplayIsOver(BrokerError):
     """A replay that has ended can't be cancelled, halted or resumed."""
 
 
+class EventIsUnknown(BrokerError):
+    """The ledger has no event of that id."""
+
+
 class StatementDoesNotExist(BrokerError):
     """A policy has no statement of that id, or there is no policy."""
 

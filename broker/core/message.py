@@ -100,6 +100,7 @@ class Via(msgspec.Struct, frozen=True, array_like=True):
     replayed: bool = False
     cause: str | None = None  # why it is a dead letter
     hops: int = 0  # from topic to bus to bus, so far
+    trace: bytes = b""  # of an event in the ledger: what `core.ledger` wrote
 
     def arn(self, topic_arn: str) -> str:
         """The subscription's ARN, of the topic that the entry's notification names."""

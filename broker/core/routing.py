@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from broker.core import message
+from broker.core import ledger, message
 from broker.core.commands import NewEntry
 from broker.core.event import envelope, notification_event
 from broker.core.input_template import TransformationFailed
@@ -71,6 +71,7 @@ class Router:
         self._namespace = namespace
         self._new_id = new_id
         self._now_ms = now_ms
+        self._first_whole: int | None = None  # the body of the event that came first
 
     # Events
 
@@ -105,6 +106,23 @@ class Router:
         arrived = _Arrived(bus, event, event_json, 0)
         for rule in rules:
             self._to_targets(rule, arrived)
+
+    def keep_trace(self, event: dict[str, Any], event_json: str) -> None:
+        """Write down what came of an event, once it is routed, where there is a ledger."""
+        if ledger.EVENTS not in self._resources.queues:
+            return
+        routed = self.routed
+        bus = routed.events[0][0]
+        trace = ledger.trace_of(bus, routed.matched, routed.entries, routed.undeliverable)
+        body = self._first_whole
+        if body is None:
+            body = routed.add_body(message.message(event_json))
+        via = Via("", "trace", "events", trace=trace)
+        routed.entries.append(
+            NewEntry(
+                ledger.EVENTS, ledger.event_key(str(event["id"])), body, via=via, findable=True
+            )
+        )
 
     def _archive(self, arrived: _Arrived) -> None:
         archiver = self._resources.archivers.get(arrived.bus)
@@ -211,6 +229,8 @@ class Router:
     def _whole(self, arrived: _Arrived) -> int:
         if arrived.whole is None:
             arrived.whole = self.routed.add_body(message.message(arrived.json))
+            if self._first_whole is None:
+                self._first_whole = arrived.whole
         return arrived.whole
 
     def _give_up(self, target: RuleTarget, arrived: _Arrived, obstacle: Obstacle) -> None:

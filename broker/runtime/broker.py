@@ -21,6 +21,7 @@ from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
+from broker.runtime.ledger import Ledger, LedgerOptions
 from broker.runtime.live import Live
 from broker.runtime.message_moves import MessageMoves
 from broker.runtime.publisher import Publisher
@@ -56,6 +57,7 @@ class Broker:
         origin: str = "",
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
         delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
+        ledger_options: LedgerOptions = LedgerOptions(),  # noqa: B008 (immutable)
         public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
     ) -> None:
@@ -79,7 +81,8 @@ class Broker:
             self.registrar, self.queues, self.ids, now_ms, delivery_options.backlog
         )
         self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
-        self.event_buses = EventBuses(self.registrar)
+        self.ledger = Ledger(self.registry, self.registrar, self.queues, ledger_options)
+        self.event_buses = EventBuses(self.registrar, self.ledger)
         self.rules = Rules(self.registrar, self.event_buses)
         self.archives = Archives(self.registrar, self.queues, self.event_buses, now_ms)
         self.event_replays = EventReplays(
@@ -105,6 +108,7 @@ class Broker:
             store,
             self.registrar,
             self.queues,
+            self.ledger,
             {
                 "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
                 "subscription": self.endpoints,
@@ -118,6 +122,7 @@ class Broker:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
+            await nursery.start(self.ledger.run)
             nursery.start_soon(self._timekeeper.run)
             nursery.start_soon(self.queues.returns.run)
             await nursery.start(self.message_moves.run)

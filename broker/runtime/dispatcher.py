@@ -9,9 +9,12 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
+
 from broker.core.commands import NewEntry, Received
 from broker.core.errors import BrokerError
 from broker.core.json_text import InvalidJson, parse_json
+from broker.core.ledger import Attempt as Noted
 from broker.core.limits import RETRY_AFTER_S_MAX
 from broker.core.message import (
     Attributes,
@@ -25,7 +28,7 @@ from broker.core.names import Arn, Namespace, function_queue, uuid_text
 from broker.core.registry import Registry
 from broker.core.resources import Function
 from broker.plugin import InvokerError, InvokerThrottled
-from broker.runtime.drain import Drain, WorkerGone
+from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import Attempt, InvokerNotFound
@@ -109,7 +112,7 @@ class Dispatcher:
             return
         self._system_failures = 0
         if attempt.result.function_error is None:
-            await self._drain.done(received)
+            await self._drain.done(received, self._noted(received, "delivered"))
         else:
             await self._after_function_error(function, received, attempt, age_s)
 
@@ -126,7 +129,8 @@ class Dispatcher:
         if age_s + delay_s > function.maximum_event_age_s:
             await self._abandon(function, received, "EventAgeExceeded", "200", error)
             return
-        await self._drain.hide(received, delay_s)
+        note = self._noted(received, "failed", error, self._now_ms() + round(delay_s * 1000))
+        await self._drain.hide(received, delay_s, attempt=note)
 
     async def _put_back(self, received: Received, error: Exception) -> None:
         """Try again later, as if this attempt had never been."""
@@ -162,13 +166,23 @@ class Dispatcher:
             cause = _cause(received, code, error or condition)
             bodies = [encode(message(payload, cause))]
             entries = [NewEntry(dead_letter_queue, self._ids.new(), 0)]
-        replaced, homeless = await self._drain.replace(received, bodies, entries)
+        note = self._noted(received, "given up", f"{condition} {error}".rstrip())
+        if entries:
+            note = msgspec.structs.replace(
+                note, dead_letter_queue=dead_letter_queue, dead_letter_id=entries[0].message_id
+            )
+        replaced, homeless = await self._drain.replace(received, bodies, entries, note)
         if not replaced:
             return
         taken = dead_letter_queue is not None and not homeless
         ABANDONED.labels(self._name, "yes" if taken else "no").inc()
         if homeless:
             undeliverable(f"function {self._name}", function.dead_letter_target_arn or "")
+
+    def _noted(
+        self, received: Received, outcome: str, answer: str = "", next_at_ms: int | None = None
+    ) -> Noted:
+        return noted(received, self._now_ms(), outcome, answer, next_at_ms)
 
 
 class FunctionQueues:

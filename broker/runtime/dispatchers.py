@@ -7,6 +7,7 @@ import trio
 
 from broker.core.names import Namespace
 from broker.runtime.drain import Drain, Worker
+from broker.runtime.ledger import Ledger
 from broker.runtime.queues import Queues
 from broker.runtime.registrar import Registrar
 from broker.store.seam import Store
@@ -38,11 +39,13 @@ class Dispatchers:
         store: Store,
         registrar: Registrar,
         queues: Queues,
+        ledger: Ledger,
         kinds: Mapping[str, Workers],
     ) -> None:
         self._store = store
         self._registrar = registrar
         self._queues = queues
+        self._ledger = ledger
         self._kinds = kinds
         self._running: dict[Place, tuple[Drain, trio.CancelScope]] = {}
         self._ended = trio.lowlevel.ParkingLot()
@@ -77,7 +80,8 @@ class Dispatchers:
     def _start(self, workers: Workers, place: Place) -> None:
         assert self._nursery is not None
         namespace, _, name = place
-        drain = Drain(self._store, self._queues, Namespace.parse(namespace), workers.queue(name))
+        place_ = Namespace.parse(namespace)
+        drain = Drain(self._store, self._queues, self._ledger, place_, workers.queue(name))
         scope = trio.CancelScope()
         self._running[place] = drain, scope
         self._nursery.start_soon(self._run_one, place, drain, workers.worker(drain, name), scope)

@@ -8,20 +8,31 @@ loses no attempt. What was being worked at when the daemon last ended is taken u
 import logging
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from broker.core import commands
-from broker.core.commands import NewEntry, Received, ReplaceMessage, VisibilityChange
+from broker.core.commands import (
+    ChangeVisibility,
+    Command,
+    DeleteMessages,
+    NewEntry,
+    Received,
+    ReplaceMessage,
+    VisibilityChange,
+)
 from broker.core.errors import BrokerError, OverLimit, QueueDoesNotExist, StoreFailed, StoreFull
+from broker.core.ledger import Attempt
 from broker.core.names import Namespace
+from broker.runtime.ledger import Ledger
 from broker.runtime.queues import Queues
 from broker.store.seam import Store, submit_one
 
 log = logging.getLogger(__name__)
 
 STORE_PAUSE_S = 1.0
+ANSWER_CHARS_MAX = 300  # of an answer, that the ledger keeps
 CLOSE_S = 1.0  # for a worker to close its connections
 
 
@@ -53,7 +64,10 @@ class Worker(Protocol):
 class Drain:
     """One queue's drain. Its worker settles each message by one of `done`, `hide`, `replace`."""
 
-    def __init__(self, store: Store, queues: Queues, namespace: Namespace, queue: str) -> None:
+    def __init__(
+        self, store: Store, queues: Queues, ledger: Ledger, namespace: Namespace, queue: str
+    ) -> None:
+        self._ledger = ledger
         self.namespace = namespace
         self.queue = queue
         self._store = store
@@ -79,26 +93,47 @@ class Drain:
 
     # What a worker makes of a message
 
-    async def done(self, received: Received) -> None:
-        """It is done with."""
-        handles = [received.receipt_handle]
-        await self._queues.delete_messages(self.namespace, self.queue, handles)
+    # and, if it was an attempt, the note of it for the ledger
 
-    async def hide(self, received: Received, delay_s: float, *, spend: bool = True) -> None:
+    async def done(self, received: Received, attempt: Attempt | None = None) -> None:
+        """It is done with."""
+        command = DeleteMessages(self.queue, [received.receipt_handle])
+        await self._settle(received, command, attempt)
+
+    async def hide(
+        self,
+        received: Received,
+        delay_s: float,
+        *,
+        spend: bool = True,
+        attempt: Attempt | None = None,
+    ) -> None:
         """Try again later; unless `spend`, as if this attempt had never been."""
         change = VisibilityChange(
             received.receipt_handle, math.ceil(delay_s * 1000), spend_receive=spend, delayed=True
         )
-        await self._queues.change_visibility(self.namespace, self.queue, [change])
+        await self._settle(received, ChangeVisibility(self.queue, [change]), attempt)
 
     async def replace(
-        self, received: Received, bodies: Sequence[bytes], entries: Sequence[NewEntry]
+        self,
+        received: Received,
+        bodies: Sequence[bytes],
+        entries: Sequence[NewEntry],
+        attempt: Attempt | None = None,
     ) -> tuple[bool, list[int]]:
         """Put entries in its place; see `commands.ReplaceMessage`."""
         command = ReplaceMessage(self.queue, received.receipt_handle, list(bodies), list(entries))
-        outcome: tuple[bool, list[int]] = await submit_one(
-            self._store, str(self.namespace), command
-        )
+        outcome: tuple[bool, list[int]] = await self._settle(received, command, attempt)
+        return outcome
+
+    async def _settle(self, received: Received, command: Command, attempt: Attempt | None) -> Any:
+        both = [command]
+        if attempt is not None:
+            both += self._ledger.noted(self.namespace, received.message_id, attempt)
+        # One commit: what is noted has happened, and the other way.
+        outcome, *_ = await self._store.submit(str(self.namespace), both)
+        if isinstance(outcome, BrokerError):
+            raise outcome
         return outcome
 
     # The loop
@@ -145,6 +180,14 @@ class Drain:
             log.exception("%s failed at a message, which is put off", worker.label)
         finally:
             worker.give_room(1)
+
+
+def noted(
+    received: Received, now_ms: int, outcome: str, answer: str, next_at_ms: int | None = None
+) -> Attempt:
+    """What the ledger is told of an attempt."""
+    answer = answer[:ANSWER_CHARS_MAX]
+    return Attempt(received.receive_count, now_ms, outcome, answer, next_at_ms)
 
 
 async def _pause(worker: Worker, error: BrokerError) -> None:

@@ -46,7 +46,7 @@ from broker.core.subscribers import dead_letter_queue_of
 from broker.outgoing.address import Address, Network, permitted_within
 from broker.outgoing.resolve import Resolve
 from broker.runtime.document_signer import DocumentSigner
-from broker.runtime.drain import Drain, WorkerGone
+from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.ids import Ids
 from broker.runtime.metrics import DELIVERIES
 from broker.runtime.subscriptions import Subscriptions
@@ -233,7 +233,7 @@ class Endpoint:
         self.status.attempts.append(Attempt(self._now_ms(), message_id, answer))
         DELIVERIES.labels(subscription.topic, answer.verdict).inc()
         if answer.verdict == "delivered":
-            await self._delivered(received)
+            await self._delivered(received, answer)
         elif answer.verdict == "parked":
             await self._park(received, answer)
         else:
@@ -243,8 +243,8 @@ class Endpoint:
         """See `broker.runtime.drain.Worker`."""
         await self._sender.aclose()
 
-    async def _delivered(self, received: Received) -> None:
-        await self._drain.done(received)
+    async def _delivered(self, received: Received, answer: "Answer") -> None:
+        await self._drain.done(received, noted(received, self._now_ms(), "delivered", answer.text))
         status = self.status
         status.delivered += 1
         status.failures_in_a_row, status.failing_since_ms, self._parks = 0, None, 0
@@ -279,7 +279,9 @@ class Endpoint:
         if delay_s is None:
             await self._give_up(subscription, received, answer.cause)
         else:
-            await self._drain.hide(received, delay_s)
+            next_at_ms = now_ms + round(delay_s * 1000)
+            note = noted(received, now_ms, "failed", answer.text, next_at_ms)
+            await self._drain.hide(received, delay_s, attempt=note)
         failing_s = (now_ms - self.status.failing_since_ms) / 1000
         if failing_s >= self._options.pause_after_s:
             reason = f"has failed for {failing_s:.0f} s; last answer: {answer.text}"
@@ -312,7 +314,12 @@ class Endpoint:
             via = msgspec.structs.replace(received.via, cause=cause)
             entries.append(NewEntry(dead_letter_queue, self._ids.new(), 0, via=via))
         bodies = [received.body] if entries else []
-        replaced, homeless = await self._drain.replace(received, bodies, entries)
+        note = noted(received, self._now_ms(), "given up", cause)
+        if entries:
+            note = msgspec.structs.replace(
+                note, dead_letter_queue=dead_letter_queue, dead_letter_id=entries[0].message_id
+            )
+        replaced, homeless = await self._drain.replace(received, bodies, entries, note)
         if replaced:
             taken = bool(entries) and not homeless
             DELIVERIES.labels(subscription.topic, "dead_lettered" if taken else "lost").inc()

@@ -15,14 +15,16 @@ from broker.core.limits import RETENTION_S_MAX
 from broker.core.names import Namespace, dead_letter_queue
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import EventBus, Queue
+from broker.runtime.ledger import Ledger
 from broker.runtime.registrar import Change, Registrar
 
 
 class EventBuses:
     """What programs do with buses; `default` is always there."""
 
-    def __init__(self, registrar: Registrar) -> None:
+    def __init__(self, registrar: Registrar, ledger: Ledger) -> None:
         self._registrar = registrar
+        self._ledger = ledger
 
     def get(self, namespace: Namespace, name: str) -> EventBus:
         """One bus. Raises: EventBusDoesNotExist."""
@@ -76,8 +78,10 @@ class EventBuses:
         )
 
     def queue_changes(self, namespace: Namespace, name: str) -> list[Change]:
-        """What makes the queue of what the bus can't deliver, if it isn't there yet."""
+        """What makes the queues that go with a bus, if they aren't there yet."""
+        changes = self._ledger.queue_changes(namespace)
         queue = dead_letter_queue(name)
-        if queue in self._registrar.registry.resources(namespace).queues:
-            return []
-        return [("queue", queue, Queue(name=queue, retention_s=RETENTION_S_MAX), None)]
+        if queue not in self._registrar.registry.resources(namespace).queues:
+            kept = Queue(name=queue, retention_s=RETENTION_S_MAX)
+            changes.append(("queue", queue, kept, None))
+        return changes

@@ -64,7 +64,9 @@ class Events:
         whole = envelope(event, event_id, namespace, now_ms)
         resources = self._registry.resources(namespace)
         router = Router(resources, namespace, self._ids.new, now_ms)
-        router.event(bus, whole, msgspec.json.encode(whole).decode())
+        text = msgspec.json.encode(whole).decode()
+        router.event(bus, whole, text)
+        router.keep_trace(whole, text)
         if not router.routed.matched:
             EVENTS_UNMATCHED.inc()
         return event_id, router.routed

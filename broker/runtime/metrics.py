@@ -13,6 +13,11 @@ UNDELIVERABLE = Counter(
     "Deliveries to a queue, topic or function that isn't there.",
     registry=REGISTRY,
 )
+UNRECORDED = Counter(
+    "broker_events_unrecorded_total",
+    "Events, and attempts at deliveries, for which the ledger had no room.",
+    registry=REGISTRY,
+)
 INVOCATIONS = Counter(
     "broker_invocations_total",
     "Attempts to run a function, by outcome: success, function_error, timeout, unavailable.",

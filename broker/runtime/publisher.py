@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 
 from broker.core.commands import FanOut, FanOutOnce, Published
 from broker.core.errors import BrokerError
+from broker.core.ledger import is_ledger
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.routed import Routed
 from broker.runtime.live import Live
-from broker.runtime.metrics import UNDELIVERABLE
+from broker.runtime.metrics import UNDELIVERABLE, UNRECORDED
 from broker.store.seam import Store
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,11 @@ class Publisher:
                 self._live.committed(namespace, routed)
             homeless = result.homeless if isinstance(result, Published) else result
             for lost in homeless:
-                undeliverable("a publish", command.entries[lost].queue)
+                queue = command.entries[lost].queue
+                if is_ledger(queue):
+                    UNRECORDED.inc()
+                else:
+                    undeliverable("a publish", queue)
 
 
 def undeliverable(source: str, target: str, why: str = "no such resource") -> None:

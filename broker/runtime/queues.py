@@ -294,6 +294,14 @@ class Queues:
         found: list[Peeked | None] = await submit_one(self._store, str(namespace), command)
         return found
 
+    async def by_id(
+        self, namespace: Namespace, name: str, message_ids: list[bytes]
+    ) -> list[Peeked | None]:
+        """The findable messages with these ids; None for each that isn't there."""
+        command = commands.FindById(name, message_ids)
+        found: list[Peeked | None] = await submit_one(self._store, str(namespace), command)
+        return found
+
     async def cancel_scheduled(self, namespace: Namespace, name: str, message_id: bytes) -> bool:
         """Delete a cancellable message; whether it was still to become visible."""
         command = commands.CancelMessages(name, [message_id])

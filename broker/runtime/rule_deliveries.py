@@ -7,6 +7,7 @@ delivered at least once, and into a FIFO queue once, as the event's id tells.
 
 from collections.abc import Iterable
 
+import msgspec
 import trio
 
 from broker.core.commands import NewEntry, Received
@@ -18,7 +19,7 @@ from broker.core.resources import Rule, Target
 from broker.core.routing import Obstacle, Router, dead_letter_queues
 from broker.core.rule_dead_letters import rule_dead_letter
 from broker.core.rule_targets import RuleTarget, rule_arn
-from broker.runtime.drain import Drain, WorkerGone
+from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.ids import Ids
 from broker.runtime.publisher import Publisher, undeliverable
 
@@ -75,7 +76,8 @@ class RuleDelivery:
             await self._give_up(received, rule, target, body, obstacle)
             return
         await self._publisher.publish(there, router.routed)
-        await self._drain.done(received)
+        note = noted(received, self._publisher.now_ms(), "delivered", f"routed in {there}")
+        await self._drain.done(received, note)
 
     async def aclose(self) -> None:
         """See `broker.runtime.drain.Worker`. It holds nothing."""
@@ -91,12 +93,16 @@ class RuleDelivery:
             resources, RuleTarget.of(namespace, rule, target), rule.event_bus
         )
         queue = next((name for name in queues if name in resources.queues), None)
+        note = noted(received, self._publisher.now_ms(), "given up", ": ".join(obstacle))
         if queue is None:
-            await self._drain.replace(received, [], [])
+            await self._drain.replace(received, [], [], note)
             undeliverable(f"rule {rule.name}", target.arn, obstacle.code)
             return
         entry = NewEntry(queue, self._ids.new(), 0)
-        _, homeless = await self._drain.replace(received, [encode(letter)], [entry])
+        note = msgspec.structs.replace(
+            note, dead_letter_queue=queue, dead_letter_id=entry.message_id
+        )
+        _, homeless = await self._drain.replace(received, [encode(letter)], [entry], note)
         if homeless:
             undeliverable(f"rule {rule.name}", target.arn, obstacle.code)
 

@@ -2,7 +2,14 @@
 
 import struct
 
-from broker.core.commands import CountMessages, FindMessages, Peeked, PeekMessages, QueueCounts
+from broker.core.commands import (
+    CountMessages,
+    FindById,
+    FindMessages,
+    Peeked,
+    PeekMessages,
+    QueueCounts,
+)
 from broker.core.errors import InvalidParameter
 from broker.core.limits import COMMIT_BYTES_MAX
 from broker.core.queue import lanes
@@ -65,6 +72,22 @@ def find_messages(view: QueueView, namespace: str, command: FindMessages) -> lis
     for cursor in command.cursors:
         item = at_cursor(view, queue, cursor)
         found.append(_peeked(view, *item, cursor) if item else None)
+    return found
+
+
+def find_by_id(view: QueueView, namespace: str, command: FindById) -> list[Peeked | None]:
+    """The message of each id, or None."""
+    queue = view.queue(namespace, command.queue)
+    settle(view, queue)
+    found: list[Peeked | None] = []
+    for message_id in command.message_ids:
+        place = view.get_scheduled(queue.id, message_id)
+        entry = view.get_entry(queue.id, *place) if place is not None else None
+        if place is None or entry is None:
+            found.append(None)
+            continue
+        cursor = _CURSOR.pack(_IN_TIME, place[0], 0, place[1], entry.receives)
+        found.append(_peeked(view, *place, entry, cursor))
     return found
 
 

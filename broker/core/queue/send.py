@@ -14,7 +14,7 @@ from broker.core.commands import (
 from broker.core.limits import FAN_OUT_TARGETS_MAX
 from broker.core.message import Via
 from broker.core.queue import deduplication
-from broker.core.queue.entries import Placed, count_in, expect_expiry, insert, release_body
+from broker.core.queue.entries import Placed, count_in, drop, expect_expiry, insert, release_body
 from broker.core.queue.lanes import lane_for
 from broker.core.queue.settle import settle
 from broker.core.queue.view import Entry, Expansion, QueueState, QueueView
@@ -185,6 +185,10 @@ def place(
             release_body(view, entry)
         elif queue.config.fifo or new.group is not None:
             _place_in_group(view, queue, new, entry, sequence + index)
+        elif new.findable:
+            found = msgspec.structs.replace(entry, cancellable=True)
+            _drop_findable(view, queue, new.message_id)
+            insert(view, queue, [(now_ms + new.delay_ms, sequence + index, found)])
         elif new.delay_ms or queue.settled_ms < now_ms:
             visible_at_ms = now_ms + new.delay_ms
             count_in(view, queue, visible_at_ms, entry)
@@ -198,6 +202,14 @@ def place(
             expect_expiry(view, placed)
     view.put_entries(items)
     return homeless
+
+
+def _drop_findable(view: QueueView, queue: QueueState, message_id: bytes) -> None:
+    """Of two messages with one id, the later one is found."""
+    place = view.get_scheduled(queue.id, message_id)
+    entry = view.get_entry(queue.id, *place) if place is not None else None
+    if place is not None and entry is not None:
+        drop(view, queue, *place, entry)
 
 
 def _settled(

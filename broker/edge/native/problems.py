@@ -65,6 +65,7 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.ReplayDoesNotExist: Row(404, "Replay does not exist"),
     errors.ReplayExists: Row(409, "Replay exists"),
     errors.ReplayIsOver: Row(409, "Replay is over"),
+    errors.EventIsUnknown: Row(404, "Event is unknown"),
     errors.StatementDoesNotExist: Row(404, "Statement does not exist"),
     errors.FunctionDoesNotExist: Row(404, "Function does not exist"),
     errors.MoveTaskDoesNotExist: Row(404, "Message move task does not exist"),

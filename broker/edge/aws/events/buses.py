@@ -1,5 +1,7 @@
 """EventBridge actions on buses: create, update, describe, list, delete"""
 
+from typing import Any
+
 import msgspec
 
 from broker.core.errors import InvalidParameter
@@ -107,16 +109,23 @@ class EventBusMember(Members, kw_only=True):
     arn: str
     description: str | None = None
     policy: str | None = None
-    dead_letter_config: DeadLetterConfig | None = None
     creation_time: float | None = None
     last_modified_time: float | None = None
 
 
+class EventBusDescription(EventBusMember, kw_only=True):
+    dead_letter_config: DeadLetterConfig | None = None
+
+
 @events.action("DescribeEventBus", DescribeEventBusRequest)
-async def describe_event_bus(call: Call, request: DescribeEventBusRequest) -> EventBusMember:
+async def describe_event_bus(call: Call, request: DescribeEventBusRequest) -> EventBusDescription:
     """One bus; `default` if none is named."""
     namespace, name = locate_bus(call, request.name)
-    return _member(namespace, call.broker.event_buses.get(namespace, name), whole=True)
+    bus = call.broker.event_buses.get(namespace, name)
+    return EventBusDescription(
+        dead_letter_config=dead_letter_config(bus.dead_letter_target_arn),
+        **_shared(namespace, bus),
+    )
 
 
 class ListEventBusesRequest(Members, kw_only=True):
@@ -138,7 +147,8 @@ async def list_event_buses(call: Call, request: ListEventBusesRequest) -> ListEv
     }
     names, token = limited_page_of(list(found), request.next_token, request.limit)
     return ListEventBusesResponse(
-        event_buses=[_member(call.namespace, found[name]) for name in names], next_token=token
+        event_buses=[EventBusMember(**_shared(call.namespace, found[name])) for name in names],
+        next_token=token,
     )
 
 
@@ -187,13 +197,12 @@ def checked_description(text: str) -> str:
     return text
 
 
-def _member(namespace: Namespace, bus: EventBus, *, whole: bool = False) -> EventBusMember:
-    return EventBusMember(
-        name=bus.name,
-        arn=bus_arn(namespace, bus.name),
-        description=bus.description or None,
-        policy=bus.policy,
-        dead_letter_config=dead_letter_config(bus.dead_letter_target_arn) if whole else None,
-        creation_time=bus.created_at_ms / 1000 or None,
-        last_modified_time=bus.modified_at_ms / 1000 or None,
-    )
+def _shared(namespace: Namespace, bus: EventBus) -> dict[str, Any]:
+    return {
+        "name": bus.name,
+        "arn": bus_arn(namespace, bus.name),
+        "description": bus.description or None,
+        "policy": bus.policy,
+        "creation_time": bus.created_at_ms / 1000 or None,
+        "last_modified_time": bus.modified_at_ms / 1000 or None,
+    }
