@@ -31,6 +31,7 @@ from broker.runtime.broker import Broker, wall_ms
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.invokers import BrokenPlugin, load_invokers
+from broker.runtime.ledger import LedgerOptions
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
 from broker.runtime.signing_certificates import SigningCertificates, SigningUnusable
@@ -120,6 +121,10 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                     config.queues.delay_s_max, config.queues.deleted_name_blocked_s
                 ),
                 delivery_options=deliveries,
+                ledger_options=LedgerOptions(
+                    days=config.ledger.days, events_max=config.ledger.events_max
+                ),
+                targets_per_rule_max=config.rules.targets_max,
                 public_url=public_url,
                 signing=signing,
             )

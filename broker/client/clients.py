@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from broker.client import calls, topic_calls
+from broker.client import calls, event_calls, topic_calls
 from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.following import AsyncFollowing, Following
@@ -96,6 +96,9 @@ class _Api:
     publish_many = _Method(calls.publish_many)
     put_event = _Method(calls.put_event)
     put_events = _Method(calls.put_events)
+    trace_event = _Method(event_calls.trace_event)
+    why_not = _Method(event_calls.why_not)
+    test_event_pattern = _Method(event_calls.test_event_pattern)
     functions = _Method(calls.functions)
     invoke = _Method(calls.invoke)
     invoke_async = _Method(calls.invoke_async)

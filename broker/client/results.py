@@ -366,3 +366,66 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreFigures
     resources: dict[str, int]
     queues: list[QueueStatus]
+
+
+class TracedAttempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a delivery that the broker made."""
+
+    number: int
+    at_ms: int
+    outcome: str  # delivered, failed, or given up
+    answer: str = ""
+    next_at_ms: int | None = None
+    dead_letter_queue: str | None = None
+    dead_letter_id: str | None = None
+
+
+class DeliveryTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery that an event led to."""
+
+    queue: str
+    message_id: str
+    state: str  # sent, waiting, retrying, delivered, or given up
+    rule: str | None = None
+    bus: str | None = None
+    target: str | None = None
+    subscription: str | None = None
+    attempts: list[TracedAttempt] = []
+
+
+class LostDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that nothing took."""
+
+    source: str
+    target: str
+    why: str
+
+
+class EventTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an event."""
+
+    event: dict[str, Any]
+    bus: str
+    put_at_ms: int
+    rules: list[str]  # the ARNs of those that matched
+    deliveries: list[DeliveryTrace]
+    more_deliveries: int = 0
+    lost: list[LostDelivery] = []
+
+
+class FailedClause(msgspec.Struct, frozen=True, kw_only=True):
+    """A clause of a pattern that an event does not satisfy."""
+
+    path: str
+    wanted: list[Any]
+    found: list[Any]
+    branch: int = 0
+    in_other_elements: bool = False
+
+
+class PatternMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether an event matches a pattern; if not, what failed."""
+
+    matches: bool
+    failed: list[FailedClause]
+    enabled: bool = True

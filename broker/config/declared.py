@@ -25,7 +25,6 @@ from broker.core.fifo import check_fifo_settings
 from broker.core.limits import (
     EVENT_PATTERN_CHARS_MAX,
     INPUT_CHARS_MAX,
-    TARGETS_PER_RULE_MAX,
 )
 from broker.core.names import (
     EVENT_BUS_NAME,
@@ -87,7 +86,7 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
         found.append(declared_subscription(subscription, namespace, topic_there, place, folder))
     for index, rule in enumerate(config.rule):
         _check_name(RULE_NAME, rule.name, ("rule", index, "name"))
-        found.append(_rule(rule, namespace, ("rule", index)))
+        found.append(_rule(rule, namespace, ("rule", index), config.rules.targets_max))
     _check_unique(config)
     _check_references(config)
     _check_dead_letter_queues(queues, namespace)
@@ -159,7 +158,7 @@ def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Pa
     )
 
 
-def _rule(table: RuleTable, namespace: Namespace, key: Place) -> Rule:
+def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) -> Rule:
     if isinstance(table.pattern, str):
         text = table.pattern
     else:
@@ -167,9 +166,9 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place) -> Rule:
     if len(text) > EVENT_PATTERN_CHARS_MAX:
         reason = f"a pattern may have at most {EVENT_PATTERN_CHARS_MAX} characters"
         raise Refused((*key, "pattern"), reason)
-    if len(table.targets) > TARGETS_PER_RULE_MAX:
-        reason = f"a rule may have at most {TARGETS_PER_RULE_MAX} targets"
-        raise Refused((*key, "targets", TARGETS_PER_RULE_MAX), reason)
+    if len(table.targets) > targets_max:
+        reason = f"a rule may have at most {targets_max} targets"
+        raise Refused((*key, "targets", targets_max), reason)
     try:
         pattern.parse(text)
     except InvalidEventPattern as error:

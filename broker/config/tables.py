@@ -21,6 +21,10 @@ from broker.core.limits import (
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
     FUNCTION_TIMEOUT_S_MAX,
+    LEDGER_DAYS,
+    LEDGER_DAYS_MAX,
+    LEDGER_EVENTS,
+    LEDGER_EVENTS_MAX,
     LONG_DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
     MEMORY_MB_MAX,
@@ -34,6 +38,8 @@ from broker.core.limits import (
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
     SHUTDOWN_GRACE_S_MAX,
+    TARGETS_PER_RULE_BOUND,
+    TARGETS_PER_RULE_MAX,
     TOPIC_MESSAGE_BYTES_DEFAULT,
     TOPIC_MESSAGE_BYTES_MAX,
     VISIBILITY_TIMEOUT_S_MAX,
@@ -79,6 +85,9 @@ _EventAge = Annotated[int, _between(EVENT_AGE_S_MIN, EVENT_AGE_S_MAX)]
 _TopicMessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, TOPIC_MESSAGE_BYTES_MAX)]
 _DisplayName = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_CHARS_MAX)]
 _ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
+_Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
+_LedgerDays = Annotated[float, _between(0, LEDGER_DAYS_MAX)]
+_LedgerEvents = Annotated[int, _between(1, LEDGER_EVENTS_MAX)]
 _Deliveries = Annotated[int, _between(1, DELIVERY_CONCURRENCY_MAX)]
 _Backlog = Annotated[int, _between(1, DELIVERY_BACKLOG_MAX)]
 _PauseAfter = Annotated[float, _between(60, RETENTION_S_MAX)]
@@ -115,6 +124,19 @@ class QueueSettings(_Table, frozen=True, kw_only=True):
 
     delay_s_max: _DelayMax = DELAY_S_MAX  # of one message
     deleted_name_blocked_s: _Blocked = DELETED_NAME_BLOCKED_S  # 0: not at all
+
+
+class RuleSettings(_Table, frozen=True, kw_only=True):
+    """[rules]: what holds for all of them"""
+
+    targets_max: _Targets = TARGETS_PER_RULE_MAX  # of one rule
+
+
+class LedgerSettings(_Table, frozen=True, kw_only=True):
+    """[ledger]: what became of each event, for `broker why`"""
+
+    days: _LedgerDays = LEDGER_DAYS  # 0: none
+    events_max: _LedgerEvents = LEDGER_EVENTS  # of each namespace; also of attempts
 
 
 class FunctionSettings(_Table, frozen=True, kw_only=True):
@@ -243,6 +265,8 @@ class Config(_Table, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     store: StoreSettings = StoreSettings()
     queues: QueueSettings = QueueSettings()
+    rules: RuleSettings = RuleSettings()
+    ledger: LedgerSettings = LedgerSettings()
     functions: FunctionSettings = FunctionSettings()
     deliveries: DeliverySettings = DeliverySettings()
     log: LogSettings = LogSettings()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import trio
 
 from broker.core.commands import StoreStatus, Wakeup
-from broker.core.limits import ACCOUNT_CONCURRENCY
+from broker.core.limits import ACCOUNT_CONCURRENCY, TARGETS_PER_RULE_MAX
 from broker.core.registry import Registry
 from broker.plugin import Invoker
 from broker.runtime.archives import Archives
@@ -58,6 +58,7 @@ class Broker:
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
         delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
         ledger_options: LedgerOptions = LedgerOptions(),  # noqa: B008 (immutable)
+        targets_per_rule_max: int = TARGETS_PER_RULE_MAX,
         public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
     ) -> None:
@@ -83,7 +84,7 @@ class Broker:
         self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
         self.ledger = Ledger(self.registry, self.registrar, self.queues, ledger_options)
         self.event_buses = EventBuses(self.registrar, self.ledger)
-        self.rules = Rules(self.registrar, self.event_buses)
+        self.rules = Rules(self.registrar, self.event_buses, targets_per_rule_max)
         self.archives = Archives(self.registrar, self.queues, self.event_buses, now_ms)
         self.event_replays = EventReplays(
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms

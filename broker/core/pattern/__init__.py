@@ -3,7 +3,7 @@
 from broker.core.pattern.errors import InvalidEvent, InvalidEventPattern
 from broker.core.pattern.event import RepeatedKeys, parse_event
 from broker.core.pattern.explain import FailedClause, explain
-from broker.core.pattern.language import Pattern
+from broker.core.pattern.language import Pattern, plain
 from broker.core.pattern.matcher import Matcher
 from broker.core.pattern.naive import matches
 from broker.core.pattern.parse import parse
@@ -19,4 +19,5 @@ __all__ = [
     "matches",
     "parse",
     "parse_event",
+    "plain",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "Suffix",
     "SuffixIgnoreCase",
     "Wildcard",
+    "plain",
     "spelled",
 ]
 
@@ -167,7 +168,7 @@ def spelled(alternative: Alternative) -> str:
 def _written(alternative: Alternative) -> Any:
     match alternative:
         case Exact(value):
-            return _leaf(value)
+            return plain(value)
         case Address(text=text):
             return text
         case Prefix(text):
@@ -187,8 +188,8 @@ def _written(alternative: Alternative) -> Any:
         case Exists(present):
             return {"exists": present}
         case NumericRange(bottom, open_bottom, top, open_top):
-            lower = [] if bottom is None else [">" if open_bottom else ">=", _leaf(bottom)]
-            upper = [] if top is None else ["<" if open_top else "<=", _leaf(top)]
+            lower = [] if bottom is None else [">" if open_bottom else ">=", plain(bottom)]
+            upper = [] if top is None else ["<" if open_top else "<=", plain(top)]
             return {"numeric": lower + upper}
         case AnythingBut(excluded):
             return {"anything-but": _written_excluded(excluded)}
@@ -203,7 +204,8 @@ def _written_excluded(excluded: tuple[Alternative, ...]) -> Any:
     return {operator: operands[0] if len(operands) == 1 else operands}
 
 
-def _leaf(value: Value) -> Any:
+def plain(value: Value) -> Any:
+    """The value as JSON has it."""
     match value:
         case Literal():
             return {"true": True, "false": False, "null": None}[value.value]
