@@ -19,6 +19,7 @@ QUESTIONS = (
     "fifo",
     "bodies",
     "fan_out",
+    "put_events",
     "filters",
     "endpoints",
     "backlog",
