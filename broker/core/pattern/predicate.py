@@ -30,10 +30,11 @@ __all__ = ["FieldPredicate", "Predicate", "compile_field"]
 Predicate = Callable[[Value], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FieldPredicate:
-    """One field, ready to be asked about leaves."""
+    """One field, ready to be asked about leaves; each is equal to itself only."""
 
+    field: Field
     path: str
     accepts: Predicate
     accepts_absence: bool
@@ -50,7 +51,9 @@ def compile_field(field: Field) -> FieldPredicate:
         others.append(_anything)
     absence = Exists(False) in field.alternatives
     drives = bool(values) and not others and not absence
-    return FieldPredicate(field.path, _any_of(values, others), absence, values if drives else None)
+    return FieldPredicate(
+        field, field.path, _any_of(values, others), absence, values if drives else None
+    )
 
 
 def _any_of(values: frozenset[Value], others: list[Predicate]) -> Predicate:

@@ -1,0 +1,73 @@
+"""one branch of a rule, ready to be held against events"""
+
+from collections.abc import Iterable
+
+from broker.core.pattern.consistency import array_consistent
+from broker.core.pattern.event import Leaf
+from broker.core.pattern.predicate import FieldPredicate, Predicate
+
+__all__ = ["CompiledBranch", "Leaves", "Tests", "holds", "tests_of"]
+
+Leaves = dict[str, list[Leaf]]
+Tests = tuple[tuple[str, Predicate, bool], ...]
+"""Fields that are still to be tested: path, predicate, and whether the field may be absent."""
+
+EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
+_FIRST = {"source": 0, "detail-type": 1, "account": 2}
+
+
+class CompiledBranch:
+    """A branch; its fields that must equal something are led to by their values, one by one."""
+
+    __slots__ = ("exact", "fields", "order", "paths", "residual")
+
+    def __init__(
+        self, order: int, fields: tuple[FieldPredicate, ...], crowds: dict[FieldPredicate, int]
+    ) -> None:
+        """`crowds` says of exact fields how many branches name their values: the fewer, the first.
+
+        What most patterns have comes first all the same: it tells most branches apart at once.
+        """
+        self.order = order
+        self.fields = fields  # in path order
+        self.paths = frozenset(each.path for each in fields)
+        exact = sorted(crowds, key=lambda each: (_FIRST.get(each.path, 3), crowds[each]))
+        places = 1
+        leading: list[FieldPredicate] = []
+        for each in exact:
+            assert each.values is not None
+            if places * len(each.values) <= EXACT_PLACES_MAX:
+                places *= len(each.values)
+                leading.append(each)
+        self.exact = tuple(leading)
+        self.residual = tuple(each for each in fields if each not in leading)
+
+    def tests(self, depth: int) -> Tests:
+        """What is to be tested once the first `depth` exact fields are known to hold."""
+        return tests_of((*self.exact[depth:], *self.residual))
+
+    def consistent(self, leaves: Leaves) -> bool:
+        """Whether an event matches that has arrays of objects in several of its fields."""
+        return array_consistent(self.fields, leaves)
+
+
+def tests_of(fields: Iterable[FieldPredicate]) -> Tests:
+    """Equality first: it is the cheapest test and the one that fails most often."""
+    ordered = sorted(fields, key=lambda each: each.values is None)
+    return tuple((each.path, each.accepts, each.accepts_absence) for each in ordered)
+
+
+def holds(tests: Tests, leaves: Leaves) -> bool:
+    """Whether all of these fields accept what the event has."""
+    for path, accepts, accepts_absence in tests:
+        here = leaves.get(path)
+        if here is None:
+            if accepts_absence:
+                continue
+            return False
+        for value, _ in here:
+            if accepts(value):
+                break
+        else:
+            return False
+    return True

@@ -1,0 +1,273 @@
+"""branches without a field that must equal something, waiting by what else they want
+
+Each waits by one of its fields, the one that is rarest by its kind: a range of numbers or addresses
+among intervals; a prefix or suffix, and a wildcard by one of these or by two of its letters, under
+the text; a text whose case doesn't matter under the folded text. What can't be looked up waits with
+all that want the very same of that field, to be tested once for them together; and what accepts an
+event that has none of its fields is tested with every event.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from broker.core.pattern.branch import CompiledBranch, Tests, holds, tests_of
+from broker.core.pattern.bucket import Bucket, Visit
+from broker.core.pattern.intervals import Ends, Intervals
+from broker.core.pattern.language import (
+    Alternative,
+    Cidr,
+    EqualsIgnoreCase,
+    Field,
+    NumericRange,
+    Prefix,
+    Suffix,
+    Wildcard,
+)
+from broker.core.pattern.predicate import FieldPredicate
+from broker.core.pattern.values import address
+
+__all__ = ["Residuals"]
+
+Key = tuple[str, Any]
+"""Where among the branches of one path a branch waits: a kind, and what is looked up."""
+
+
+_Tested = tuple[CompiledBranch, Tests]
+
+
+@dataclass(slots=True)
+class _AtPath:
+    """The branches that wait by one path."""
+
+    texts: dict[Key, Bucket] = field(default_factory=dict)
+    lengths: dict[Key, int] = field(default_factory=dict)  # of prefixes and suffixes, counted
+    intervals: dict[str, Intervals[_Tested]] = field(default_factory=dict)
+    numbers: dict[CompiledBranch, int] = field(default_factory=dict)  # among the intervals
+    same: dict[tuple[Alternative, ...], "_Same"] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.numbers or self.same)
+
+
+@dataclass(slots=True)
+class _Same:
+    """Branches that want the very same of a field."""
+
+    wanted: FieldPredicate
+    bucket: Bucket = field(default_factory=Bucket)
+
+
+class Residuals:
+    """Branches by one of their residual fields."""
+
+    __slots__ = ("_always", "_paths", "_size")
+
+    def __init__(self) -> None:
+        self._paths: dict[str, _AtPath] = {}
+        self._always = Bucket()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def branches(self) -> Iterator[CompiledBranch]:
+        """All of them."""
+        for at in self._paths.values():
+            yield from at.numbers
+            for bucket in (*at.texts.values(), *(each.bucket for each in at.same.values())):
+                yield from bucket.complete.values()
+                yield from bucket.tested
+        yield from self._always.complete.values()
+        yield from self._always.tested
+
+    def add(self, branch: CompiledBranch) -> None:
+        """Let a branch wait here."""
+        self._size += 1
+        driver, key = _driver(branch)
+        if driver is None:
+            self._always.add(branch, tests_of(branch.residual))
+            return
+        at = self._paths.setdefault(driver.path, _AtPath())
+        # What leads to it by a whole text or interval needs no second test.
+        rest = tests_of(each for each in branch.residual if each is not driver)
+        if key is None:
+            same = at.same.get(driver.field.alternatives)
+            if same is None:
+                same = at.same[driver.field.alternatives] = _Same(driver)
+            same.bucket.add(branch, rest)
+            return
+        kind, what = key
+        if kind in _INTERVALS:
+            at.numbers[branch] = at.intervals.setdefault(kind, Intervals()).add(
+                what, (branch, rest)
+            )
+            return
+        if kind in _BY_LENGTH:
+            length = (kind, len(what))
+            at.lengths[length] = at.lengths.get(length, 0) + 1
+        whole = isinstance(driver.field.alternatives[0], Prefix | Suffix)
+        at.texts.setdefault(key, Bucket()).add(branch, rest if whole else tests_of(branch.residual))
+
+    def remove(self, branch: CompiledBranch) -> None:
+        """Take a branch out that is here."""
+        self._size -= 1
+        driver, key = _driver(branch)
+        if driver is None:
+            self._always.remove(branch)
+            return
+        at = self._paths[driver.path]
+        if key is None:
+            same = at.same[driver.field.alternatives]
+            same.bucket.remove(branch)
+            if not len(same.bucket):
+                del at.same[driver.field.alternatives]
+        elif key[0] in _INTERVALS:
+            at.intervals[key[0]].remove(key[1], at.numbers.pop(branch))
+            if not len(at.intervals[key[0]]):
+                del at.intervals[key[0]]
+        else:
+            at.texts[key].remove(branch)
+            if not len(at.texts[key]):
+                del at.texts[key]
+            length = (key[0], len(key[1]))
+            if length in at.lengths:
+                at.lengths[length] -= 1
+                if not at.lengths[length]:
+                    del at.lengths[length]
+        if not at:
+            del self._paths[driver.path]
+
+    def collect(self, visit: Visit) -> None:
+        """Add the rules whose branches match."""
+        leaves = visit.leaves
+        paths = self._paths
+        for path in paths if len(paths) < len(leaves) else leaves:
+            here, at = leaves.get(path), paths.get(path)
+            if here is None or at is None:
+                continue
+            for same in at.same.values():
+                accepts = same.wanted.accepts
+                for value, _ in here:
+                    if accepts(value):
+                        same.bucket.collect(visit)
+                        break
+            if at.numbers or at.texts:
+                for value, _ in here:
+                    _look_up(at, value, visit)
+        if len(self._always):
+            self._always.collect(visit)
+
+
+_RANGE, _V4, _V6 = "range", "4", "6"
+_PREFIX, _SUFFIX, _FOLDED, _PAIR = "prefix", "suffix", "folded", "pair"
+_INTERVALS = (_RANGE, _V4, _V6)
+_BY_LENGTH = (_PREFIX, _SUFFIX)
+
+
+def _look_up(at: _AtPath, value: Any, visit: Visit) -> None:
+    if type(value) is int or type(value) is float:
+        ranges = at.intervals.get(_RANGE)
+        if ranges is not None:
+            _collect_each(ranges.at(value), visit)
+        return
+    if type(value) is not str:
+        return
+    texts = at.texts
+    if texts:
+        for kind, length in at.lengths:
+            if length <= len(value):
+                part = value[:length] if kind == _PREFIX else value[len(value) - length :]
+                bucket = texts.get((kind, part))
+                if bucket is not None:
+                    bucket.collect(visit)
+        bucket = texts.get((_FOLDED, value.casefold()))
+        if bucket is not None:
+            bucket.collect(visit)
+        for pair in {value[n : n + 2] for n in range(len(value) - 1)}:
+            bucket = texts.get((_PAIR, pair))
+            if bucket is not None:
+                bucket.collect(visit)
+    if _V4 in at.intervals or _V6 in at.intervals:
+        spelled = address(value)
+        if spelled is not None:
+            addresses = at.intervals.get(str(spelled[0]))
+            if addresses is not None:
+                _collect_each(addresses.at(spelled[1]), visit)
+
+
+def _collect_each(tested: Iterable[_Tested], visit: Visit) -> None:
+    found, leaves, nested = visit.found, visit.leaves, visit.nested
+    for branch, tests in tested:
+        if branch.order in found:
+            continue
+        if nested and len(branch.paths & nested) > 1:
+            if branch.consistent(leaves):
+                found.add(branch.order)
+        elif not tests or holds(tests, leaves):
+            found.add(branch.order)
+
+
+def _driver(branch: CompiledBranch) -> tuple[FieldPredicate | None, Key | None]:
+    """The field by which a branch waits, and where; the same whenever it is asked."""
+    best: tuple[int, FieldPredicate, Key | None] | None = None
+    for each in branch.residual:
+        if each.accepts_absence:
+            continue
+        key = _key(each.field)
+        rank = _RANKS.index(key[0]) if key is not None else len(_RANKS)
+        if best is None or rank < best[0]:
+            best = rank, each, key
+    return (best[1], best[2]) if best is not None else (None, None)
+
+
+_RANKS = (_FOLDED, _PREFIX, _SUFFIX, _V4, _V6, _PAIR, _RANGE)
+
+
+def _key(field: Field) -> Key | None:
+    if len(field.alternatives) != 1:
+        return None
+    match field.alternatives[0]:
+        case NumericRange():
+            return _RANGE, _ends(field.alternatives[0])
+        case Cidr(version=version, first=first, last=last):
+            return str(version), (first, last)
+        case Prefix(text) if text:
+            return _PREFIX, text
+        case Suffix(text) if text:
+            return _SUFFIX, text
+        case EqualsIgnoreCase(text) if _folds(text):
+            return _FOLDED, text.casefold()
+        case Wildcard(pieces=pieces):
+            return _of_wildcard(pieces)
+    return None
+
+
+def _of_wildcard(pieces: tuple[str, ...]) -> Key | None:
+    """By its beginning, its end, or two letters that stand together in it."""
+    if pieces[0]:
+        return _PREFIX, pieces[0]
+    if pieces[-1]:
+        return _SUFFIX, pieces[-1]
+    longest = max(pieces, key=len)
+    return (_PAIR, longest[:2]) if len(longest) > 1 else None
+
+
+def _folds(text: str) -> bool:
+    """Whether every spelling that the text accepts has one and the same folded form."""
+    return all(
+        each.upper().casefold() == each.lower().casefold() == each.casefold() for each in text
+    )
+
+
+def _ends(wanted: NumericRange) -> Ends:
+    """The range with both its ends in it: beside an open end lies the next double."""
+    lower, upper = -math.inf, math.inf
+    if wanted.bottom is not None:
+        lower = float(wanted.bottom)
+        lower = math.nextafter(lower, math.inf) if wanted.open_bottom else lower
+    if wanted.top is not None:
+        upper = float(wanted.top)
+        upper = math.nextafter(upper, -math.inf) if wanted.open_top else upper
+    return lower, upper
