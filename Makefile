@@ -12,7 +12,7 @@ JAVASCRIPT := tests/wire/javascript
 
 export BROKER_CONFIG BROKER_DATA_DIR
 
-.PHONY: help run test check lint format map bench clean
+.PHONY: help run test nightly check lint format map bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -29,6 +29,9 @@ lint: $(VENV)/dev.stamp ## format, lint, types, import contracts
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+nightly: $(VENV)/dev.stamp ## over a million pairs of a pattern and an event, compiled against plain
+	NIGHTLY=1 $(BIN)/python -m pytest tests/core/pattern/test_net.py
 
 check: lint test ## what CI runs
 

@@ -19,6 +19,7 @@ QUESTIONS = (
     "fifo",
     "bodies",
     "fan_out",
+    "rules",
     "put_events",
     "filters",
     "endpoints",

@@ -7,10 +7,11 @@ of a string it has only read the opening quote until somebody asks for the text.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["Located", "Members", "NumberText", "locate"]
+__all__ = ["Located", "Members", "NumberText", "locate", "without_places"]
 
 # Of text that is known to be JSON.
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]|[^][{}\s,:"]+', re.DOTALL)
@@ -70,6 +71,28 @@ def locate(text: str) -> Located:
             return value
         inside.values.append(value)
     raise AssertionError("the text is no JSON")
+
+
+def without_places(text: str, refuse_constant: Callable[[str], NoReturn]) -> Located:
+    """The same, a few times faster, with all places 0. Raises: JSONDecodeError, RecursionError."""
+    parsed = json.loads(
+        text,
+        object_pairs_hook=_members,
+        parse_int=NumberText,
+        parse_float=NumberText,
+        parse_constant=refuse_constant,
+    )
+    return _placed(parsed)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> Members:
+    return Members((key, _placed(value)) for key, value in pairs)
+
+
+def _placed(value: Any) -> Located:
+    if type(value) is list:
+        value = [_placed(each) for each in value]
+    return Located(value, 0, 0)
 
 
 def _text(token: str) -> str:

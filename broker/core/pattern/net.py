@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket, Visit
+from broker.core.pattern.event import Leaf
 from broker.core.pattern.residuals import Residuals
 from broker.core.pattern.values import Value
 
@@ -80,19 +81,14 @@ class Net:
         if self._residuals is not None:
             self._residuals.collect(visit)
         leaves, tables = visit.leaves, self._tables
-        for path in tables if len(tables) < len(leaves) else leaves:
-            here, table = leaves.get(path), tables.get(path)
-            if here is None or table is None:
-                continue
-            if len(here) == 1:
-                child = table.get(here[0][0])
-                if child is not None:
-                    child.collect(visit)
-                continue
-            for value in {value for value, _ in here}:
-                child = table.get(value)
-                if child is not None:
-                    child.collect(visit)
+        if len(tables) <= len(leaves):
+            for path, table in tables.items():
+                if path in leaves:
+                    _go_on(table, leaves[path], visit)
+        else:
+            for path, here in leaves.items():
+                if path in tables:
+                    _go_on(tables[path], here, visit)
 
     def _place(self, branch: CompiledBranch, depth: int) -> None:
         if depth < len(branch.exact):
@@ -109,3 +105,15 @@ class Net:
             self._residuals.add(branch)
         else:
             self._bucket.add(branch, ())
+
+
+def _go_on(table: dict[Value, Net], here: list[Leaf], visit: Visit) -> None:
+    if len(here) == 1:
+        child = table.get(here[0][0])
+        if child is not None:
+            child.collect(visit)
+        return
+    for value in {value for value, _ in here}:
+        child = table.get(value)
+        if child is not None:
+            child.collect(visit)

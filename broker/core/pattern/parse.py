@@ -11,7 +11,7 @@ from typing import NoReturn
 from broker.core.pattern.errors import InvalidEventPattern
 from broker.core.pattern.expression import RULES, Dialect, alternative, refuse, require
 from broker.core.pattern.language import Alternative, Field, Pattern
-from broker.core.pattern.located import Located, Members, locate
+from broker.core.pattern.located import Located, Members, locate, without_places
 
 __all__ = ["BRANCHES_MAX", "DEPTH_MAX", "parse", "parse_located"]
 
@@ -37,13 +37,16 @@ def parse(text: str) -> Pattern:
     Raises: InvalidEventPattern. Source: EventBridge, PutRule; event-ruler's JSON compiler.
     """
     try:
-        json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+        root = without_places(text, _refuse_constant)
     except json.JSONDecodeError as error:
         reason = f"Pattern is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}"
         raise InvalidEventPattern(reason) from None
     except RecursionError:
         raise InvalidEventPattern(_TOO_DEEP) from None
-    return parse_located(locate(text), RULES)
+    try:
+        return parse_located(root, RULES)
+    except InvalidEventPattern:
+        return parse_located(locate(text), RULES)  # refused again, with the place
 
 
 def parse_located(root: Located, dialect: Dialect) -> Pattern:

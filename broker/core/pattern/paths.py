@@ -96,22 +96,23 @@ class Paths:
                 if child is None:
                     continue
                 kind = type(value)
-                if kind is dict or kind is list or kind is RepeatedKeys:
+                if kind is str:
+                    if not child.uses:
+                        continue
+                elif kind is dict or kind is list or kind is RepeatedKeys:
                     waiting.append((child, value, membership))
                     continue
-                if not child.uses:
+                elif not child.uses:
                     continue
-                if kind is not str and not (
-                    kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
-                ):
+                elif kind is not int or not -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX:
                     value = canonical(value)
-                here = leaves.get(child.path)
-                if here is None:
-                    leaves[child.path] = [(value, membership)]
+                path = child.path
+                if path in leaves:
+                    leaves[path].append((value, membership))
                 else:
-                    here.append((value, membership))
+                    leaves[path] = [(value, membership)]
                 if membership:
-                    nested.add(child.path)
+                    nested.add(path)
         return leaves, nested
 
 

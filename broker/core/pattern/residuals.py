@@ -41,8 +41,7 @@ _Tested = tuple[CompiledBranch, Tests]
 class _AtPath:
     """The branches that wait by one path."""
 
-    texts: dict[Key, Bucket] = field(default_factory=dict)
-    lengths: dict[Key, int] = field(default_factory=dict)  # of prefixes and suffixes, counted
+    texts: dict[str, dict[int, dict[str, Bucket]]] = field(default_factory=dict)  # kind, length
     intervals: dict[str, Intervals[_Tested]] = field(default_factory=dict)
     numbers: dict[CompiledBranch, int] = field(default_factory=dict)  # among the intervals
     same: dict[tuple[Alternative, ...], "_Same"] = field(default_factory=dict)
@@ -76,7 +75,8 @@ class Residuals:
         """All of them."""
         for at in self._paths.values():
             yield from at.numbers
-            for bucket in (*at.texts.values(), *(each.bucket for each in at.same.values())):
+            texts = [b for t in at.texts.values() for u in t.values() for b in u.values()]
+            for bucket in (*texts, *(each.bucket for each in at.same.values())):
                 yield from bucket.complete.values()
                 yield from bucket.tested
         yield from self._always.complete.values()
@@ -104,11 +104,10 @@ class Residuals:
                 what, (branch, rest)
             )
             return
-        if kind in _BY_LENGTH:
-            length = (kind, len(what))
-            at.lengths[length] = at.lengths.get(length, 0) + 1
         whole = isinstance(driver.field.alternatives[0], Prefix | Suffix)
-        at.texts.setdefault(key, Bucket()).add(branch, rest if whole else tests_of(branch.residual))
+        of_kind = at.texts.setdefault(kind, {}).setdefault(_length(kind, what), {})
+        tests = rest if whole else tests_of(branch.residual)
+        of_kind.setdefault(what, Bucket()).add(branch, tests)
 
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
@@ -128,14 +127,16 @@ class Residuals:
             if not len(at.intervals[key[0]]):
                 del at.intervals[key[0]]
         else:
-            at.texts[key].remove(branch)
-            if not len(at.texts[key]):
-                del at.texts[key]
-            length = (key[0], len(key[1]))
-            if length in at.lengths:
-                at.lengths[length] -= 1
-                if not at.lengths[length]:
-                    del at.lengths[length]
+            kind, what = key
+            length = _length(kind, what)
+            of_kind = at.texts[kind]
+            of_kind[length][what].remove(branch)
+            if not len(of_kind[length][what]):
+                del of_kind[length][what]
+            if not of_kind[length]:
+                del of_kind[length]
+            if not of_kind:
+                del at.texts[kind]
         if not at:
             del self._paths[driver.path]
 
@@ -163,38 +164,47 @@ class Residuals:
 _RANGE, _V4, _V6 = "range", "4", "6"
 _PREFIX, _SUFFIX, _FOLDED, _PAIR = "prefix", "suffix", "folded", "pair"
 _INTERVALS = (_RANGE, _V4, _V6)
-_BY_LENGTH = (_PREFIX, _SUFFIX)
+
+
+def _length(kind: str, text: str) -> int:
+    """By what texts of a kind are looked up together: their length; of others it is all the same"""
+    return len(text) if kind in (_PREFIX, _SUFFIX) else 0
 
 
 def _look_up(at: _AtPath, value: Any, visit: Visit) -> None:
-    if type(value) is int or type(value) is float:
-        ranges = at.intervals.get(_RANGE)
-        if ranges is not None:
-            _collect_each(ranges.at(value), visit)
-        return
-    if type(value) is not str:
-        return
-    texts = at.texts
-    if texts:
-        for kind, length in at.lengths:
-            if length <= len(value):
-                part = value[:length] if kind == _PREFIX else value[len(value) - length :]
-                bucket = texts.get((kind, part))
-                if bucket is not None:
-                    bucket.collect(visit)
-        bucket = texts.get((_FOLDED, value.casefold()))
-        if bucket is not None:
-            bucket.collect(visit)
-        for pair in {value[n : n + 2] for n in range(len(value) - 1)}:
-            bucket = texts.get((_PAIR, pair))
-            if bucket is not None:
-                bucket.collect(visit)
-    if _V4 in at.intervals or _V6 in at.intervals:
-        spelled = address(value)
-        if spelled is not None:
-            addresses = at.intervals.get(str(spelled[0]))
-            if addresses is not None:
+    if type(value) is str:
+        if at.texts:
+            _look_up_text(at.texts, value, visit)
+        if _V4 in at.intervals or _V6 in at.intervals:
+            spelled = address(value)
+            if spelled is not None and (addresses := at.intervals.get(str(spelled[0]))):
                 _collect_each(addresses.at(spelled[1]), visit)
+    elif (type(value) is int or type(value) is float) and (ranges := at.intervals.get(_RANGE)):
+        _collect_each(ranges.at(value), visit)
+
+
+def _look_up_text(texts: dict[str, dict[int, dict[str, Bucket]]], value: str, visit: Visit) -> None:
+    for kind, by_length in texts.items():
+        if kind == _PREFIX:
+            for length, waiting in by_length.items():
+                if (bucket := waiting.get(value[:length])) is not None:
+                    bucket.collect(visit)
+        elif kind == _SUFFIX:
+            for length, waiting in by_length.items():
+                if (bucket := waiting.get(value[-length:])) is not None:
+                    bucket.collect(visit)
+        elif kind == _FOLDED:
+            if (bucket := by_length[0].get(value.casefold())) is not None:
+                bucket.collect(visit)
+        else:
+            waiting = by_length[0]
+            for pair in waiting if len(waiting) < len(value) else _pairs(value):
+                if pair in value and (bucket := waiting.get(pair)) is not None:
+                    bucket.collect(visit)
+
+
+def _pairs(value: str) -> set[str]:
+    return {value[n : n + 2] for n in range(len(value) - 1)}
 
 
 def _collect_each(tested: Iterable[_Tested], visit: Visit) -> None:

@@ -1,0 +1,119 @@
+"""What does it cost to find the rules that match an event, of ten and of a hundred thousand?
+
+Estimate: some 10 µs to parse an event and to find its leaves, and as much again in the net, which
+visits a few nodes more when rules are a hundred times as many. CPU time of one thread, parsing
+included. The plain evaluator, which asks each rule, is measured in the same run on a few events.
+"""
+
+import gc
+import time
+import tracemalloc
+
+import msgspec
+
+from bench.report import Row
+from bench.rule_workloads import WORST, Workload, in_text, mixed
+from bench.settings import Settings
+from broker.bench.load import Sample
+from broker.core.pattern import Matcher, Pattern, matches, parse
+
+EVENTS = 1_000
+PASSES = 5
+PLAIN_PAIRS = 20_000  # of a rule and an event, that the plain evaluator is given
+CHANGES = 1_000
+
+_decode = msgspec.json.Decoder().decode
+
+
+def measure(settings: Settings) -> list[Row]:
+    """Rows for the mixed workload at each size, for its growth and changes, and the worst cases."""
+    sizes = (10, 100, 200) if settings.quick else (10, 1_000, 10_000, 100_000)
+    goals = {10: 7.0, 1_000: 9.0, 10_000: 14.0, 100_000: 50.0}
+    events, wide = (50, 100) if settings.quick else (EVENTS, 10_000)
+    rows: list[Row] = []
+    medians = []
+    for size in sizes:
+        workload = mixed(size, events)
+        built, matcher = _build(workload)
+        rows += _matching(f"rules, mixed, {size:,}", workload, matcher, goals.get(size))
+        medians.append(rows[-2].median() or 0.0)
+    rows.append(_value(f"build {sizes[-1]:,} rules", "s", built, 6.0))
+    growth = medians[-1] / medians[1]
+    rows.append(_value(f"growth from {sizes[1]:,} to {sizes[-1]:,} rules", "x", growth, 6.0))
+    rows += _changes(workload, matcher)
+    rows.append(_memory(wide))
+    own = mixed(wide, events, own_fields=True)
+    rows += _matching(f"rules, own fields, {wide:,}", own, _build(own)[1])
+    for name, make in WORST.items():
+        workload = make(wide, events // 5)
+        rows += _matching(f"rules, {name}, {wide:,}", workload, _build(workload)[1])
+    return rows
+
+
+def _build(workload: Workload) -> tuple[float, Matcher[int]]:
+    gc.collect()
+    started = time.thread_time()
+    patterns = [parse(text) for text in in_text(workload.patterns)]
+    matcher = Matcher(enumerate(patterns))
+    built = time.thread_time() - started
+    gc.collect()
+    gc.freeze()  # as the daemon does
+    return built, matcher
+
+
+def _matching(
+    name: str, workload: Workload, matcher: Matcher[int], goal: float | None = None
+) -> list[Row]:
+    """What an event costs, and what it costs the plain evaluator."""
+    row = Row(name, "µs/event", accepted=goal, at_most=True)
+    for _ in range(PASSES):
+        started = time.thread_time()
+        for event in workload.events:
+            matcher.matching(_decode(event))
+        taken = (time.thread_time() - started) / len(workload.events) * 1e6
+        row.samples.append(Sample(taken))
+    return [row, Row("  by the plain evaluator", "µs/event", [Sample(_plain(workload))])]
+
+
+def _plain(workload: Workload) -> float:
+    """What the plain evaluator takes for an event, in µs."""
+    patterns: list[Pattern] = [parse(text) for text in in_text(workload.patterns[:PLAIN_PAIRS])]
+    events = workload.events[: max(PLAIN_PAIRS // len(patterns), 1)]
+    started = time.thread_time()
+    for event in events:
+        decoded = _decode(event)
+        for pattern in patterns:
+            matches(pattern, decoded)
+    taken = (time.thread_time() - started) / len(events) * 1e6
+    return taken * len(workload.patterns) / len(patterns)
+
+
+def _changes(workload: Workload, matcher: Matcher[int]) -> list[Row]:
+    """Rules that are taken out and put in again, one by one."""
+    taken: list[float] = []
+    for number, text in zip(range(CHANGES), in_text(workload.patterns), strict=False):
+        pattern = parse(text)
+        started = time.perf_counter()
+        matcher.remove(number)
+        removed = time.perf_counter()
+        matcher.add(number, pattern)
+        added = time.perf_counter()
+        taken += [(removed - started) * 1e3, (added - removed) * 1e3]
+    taken.sort()
+    return [
+        _value("add or remove a rule, median", "ms", taken[len(taken) // 2], 1.0),
+        _value("add or remove a rule, worst", "ms", taken[-1], 5.0),
+    ]
+
+
+def _memory(size: int) -> Row:
+    patterns = [parse(text) for text in in_text(mixed(size, 1).patterns)]
+    tracemalloc.start()
+    matcher = Matcher(enumerate(patterns))
+    used = tracemalloc.get_traced_memory()[0] / len(matcher)
+    tracemalloc.stop()
+    return _value(f"memory of a rule, of {size:,}", "bytes", used, 2_500)
+
+
+def _value(name: str, unit: str, value: float, at_most: float) -> Row:
+    return Row(name, unit, [Sample(value)], accepted=at_most, at_most=True)
