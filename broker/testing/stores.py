@@ -14,13 +14,14 @@ from broker.core import commands, errors, resources
 from broker.core.commands import NewEntry, NewMessage, StoreStatus, Wakeup
 from broker.testing.open_store import NAMESPACE, OpenStore, new_id
 from broker.testing.store_groups import GroupsConformance
+from broker.testing.store_ledger import LedgerConformance
 from broker.testing.store_moves import MovesConformance
 from broker.testing.store_topics import TopicsConformance
 
 __all__ = ["NAMESPACE", "OpenStore", "StoreConformance"]
 
 
-class StoreConformance(GroupsConformance, MovesConformance, TopicsConformance):
+class StoreConformance(GroupsConformance, LedgerConformance, MovesConformance, TopicsConformance):
     """Inherit, say how a store is opened, and run with pytest-trio."""
 
     # Sending and receiving
