@@ -34,6 +34,7 @@ from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.ledger import LedgerOptions
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
+from broker.runtime.secret_box import SecretBox, SecretsUnusable
 from broker.runtime.signing_certificates import SigningCertificates, SigningUnusable
 from broker.store.client import StoreRefused, open_store
 from broker.store.engine import MAP_BYTES
@@ -47,6 +48,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 EXIT_CONFIG, EXIT_STORE, EXIT_LISTEN = 78, 74, 69  # sysexits.h
 
 SIGNING_DIRECTORY = "signing"  # within the data directory
+SECRETS_KEY = "secrets.key"  # likewise
 
 FILES_RESERVED = 256  # open files kept for the store, functions and outgoing connections
 
@@ -112,6 +114,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             signing = await trio.to_thread.run_sync(
                 SigningCertificates.open, directory / SIGNING_DIRECTORY, wall_ms
             )
+            secrets = await trio.to_thread.run_sync(SecretBox.open, directory / SECRETS_KEY)
             broker = Broker(
                 store,
                 invokers,
@@ -127,6 +130,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 targets_per_rule_max=config.rules.targets_max,
                 public_url=public_url,
                 signing=signing,
+                secrets=secrets,
             )
             await runtime.start(broker.run)
             namespace = Namespace(config.broker.account, config.broker.region)
@@ -170,7 +174,13 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         log.info("stopped")
     except* BrokenPlugin as broken:
         refusals.append(CannotStart(str(_first(broken)), EXIT_CONFIG))
-    except* (DirectoryInUse, DirectoryUnusable, StoreRefused, SigningUnusable) as refused:
+    except* (
+        DirectoryInUse,
+        DirectoryUnusable,
+        StoreRefused,
+        SigningUnusable,
+        SecretsUnusable,
+    ) as refused:
         refusals.append(CannotStart(str(_first(refused)), EXIT_STORE))
     except* StoreUnavailable as gone:
         refusals.append(CannotStart(f"the store has failed: {_first(gone)}", EXIT_STORE))
@@ -185,7 +195,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
 def _load_late() -> dict[str, Invoker]:
     """All that takes long to load and that nothing needs before the store is open."""
     invokers = load_invokers()
-    import_module("broker.runtime.http_sender")
+    import_module("broker.runtime.api_sender")
+    import_module("cryptography.fernet")
     import_module("broker.runtime.signing_key")
     return invokers
 

@@ -91,6 +91,22 @@ class ReplayIsOver(BrokerError):
     """A replay that has ended can't be cancelled, halted or resumed."""
 
 
+class ConnectionDoesNotExist(BrokerError):
+    """There is no connection of that name."""
+
+
+class ConnectionExists(BrokerError):
+    """The name of a new connection is taken."""
+
+
+class ApiDestinationDoesNotExist(BrokerError):
+    """There is no API destination of that name."""
+
+
+class ApiDestinationExists(BrokerError):
+    """The name of a new API destination is taken."""
+
+
 class EventIsUnknown(BrokerError):
     """The ledger has no event of that id."""
 

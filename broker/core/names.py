@@ -124,6 +124,14 @@ def event_bus_name(resource: str) -> str:
     return name if kind == "event-bus" else ""
 
 
+def destination_name(arn: Arn) -> str:
+    """The name in an ARN's `api-destination/NAME/ID`; "" if it is no API destination's."""
+    kind, _, rest = arn.resource.partition("/")
+    if arn.service != "events" or kind != "api-destination":
+        return ""
+    return rest.partition("/")[0]
+
+
 def is_fifo(name: str) -> bool:
     """Whether a queue or topic of this name is a FIFO one: the suffix says so, nothing else can."""
     return name.endswith(FIFO_SUFFIX)

@@ -13,7 +13,9 @@ from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
     AnyResource,
+    ApiDestination,
     Archive,
+    Connection,
     DeletedQueue,
     EventBus,
     EventReplay,
@@ -49,6 +51,8 @@ class Resources:
     rules_by_bus: dict[str, dict[str, Rule]] = field(default_factory=dict)
     archives: dict[str, Archive] = field(default_factory=dict)
     event_replays: dict[str, EventReplay] = field(default_factory=dict)
+    connections: dict[str, Connection] = field(default_factory=dict)
+    api_destinations: dict[str, ApiDestination] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -69,6 +73,8 @@ class Resources:
             "rule": self.rules,
             "archive": self.archives,
             "event_replay": self.event_replays,
+            "connection": self.connections,
+            "api_destination": self.api_destinations,
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table

@@ -4,7 +4,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from broker.core.limits import MESSAGE_BYTES_MAX, TOPIC_MESSAGE_BYTES_DEFAULT
+from broker.core.limits import (
+    API_DESTINATION_RATE,
+    MESSAGE_BYTES_MAX,
+    TOPIC_MESSAGE_BYTES_DEFAULT,
+)
 
 # A record is a msgpack map with its kind and version as tag: a member can be added with a default,
 # and only a change of meaning takes a new tag.
@@ -203,6 +207,28 @@ class EventReplay(Resource, tag="event_replay.1", frozen=True, kw_only=True, omi
     ended_at_ms: int | None = None
 
 
+class Connection(Resource, tag="connection.1", frozen=True, kw_only=True, omit_defaults=True):
+    """How requests to somewhere are let in."""
+
+    id: str  # a UUID, in its ARN
+    authorization_type: str = ""  # BASIC, API_KEY or OAUTH_CLIENT_CREDENTIALS
+    sealed: bytes = b""  # `core.authorization`, sealed; empty: it was deauthorized
+    description: str = ""
+
+
+class ApiDestination(
+    Resource, tag="api_destination.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """An HTTP endpoint that rules send events to."""
+
+    id: str  # a UUID, in its ARN
+    connection: str
+    endpoint: str  # a URL; asterisks in its path are filled in
+    http_method: str
+    rate: int = API_DESTINATION_RATE  # requests per second
+    description: str = ""
+
+
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
     """A function and how it is run."""
 
@@ -231,6 +257,8 @@ AnyResource = (
     | Rule
     | Archive
     | EventReplay
+    | Connection
+    | ApiDestination
     | Function
 )
 R = TypeVar("R", bound=Resource)
@@ -244,6 +272,8 @@ KINDS: dict[type[Resource], str] = {
     EventBus: "event_bus",
     Rule: "rule",
     Archive: "archive",
+    Connection: "connection",
+    ApiDestination: "api_destination",
     EventReplay: "event_replay",
     Function: "function",
 }

@@ -33,7 +33,7 @@ from broker.core.rule_targets import RuleTarget, rule_arn
 from broker.core.subscribers import Subscriber
 from broker.core.target_input import Occasion
 
-__all__ = ["Obstacle", "Router", "dead_letter_queues"]
+__all__ = ["NO_RESOURCE", "Obstacle", "Router", "dead_letter_queues"]
 
 NewId = Callable[[], bytes]
 

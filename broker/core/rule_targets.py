@@ -11,6 +11,7 @@ from broker.core.message import Via
 from broker.core.names import (
     Arn,
     Namespace,
+    destination_name,
     event_bus_name,
     function_name,
     function_queue,
@@ -49,7 +50,7 @@ class RuleTarget:
 def _place(namespace: Namespace, rule: Rule, target: Target) -> tuple[Kind, str]:
     arn = Arn.parse(target.arn)
     assert arn is not None
-    if arn.namespace == namespace:
+    if arn.namespace == namespace and not destination_name(arn):
         if arn.service == "sqs":
             return "queue", arn.resource
         if arn.service == "sns":

@@ -7,7 +7,7 @@ from broker.core.limits import (
     EVENT_RETRY_ATTEMPTS_MAX,
     TARGET_GROUP_ID_CHARS_MAX,
 )
-from broker.core.names import Arn, event_bus_name, is_fifo, is_internal
+from broker.core.names import Arn, destination_name, event_bus_name, is_fifo, is_internal
 from broker.core.resources import Target
 from broker.core.target_input import check_input
 
@@ -20,7 +20,7 @@ def check_target(target: Target) -> None:
     if arn is None:
         raise _invalid(target.arn, "Provided Arn is not in correct format.")
     bus = event_bus_name(arn.resource) if arn.service == "events" else ""
-    if arn.service not in ("sqs", "sns", "lambda") and not bus:
+    if arn.service not in ("sqs", "sns", "lambda") and not bus and not destination_name(arn):
         kind = f"{arn.service} {arn.resource.partition('/')[0]}"
         raise _invalid(target.arn, f"targets of the kind {kind!r} are not supported.")
     if arn.service == "sqs" and is_internal(arn.resource):
@@ -32,6 +32,10 @@ def check_target(target: Target) -> None:
             f"Parameter(s) SqsParameters must be specified for target: {target.id}."
         )
     _check_group(target, arn)
+    if target.http_parameters is not None and not destination_name(arn):
+        raise InvalidParameter(
+            f"HttpParameters for target {target.id} is not valid: it is no API destination."
+        )
     _check_input(target, bus)
     check_dead_letter_arn(target.dead_letter_target_arn)
     _check_range(

@@ -9,7 +9,9 @@ from broker.core.commands import StoreStatus, Wakeup
 from broker.core.limits import ACCOUNT_CONCURRENCY, TARGETS_PER_RULE_MAX
 from broker.core.registry import Registry
 from broker.plugin import Invoker
+from broker.runtime.api_senders import ApiSenders
 from broker.runtime.archives import Archives
+from broker.runtime.connections import Connections
 from broker.runtime.dispatcher import FunctionQueues
 from broker.runtime.dispatchers import Dispatchers
 from broker.runtime.document_signer import DocumentSigner
@@ -30,6 +32,7 @@ from broker.runtime.registrar import Registrar
 from broker.runtime.replays import Replays
 from broker.runtime.rule_deliveries import TargetQueues
 from broker.runtime.rules import Rules
+from broker.runtime.secret_box import SecretBox
 from broker.runtime.signing_certificates import SigningCertificates
 from broker.runtime.statistics import CountedStore, Statistics
 from broker.runtime.streams import Streams
@@ -61,9 +64,11 @@ class Broker:
         targets_per_rule_max: int = TARGETS_PER_RULE_MAX,
         public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
+        secrets: SecretBox | None = None,  # likewise
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
+        self._secrets = secrets
         self.ids = Ids()
         self.registry = Registry()
         self.statistics = Statistics(self.registry, now_ms)
@@ -85,6 +90,8 @@ class Broker:
         self.ledger = Ledger(self.registry, self.registrar, self.queues, ledger_options)
         self.event_buses = EventBuses(self.registrar, self.ledger)
         self.rules = Rules(self.registrar, self.event_buses, targets_per_rule_max)
+        self.connections = Connections(self.registrar, lambda: self.secrets, now_ms)
+        self._api_senders = ApiSenders(delivery_options, now_ms)
         self.archives = Archives(self.registrar, self.queues, self.event_buses, now_ms)
         self.event_replays = EventReplays(
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
@@ -113,11 +120,20 @@ class Broker:
             {
                 "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
                 "subscription": self.endpoints,
-                "queue": TargetQueues(self.registry, publisher, self.ids),
+                "queue": TargetQueues(
+                    self.registry, publisher, self.ids, self.connections, self._api_senders
+                ),
             },
         )
         store.listener = self._hear
         self.registrar.listeners.append(self._hear_change)
+
+    @property
+    def secrets(self) -> SecretBox:
+        """What seals secrets before they are stored."""
+        if self._secrets is None:
+            self._secrets = SecretBox.in_memory()
+        return self._secrets
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
@@ -125,6 +141,7 @@ class Broker:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.ledger.run)
             nursery.start_soon(self._timekeeper.run)
+            nursery.start_soon(self._api_senders.run)
             nursery.start_soon(self.queues.returns.run)
             await nursery.start(self.message_moves.run)
             await nursery.start(self.subscriptions.run)

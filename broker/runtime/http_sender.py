@@ -24,7 +24,7 @@ from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.retry_after import retry_after_s
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
 
-__all__ = ["Answer", "HttpSender", "Verdict"]
+__all__ = ["Answer", "HttpSender", "Verdict", "ssl_context"]
 
 # delivered; to be tried again; to be tried again at no cost, later; not to be tried again.
 Verdict = Literal["delivered", "failed", "parked", "refused"]
@@ -50,7 +50,7 @@ class Answer:
 
 
 @cache
-def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
+def ssl_context(ca_file: str | None) -> ssl.SSLContext:
     """Made once: it reads a large file."""
     context = httpx.create_ssl_context(trust_env=False)
     if ca_file is not None:
@@ -80,7 +80,7 @@ class HttpSender:
             CheckedBackend(permits, resolve or SystemResolver()),
             connections_max=connections_max,
             idle_connections_max=connections_max,
-            ssl_context=_ssl_context(ca_file),
+            ssl_context=ssl_context(ca_file),
         )
 
     async def aclose(self) -> None:

@@ -1,38 +1,61 @@
-"""sends what rules' targets get that are in other namespaces: the outbox of a publish
+"""sends what rules' targets get that are elsewhere: in other namespaces, and behind HTTP APIs
 
 What leaves the namespace was put into a queue of its target by the publish's own commit, and is
-routed from there in the namespace that it is for. A crash in between may route it twice: it is
-delivered at least once, and into a FIFO queue once, as the event's id tells.
+sent from there. A crash in between may send it twice: it is delivered at least once, and into a
+FIFO queue once, as the event's id tells.
 """
 
+import random
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import trio
 
 from broker.core.commands import NewEntry, Received
+from broker.core.input_template import TransformationFailed
 from broker.core.json_text import parse_json
+from broker.core.limits import EVENT_RETRY_AGE_S_MAX, EVENT_RETRY_ATTEMPTS_MAX
 from broker.core.message import Message, decode, encode
-from broker.core.names import Arn
+from broker.core.names import Arn, Namespace, destination_name
 from broker.core.registry import Registry, Resources
-from broker.core.resources import Rule, Target
-from broker.core.routing import Obstacle, Router, dead_letter_queues
+from broker.core.resources import HttpParameters, Rule, Target
+from broker.core.routing import NO_RESOURCE, Obstacle, Router, dead_letter_queues
 from broker.core.rule_dead_letters import rule_dead_letter
 from broker.core.rule_targets import RuleTarget, rule_arn
+from broker.core.target_input import Occasion
+from broker.runtime.api_senders import ApiSenders
+from broker.runtime.connections import Connections
 from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.ids import Ids
 from broker.runtime.publisher import Publisher, undeliverable
+from broker.runtime.secret_box import Unreadable
+
+if TYPE_CHECKING:
+    from broker.runtime.http_sender import Answer  # httpx takes long to load
 
 CONCURRENCY = 10  # events that one target is sent at a time
-LEASE_S = 60.0  # before an event is sent again whose sending was lost
+LEASE_S = 300.0  # before an event is sent again whose sending was lost
+BACKOFF_S = (1.0, 600.0)  # first and longest wait between two attempts
+PARKED_S = (20.0, 300.0)  # likewise, after a 429 that doesn't say how long
 
 
 class RuleDelivery:
     """Sends what waits for one target; the worker of its drain."""
 
     def __init__(
-        self, drain: Drain, registry: Registry, publisher: Publisher, ids: Ids, queue: str
+        self,
+        drain: Drain,
+        registry: Registry,
+        publisher: Publisher,
+        ids: Ids,
+        connections: Connections,
+        senders: ApiSenders,
+        queue: str,
     ) -> None:
+        self._connections = connections
+        self._senders = senders
+        self._parks = 0  # in a row
         self._drain = drain
         self._registry = registry
         self._publisher = publisher
@@ -56,13 +79,21 @@ class RuleDelivery:
         return LEASE_S
 
     async def work(self, received: Received) -> None:
-        """Send one event. Raises: StoreFull, if the other namespace has no room now."""
+        """Send one event. Raises: StoreFull, if another namespace has no room now."""
         rule, target = self._target()
         body = decode(received.body)
         assert isinstance(body, Message)
         arn = Arn.parse(target.arn)
         assert arn is not None
-        there = arn.namespace
+        if destination_name(arn):
+            await self._call(received, rule, target, body, arn)
+        else:
+            await self._route(received, rule, target, body, arn.namespace)
+
+    async def _route(
+        self, received: Received, rule: Rule, target: Target, body: Message, there: Namespace
+    ) -> None:
+        """Deliver in another namespace, by a commit there."""
         resources = self._registry.resources(there)
         router = Router(resources, there, self._ids.new, self._publisher.now_ms())
         obstacle = router.event_to_target(
@@ -79,15 +110,125 @@ class RuleDelivery:
         note = noted(received, self._publisher.now_ms(), "delivered", f"routed in {there}")
         await self._drain.done(received, note)
 
+    async def _call(
+        self, received: Received, rule: Rule, target: Target, body: Message, arn: Arn
+    ) -> None:
+        """Make one request of an API destination."""
+        event: dict[str, Any] = parse_json(body.body)
+        resources = self._registry.resources(arn.namespace)
+        destination = resources.api_destinations.get(destination_name(arn))
+        connection = resources.connections.get(destination.connection) if destination else None
+        if destination is None or connection is None:
+            await self._give_up(received, rule, target, body, NO_RESOURCE)
+            return
+        text = self._text(received, rule, target, event, body)
+        if isinstance(text, Obstacle):
+            await self._give_up(received, rule, target, body, text)
+            return
+        try:
+            authorization = self._connections.authorization(connection)
+        except Unreadable as error:
+            reason = f"The secret of connection {connection.name} can't be read: {error}."
+            await self._retry(received, rule, target, body, Obstacle("NO_PERMISSIONS", reason))
+            return
+        answer = await self._senders.of(arn.namespace).send(
+            destination,
+            connection,
+            authorization,
+            target.http_parameters or HttpParameters(),
+            event,
+            text,
+        )
+        await self._settle(received, rule, target, body, answer)
+
+    async def _settle(
+        self, received: Received, rule: Rule, target: Target, body: Message, answer: "Answer"
+    ) -> None:
+        if answer.verdict == "delivered":
+            self._parks = 0
+            note = noted(received, self._publisher.now_ms(), "delivered", answer.text)
+            await self._drain.done(received, note)
+        elif answer.verdict == "parked":
+            await self._park(received, rule, target, body, answer)
+        elif answer.verdict == "refused":
+            code = "ERROR_FROM_TARGET" if answer.status is not None else "SDK_CLIENT_ERROR"
+            await self._give_up(received, rule, target, body, Obstacle(code, answer.text))
+        else:
+            code = "ERROR_FROM_TARGET" if answer.status is not None else "CONNECTION_FAILURE"
+            await self._retry(received, rule, target, body, Obstacle(code, answer.text))
+
+    async def _park(
+        self, received: Received, rule: Rule, target: Target, body: Message, answer: "Answer"
+    ) -> None:
+        """Try again when the destination wants it, as if this attempt had never been."""
+        if self._age_s(received) > _age_s_max(target):
+            obstacle = Obstacle("THROTTLING", answer.text)
+            await self._give_up(received, rule, target, body, obstacle, TOO_OLD)
+            return
+        first_s, longest_s = PARKED_S
+        delay_s = answer.retry_after_s
+        if delay_s is None:
+            delay_s = min(first_s * 2 ** min(self._parks, 16), longest_s)
+        self._parks += 1
+        await self._drain.hide(received, delay_s, spend=False)
+
+    async def _retry(
+        self, received: Received, rule: Rule, target: Target, body: Message, obstacle: Obstacle
+    ) -> None:
+        """Try again later, if the target's retry policy allows it."""
+        retries = target.retry_attempts
+        if received.receive_count > (EVENT_RETRY_ATTEMPTS_MAX if retries is None else retries):
+            await self._give_up(received, rule, target, body, obstacle, TOO_OFTEN)
+            return
+        first_s, longest_s = BACKOFF_S
+        delay_s = min(first_s * 2 ** min(received.receive_count - 1, 16), longest_s)
+        delay_s *= random.uniform(0.75, 1.0)
+        if self._age_s(received) + delay_s > _age_s_max(target):
+            await self._give_up(received, rule, target, body, obstacle, TOO_OLD)
+            return
+        now_ms = self._publisher.now_ms()
+        note = noted(received, now_ms, "failed", obstacle.error, now_ms + round(delay_s * 1000))
+        await self._drain.hide(received, delay_s, attempt=note)
+
+    def _text(
+        self, received: Received, rule: Rule, target: Target, event: dict[str, Any], body: Message
+    ) -> str | Obstacle:
+        namespace = self._drain.namespace
+        make = RuleTarget.of(namespace, rule, target).input
+        if make is None:
+            return body.body
+        arn = rule_arn(namespace, rule.name)
+        try:
+            return make(Occasion(event, body.body, arn, received.sent_at_ms))
+        except TransformationFailed as error:
+            return Obstacle("TRANSFORMATION_FAILED", str(error))
+
+    def _age_s(self, received: Received) -> float:
+        return (self._publisher.now_ms() - received.sent_at_ms) / 1000
+
     async def aclose(self) -> None:
         """See `broker.runtime.drain.Worker`. It holds nothing."""
 
     async def _give_up(
-        self, received: Received, rule: Rule, target: Target, body: Message, obstacle: Obstacle
+        self,
+        received: Received,
+        rule: Rule,
+        target: Target,
+        body: Message,
+        obstacle: Obstacle,
+        condition: str | None = None,
     ) -> None:
+        """Make a dead letter of the event; `condition` is which limit of retries it has reached."""
         namespace = self._drain.namespace
         arn = rule_arn(namespace, rule.name)
-        letter = rule_dead_letter(body.body, arn, target.arn, *obstacle)
+        letter = rule_dead_letter(
+            body.body,
+            arn,
+            target.arn,
+            *obstacle,
+            condition=condition,
+            attempts=received.receive_count - 1,
+        )
         resources = self._resources()
         queues = dead_letter_queues(
             resources, RuleTarget.of(namespace, rule, target), rule.event_bus
@@ -121,10 +262,19 @@ class RuleDelivery:
 class TargetQueues:
     """The queues of targets, to be drained each for itself."""
 
-    def __init__(self, registry: Registry, publisher: Publisher, ids: Ids) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        publisher: Publisher,
+        ids: Ids,
+        connections: Connections,
+        senders: ApiSenders,
+    ) -> None:
         self._registry = registry
         self._publisher = publisher
         self._ids = ids
+        self._connections = connections
+        self._senders = senders
 
     def names(self, namespace: str) -> Iterable[str]:
         """See `broker.runtime.dispatchers.Workers`."""
@@ -141,7 +291,21 @@ class TargetQueues:
 
     def worker(self, drain: Drain, name: str) -> RuleDelivery:
         """See `broker.runtime.dispatchers.Workers`."""
-        return RuleDelivery(drain, self._registry, self._publisher, self._ids, name)
+        return RuleDelivery(
+            drain,
+            self._registry,
+            self._publisher,
+            self._ids,
+            self._connections,
+            self._senders,
+            name,
+        )
 
 
 _PREFIX = "target/"
+TOO_OFTEN, TOO_OLD = "MaximumRetryAttempts", "MaximumEventAgeInSeconds"
+
+
+def _age_s_max(target: Target) -> int:
+    age_s = target.maximum_event_age_s
+    return EVENT_RETRY_AGE_S_MAX if age_s is None else age_s

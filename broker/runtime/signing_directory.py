@@ -22,9 +22,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.runtime.durable_file import TEMPORARY, sync_directory, write_durably
+
 CERTIFICATE_NAME = re.compile(r"SimpleNotificationService-[0-9a-f]{32}\.pem")
 _CURRENT = "current"
-_TEMPORARY = ".temporary"
 
 
 class Damaged(Exception):
@@ -54,7 +55,7 @@ class SigningDirectory:
         self._make()
         names = os.listdir(self.path)
         for name in names:
-            if name.endswith(_TEMPORARY):
+            if name.endswith(TEMPORARY):
                 os.unlink(self.path / name)
         certificates = sorted(name for name in names if CERTIFICATE_NAME.fullmatch(name))
         if _CURRENT not in names and not self._finish_first(certificates, set(names)):
@@ -80,14 +81,14 @@ class SigningDirectory:
         for name in others:
             os.unlink(self.path / name)
         if others:
-            _sync_directory(self.path)
+            sync_directory(self.path)
 
     def _make(self) -> None:
         try:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
             os.chmod(self.path, 0o700)  # perhaps it came back from a backup
-        _sync_directory(self.path.parent)
+        sync_directory(self.path.parent)
 
     def _finish_first(self, certificates: list[str], names: set[str]) -> bool:
         """Whether there is one, which then is the current one."""
@@ -104,18 +105,7 @@ class SigningDirectory:
         return (self.path / name).read_bytes()
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.path / (name + _TEMPORARY)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o600)
-        try:
-            written = os.write(descriptor, content)
-            while written < len(content):  # a disk that gets full ends it with an error
-                written += os.write(descriptor, content[written:])
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, self.path / name)
-        _sync_directory(self.path)
+        write_durably(self.path / name, content)
 
 
 def _key_name(certificate: str) -> str:
@@ -124,11 +114,3 @@ def _key_name(certificate: str) -> str:
 
 def _is_key(name: str) -> bool:
     return name.endswith(".key") and CERTIFICATE_NAME.fullmatch(name[:-4] + ".pem") is not None
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -31,6 +31,8 @@ class Posted:
         return self.headers["x-amz-sns-message-type"]
 
 
+BODY = "x-body"  # among an answer's headers: what its body is to be
+
 Answer = tuple[int, dict[str, str]]
 Behaviour = Callable[[Posted], Awaitable[Answer]]
 
@@ -120,14 +122,16 @@ class Receiver:
             status, extra = await self.behaviour(posted)
         finally:
             self.under_way -= 1
+        extra = dict(extra)
+        content = extra.pop(BODY, "ok").encode()
         response = h11.Response(
             status_code=status,
-            headers=[*extra.items(), ("Content-Length", "2")],
+            headers=[*extra.items(), ("Content-Length", str(len(content)))],
         )
         await stream.send_all(connection.send(response) or b"")
         if self.slow_body:
             await trio.sleep_forever()
-        await stream.send_all(connection.send(h11.Data(data=b"ok")) or b"")
+        await stream.send_all(connection.send(h11.Data(data=content)) or b"")
         await stream.send_all(connection.send(h11.EndOfMessage()) or b"")
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 

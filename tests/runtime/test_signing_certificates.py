@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from broker.core.errors import StoreFull
-from broker.runtime import signing_directory
+from broker.runtime import durable_file, signing_directory
 from broker.runtime.signing_certificates import SigningCertificates, SigningUnusable
 from broker.runtime.signing_key import NewKey
 
@@ -168,7 +168,7 @@ async def test_a_full_disk_refuses_a_rotation_and_changes_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(signing_directory, "os", Replaced(write=full))
+        patched.setattr(durable_file, "os", Replaced(write=full))
         with pytest.raises(StoreFull):
             await signing.rotate()
 
@@ -238,7 +238,9 @@ class DyingOs:
 def open_dying(directory: Path, calls: int) -> SigningCertificates:
     """Open it as a process that dies after so many calls. Raises: Crashed."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(signing_directory, "os", DyingOs(calls))
+        dying = DyingOs(calls)
+        patched.setattr(signing_directory, "os", dying)
+        patched.setattr(durable_file, "os", dying)
         return SigningCertificates.open(directory, now_ms)
 
 
@@ -282,7 +284,9 @@ async def test_a_rotation_that_dies_anywhere_has_happened_or_not(
         signing = SigningCertificates.open(directory, now_ms)
         old, signature = signing.current, signing.sign(b"old", "1")
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(signing_directory, "os", DyingOs(calls))
+            dying = DyingOs(calls)
+            patched.setattr(signing_directory, "os", dying)
+            patched.setattr(durable_file, "os", dying)
             try:
                 await signing.rotate()
                 break

@@ -737,7 +737,6 @@ def test_namespaces_do_not_see_each_other(
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("HttpParameters", {"HeaderParameters": {"a": "b"}}),
         ("KinesisParameters", {"PartitionKeyPath": "$.id"}),
         ("EcsParameters", {"TaskDefinitionArn": "a"}),
     ],
@@ -770,10 +769,7 @@ def test_members_that_are_not_supported_say_so_by_name(
 
 
 def test_actions_that_are_not_supported_say_so_by_name(events: Any) -> None:
-    for action, call in (
-        ("ListConnections", lambda: events.list_connections()),
-        ("ListEndpoints", lambda: events.list_endpoints()),
-    ):
+    for action, call in (("ListEndpoints", lambda: events.list_endpoints()),):
         with raises_refusal(
             "ValidationException", f"The action {action} is not supported by this broker."
         ):

@@ -1,8 +1,10 @@
 """EventBridge: events, buses, rules, targets"""
 
 from broker.edge.aws.events import (
+    api_destinations,
     archives,
     buses,
+    connections,
     permissions,
     put_events,
     replays,
@@ -13,8 +15,10 @@ from broker.edge.aws.events import (
 from broker.edge.aws.events.service import events
 
 __all__ = [
+    "api_destinations",
     "archives",
     "buses",
+    "connections",
     "events",
     "permissions",
     "put_events",

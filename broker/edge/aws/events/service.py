@@ -21,14 +21,10 @@ events = Service(
     version="2015-10-07",
     target_prefix="AWSEvents",
     known_actions=frozenset(
-        """ActivateEventSource CreateApiDestination CreateConnection
-        CreateEndpoint CreatePartnerEventSource DeactivateEventSource DeauthorizeConnection
-        DeleteApiDestination DeleteConnection DeleteEndpoint
-        DeletePartnerEventSource DescribeApiDestination DescribeConnection
-        DescribeEndpoint DescribeEventSource DescribePartnerEventSource
-        ListApiDestinations ListConnections ListEndpoints ListEventSources
-        ListPartnerEventSourceAccounts ListPartnerEventSources PutPartnerEvents
-         UpdateApiDestination UpdateConnection UpdateEndpoint""".split()
+        """ActivateEventSource CreateEndpoint CreatePartnerEventSource DeactivateEventSource
+        DeleteEndpoint DeletePartnerEventSource DescribeEndpoint DescribeEventSource
+        DescribePartnerEventSource ListEndpoints ListEventSources ListPartnerEventSourceAccounts
+        ListPartnerEventSources PutPartnerEvents UpdateEndpoint""".split()
     ),
     errors={
         errors.EventBusDoesNotExist: Wire(400, "ResourceNotFoundException"),
@@ -38,6 +34,10 @@ events = Service(
         errors.ReplayDoesNotExist: Wire(400, "ResourceNotFoundException"),
         errors.ReplayExists: Wire(400, "ResourceAlreadyExistsException"),
         errors.ReplayIsOver: Wire(400, "IllegalStatusException"),
+        errors.ConnectionDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.ConnectionExists: Wire(400, "ResourceAlreadyExistsException"),
+        errors.ApiDestinationDoesNotExist: Wire(400, "ResourceNotFoundException"),
+        errors.ApiDestinationExists: Wire(400, "ResourceAlreadyExistsException"),
         errors.StatementDoesNotExist: Wire(400, "ResourceNotFoundException"),
         PolicyTooLong: Wire(400, "PolicyLengthExceededException"),
         errors.EventBusExists: Wire(400, "ResourceAlreadyExistsException"),
