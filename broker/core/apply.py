@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from broker.core import commands
-from broker.core.configuration import RecordView, configure, read_records, replay_messages
+from broker.core.configuration import (
+    RecordView,
+    configure,
+    configure_and_send,
+    read_records,
+    replay_messages,
+)
 from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
 from broker.core.queue.delete import delete_messages, replace_message
 from broker.core.queue.look import count_messages, find_by_id, find_messages, peek_messages
@@ -66,6 +72,7 @@ APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
     commands.DiscardMessages: discard_messages,
     commands.MoveMessages: move_messages,
     commands.Configure: configure,
+    commands.ConfigureAndSend: configure_and_send,
     commands.ReplayMessages: replay_messages,
     commands.ReadRecords: read_records,
     commands.CountMessages: count_messages,

@@ -28,6 +28,7 @@ class NewMessage(msgspec.Struct, frozen=True, array_like=True):
     group: str | None = None
     deduplication_id: str | None = None
     cancellable: bool = False  # can be found by its id until it becomes visible
+    not_before_ms: int = 0  # becomes visible then, if that is later than its delay says
 
 
 class NewEntry(msgspec.Struct, frozen=True, array_like=True):
@@ -41,7 +42,8 @@ class NewEntry(msgspec.Struct, frozen=True, array_like=True):
     dead_letter_queue: str | None = None  # takes the entry if the queue is gone, or full
     group: str | None = None
     deduplication_id: str | None = None  # for a FIFO queue
-    findable: bool = False  # can be found by its id; for queues that nobody receives from
+    findable: bool = False  # can be found by its id; takes the place of what has the same
+    not_before_ms: int = 0  # as a new message's
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True):
@@ -252,8 +254,8 @@ class ReplaceMessage(Command, frozen=True, tag="replace"):
     """Delete a received message and put others in its place, in one step: a dead letter, a result.
 
     Answers whether the handle was still good, and which entries found no queue; if it was not,
-    nothing is done.
-    Raises: QueueDoesNotExist for the queue of the handle.
+    nothing is done. More entries than one commit takes are placed later, as a fan-out's are.
+    Raises: QueueDoesNotExist for the queue of the handle, StoreFull if it is to be asked for room.
     """
 
     result: ClassVar[type] = tuple[bool, list[int]]
@@ -261,6 +263,12 @@ class ReplaceMessage(Command, frozen=True, tag="replace"):
     receipt_handle: bytes
     bodies: list[bytes]
     entries: list[NewEntry]
+    admit: bool = False  # ask for room, as it is more than what takes its place
+
+    @property
+    def weight(self) -> int:
+        """One entry each; of a wide one they are only noted down."""
+        return min(len(self.entries), FAN_OUT_TARGETS_MAX) + 1
 
 
 class ReleaseHidden(Command, frozen=True, tag="release"):
@@ -381,6 +389,26 @@ class Configure(Command, frozen=True, tag="configure"):
         return len(self.changes)
 
 
+class ConfigureAndSend(Command, frozen=True, tag="configure_send"):
+    """Change configuration records, and in the same step what waits in a queue on their behalf.
+
+    Cancellable messages go by their ids, those that are still to become visible, and new ones come;
+    the queue may be one that the changes make. Answers the records' new versions.
+    Raises: RecordChanged, StoreFull, QueueDoesNotExist.
+    """
+
+    result: ClassVar[type] = list[int]
+    changes: list[RecordChange]
+    queue: str
+    cancelled: list[bytes]
+    messages: list[NewMessage]
+
+    @property
+    def weight(self) -> int:
+        """One entry each."""
+        return len(self.changes) + len(self.cancelled) + len(self.messages)
+
+
 class ReplayMessages(Command, frozen=True, tag="replay"):
     """Deliver a slice of an archive, and note in the same step how far that has come.
 
@@ -478,6 +506,7 @@ AnyCommand = (
     | DiscardMessages
     | MoveMessages
     | Configure
+    | ConfigureAndSend
     | ReplayMessages
     | ReadRecords
     | CountMessages

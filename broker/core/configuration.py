@@ -5,14 +5,17 @@ from typing import Protocol
 from broker.core import resources
 from broker.core.commands import (
     Configure,
+    ConfigureAndSend,
     ReadRecords,
     Record,
     RecordChange,
     ReplayMessages,
+    SendMessages,
 )
 from broker.core.errors import RecordChanged
 from broker.core.queue.purge import start_empty
-from broker.core.queue.send import distribute
+from broker.core.queue.schedule import cancel
+from broker.core.queue.send import distribute, send_messages
 from broker.core.queue.settle import delay_again, settle
 from broker.core.queue.view import QueueState, QueueView
 
@@ -59,6 +62,23 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
         if change.kind == "queue":
             _change_queue(view, namespace, change, version)
         versions.append(version)
+    return versions
+
+
+def configure_and_send(view: RecordView, namespace: str, command: ConfigureAndSend) -> list[int]:
+    """Change records with what waits on their behalf, all or nothing."""
+    made = any(c.kind == "queue" and c.name == command.queue for c in command.changes)
+    if not made:
+        view.queue(namespace, command.queue)
+    if command.messages:
+        view.admit()
+    versions = configure(view, namespace, Configure(command.changes))
+    if command.cancelled:
+        queue = view.queue(namespace, command.queue)
+        settle(view, queue)
+        cancel(view, queue, command.cancelled)
+    if command.messages:
+        send_messages(view, namespace, SendMessages(command.queue, command.messages))
     return versions
 
 

@@ -18,6 +18,7 @@ EVENT_BUS_NAME = re.compile(r"[/.\-_A-Za-z0-9]{1,256}")
 ARCHIVE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
 REPLAY_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
+SCHEDULE_NAME = re.compile(r"[0-9a-zA-Z\-_.]{1,64}")  # and a schedule group's
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
 MESSAGE_GROUP_ID = re.compile(
     r"[!-~]{1,128}"
@@ -100,6 +101,10 @@ def target_queue(rule: str, target_id: str) -> QueueName:
     `rule` is a rule's name among all of its namespace, `<bus>|<rule>`.
     """
     return QueueName(f"target/{rule}|{target_id}")
+
+
+SCHEDULES = QueueName("schedules/runs")
+"""The internal queue in which each schedule's next run waits, of rules and of Scheduler."""
 
 
 def dead_letter_queue(bus: str) -> QueueName:

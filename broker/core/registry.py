@@ -24,6 +24,8 @@ from broker.core.resources import (
     Queue,
     Resource,
     Rule,
+    Schedule,
+    ScheduleGroup,
     Subscription,
     Topic,
 )
@@ -33,6 +35,7 @@ from broker.core.subscribers import Subscriber, Subscribers
 R = TypeVar("R", bound=Resource)
 
 DEFAULT_BUS = "default"
+DEFAULT_GROUP = "default"  # of schedules
 
 
 @dataclass(slots=True)
@@ -53,6 +56,10 @@ class Resources:
     event_replays: dict[str, EventReplay] = field(default_factory=dict)
     connections: dict[str, Connection] = field(default_factory=dict)
     api_destinations: dict[str, ApiDestination] = field(default_factory=dict)
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    schedule_groups: dict[str, ScheduleGroup] = field(
+        default_factory=lambda: {DEFAULT_GROUP: ScheduleGroup(name=DEFAULT_GROUP)}
+    )
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -75,6 +82,8 @@ class Resources:
             "event_replay": self.event_replays,
             "connection": self.connections,
             "api_destination": self.api_destinations,
+            "schedule": self.schedules,
+            "schedule_group": self.schedule_groups,
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table

@@ -168,14 +168,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True):
-    """A pattern on a bus, and its targets; its name is `<bus>|<rule>`."""
+    """A pattern on a bus or a schedule, or both, and its targets; its name is `<bus>|<rule>`."""
 
     event_bus: str
-    event_pattern: str  # JSON text, as given
+    event_pattern: str = ""  # JSON text, as given
+    schedule_expression: str = ""
     enabled: bool = True
     description: str = ""
     role_arn: str | None = None
     targets: tuple[Target, ...] = ()
+    first_run_ms: int = 0  # from when a rate counts
+    run_id: str = ""  # of the message that waits for the next run; "" if there can be none
 
 
 class Archive(Resource, tag="archive.1", frozen=True, kw_only=True, omit_defaults=True):
@@ -229,6 +232,47 @@ class ApiDestination(
     description: str = ""
 
 
+class ScheduleTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a schedule of EventBridge Scheduler does when it runs."""
+
+    arn: str  # of a queue, topic, function or bus, or of an API action
+    role_arn: str
+    input: str | None = None  # as given, with placeholders
+    message_group_id: str | None = None  # in a queue
+    detail_type: str | None = None  # on a bus
+    source: str | None = None  # likewise
+    dead_letter_target_arn: str | None = None
+    retry_attempts: int | None = None  # None: as many as Scheduler makes
+    maximum_event_age_s: int | None = None
+
+
+class Schedule(Resource, tag="schedule.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A schedule of EventBridge Scheduler; its name is `<group>/<name>`."""
+
+    schedule_expression: str
+    target: ScheduleTarget
+    time_zone: str = "UTC"
+    start_ms: int | None = None
+    end_ms: int | None = None
+    window_minutes: int | None = None  # a run comes at some time within so long; None: at once
+    enabled: bool = True
+    delete_after_completion: bool = False
+    description: str = ""
+    kms_key_arn: str | None = None  # kept and returned, without effect here
+    client_token: str = ""  # of the request that made it
+    first_run_ms: int = 0  # from when a rate counts
+    run_id: str = ""  # of the message that waits for the next run; "" if there can be none
+
+
+class ScheduleGroup(
+    Resource, tag="schedule_group.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """A group of schedules; `default` is always there."""
+
+    deleting: bool = False  # its schedules go one after another, then itself
+    client_token: str = ""
+
+
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
     """A function and how it is run."""
 
@@ -259,6 +303,8 @@ AnyResource = (
     | EventReplay
     | Connection
     | ApiDestination
+    | Schedule
+    | ScheduleGroup
     | Function
 )
 R = TypeVar("R", bound=Resource)
@@ -275,6 +321,8 @@ KINDS: dict[type[Resource], str] = {
     Connection: "connection",
     ApiDestination: "api_destination",
     EventReplay: "event_replay",
+    Schedule: "schedule",
+    ScheduleGroup: "schedule_group",
     Function: "function",
 }
 

@@ -1,16 +1,26 @@
 """changing resources: one commit, then the registry, then the caller"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import trio
 
 from broker.core import commands, resources
 from broker.core.commands import NewEntry, NewMessage, RecordChange
-from broker.core.errors import BrokerError
 from broker.core.names import Namespace
 from broker.core.registry import Registry
 from broker.core.resources import KINDS, AnyResource, EventReplay, Subscription
 from broker.store.seam import Store, submit_one
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits in an internal queue on behalf of resources, and changes with them."""
+
+    queue: str
+    messages: list[NewMessage] = field(default_factory=list)
+    cancelled: list[bytes] = field(default_factory=list)  # ids of cancellable messages
+
 
 Change = tuple[str, str, AnyResource | None, int | None]  # kind, name, resource, expected version
 
@@ -58,30 +68,27 @@ class Registrar:
         namespace: Namespace,
         changes: Sequence[Change],
         check: Callable[[], None] = lambda: None,
-        first_message: tuple[str, NewMessage] | None = None,
+        waiting: Waiting | None = None,
     ) -> None:
         """Make all changes in one commit, or none. Raises: RecordChanged, StoreFull.
 
         `check` is called when no other change is under way, and may refuse by raising, or add to
-        the changes: what it finds in the registry holds until they are made. `first_message` goes
-        into the named queue in the same commit, which may have made the queue.
+        the changes: what it finds in the registry holds until they are made. `waiting` changes in
+        the same commit, which may have made its queue.
         """
         # One after another: callers that are answered together go on in any order, and the registry
         # must take in their changes as the store did. Shielded: what was committed must reach the
         # registry, whoever has lost interest.
         async with self._changing:
             check()
-            both: list[commands.Command] = [
-                commands.Configure([record_change(*change) for change in changes])
-            ]
-            if first_message is not None:
-                queue, message = first_message
-                both.append(commands.SendMessages(queue, [message]))
+            records = [record_change(*change) for change in changes]
+            command: commands.Command = commands.Configure(records)
+            if waiting is not None and (waiting.messages or waiting.cancelled):
+                command = commands.ConfigureAndSend(
+                    records, waiting.queue, waiting.cancelled, waiting.messages
+                )
             with trio.CancelScope(shield=True):
-                outcomes = await self._store.submit(str(namespace), both)
-            if isinstance(outcomes[0], BrokerError):
-                raise outcomes[0]
-            versions = outcomes[0]
+                versions = await submit_one(self._store, str(namespace), command)
             for (kind, name, resource, _), version in zip(changes, versions, strict=True):
                 self.registry.change(str(namespace), kind, name, resource, version)
             for kind, name, _, _ in changes:

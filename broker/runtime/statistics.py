@@ -229,6 +229,13 @@ def _send(
     statistics.count(namespace, command.queue, SENT, sent)
 
 
+def _configure_and_send(
+    statistics: Statistics, namespace: str, command: commands.ConfigureAndSend, versions: list[int]
+) -> None:
+    if command.messages:
+        statistics.count(namespace, command.queue, SENT, len(command.messages))
+
+
 def _fan_out(
     statistics: Statistics, namespace: str, command: commands.FanOut, homeless: list[int]
 ) -> None:
@@ -344,6 +351,7 @@ def _placed(entries: list[commands.NewEntry], homeless: list[int]) -> list[str]:
 
 _COUNTS: dict[type[Command], Callable[[Statistics, str, Any, Any], None]] = {
     commands.SendMessages: _send,
+    commands.ConfigureAndSend: _configure_and_send,
     commands.FanOut: _fan_out,
     commands.FanOutOnce: _fan_out_once,
     commands.ReplayMessages: _replay,

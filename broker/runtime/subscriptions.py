@@ -32,7 +32,7 @@ from broker.core.subscribing import HTTP_PROTOCOLS, check_endpoint, check_room, 
 from broker.runtime.ids import Ids
 from broker.runtime.metrics import UNDELIVERABLE
 from broker.runtime.queues import Queues
-from broker.runtime.registrar import Change, Registrar
+from broker.runtime.registrar import Change, Registrar, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -297,9 +297,7 @@ class Subscriptions:
             token=(self._ids.new() + self._ids.new()).hex(),
         )
 
-    def _handshake(
-        self, namespace: Namespace, subscription: Subscription, kind: str
-    ) -> tuple[str, NewMessage]:
+    def _handshake(self, namespace: Namespace, subscription: Subscription, kind: str) -> Waiting:
         topic_arn = namespace.arn("sns", subscription.topic)
         message_id = self._ids.new()
         body = Handshake(
@@ -310,7 +308,8 @@ class Subscriptions:
             self._now_ms(),
             subscription.token,
         )
-        return delivery_queue(subscription.name), NewMessage(message_id, encode(body))
+        message = NewMessage(message_id, encode(body))
+        return Waiting(delivery_queue(subscription.name), [message])
 
     async def _ask_again(self, namespace: Namespace, subscription: Subscription) -> None:
         first = self._handshake(namespace, subscription, "SubscriptionConfirmation")
@@ -320,11 +319,11 @@ class Subscriptions:
         self,
         namespace: Namespace,
         subscription: Subscription,
-        first: tuple[str, NewMessage] | None = None,
+        first: Waiting | None = None,
     ) -> None:
         version = self._registrar.version(namespace, "subscription", subscription.name)
         change: Change = ("subscription", subscription.name, subscription, version)
-        await self._registrar.change(namespace, [change], first_message=first)
+        await self._registrar.change(namespace, [change], waiting=first)
 
     def _topic(self, namespace: Namespace, name: str) -> Topic:
         topic = self._resources(namespace).topics.get(name)

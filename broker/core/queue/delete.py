@@ -3,7 +3,7 @@
 from broker.core.commands import DeleteMessages, ReplaceMessage
 from broker.core.queue.entries import drop
 from broker.core.queue.receipt_handle import Handle, find, locate, parse
-from broker.core.queue.send import distribute
+from broker.core.queue.send import spread
 from broker.core.queue.settle import settle
 from broker.core.queue.view import QueueState, QueueView
 
@@ -52,5 +52,7 @@ def replace_message(
     found = locate(view, queue, handle) if handle else None
     if handle is None or found is None:
         return False, []
+    if command.admit:
+        view.admit()
     drop(view, queue, found[0], handle.sequence, found[1])
-    return True, distribute(view, namespace, command.bodies, command.entries)
+    return True, spread(view, namespace, command.bodies, command.entries)

@@ -40,7 +40,7 @@ def send_messages(view: QueueView, namespace: str, command: SendMessages) -> lis
 
 def _placed(view: QueueView, queue: QueueState, message: NewMessage, sequence: int) -> Placed:
     now_ms = view.now_ms
-    visible_at_ms = now_ms + message.delay_ms
+    visible_at_ms = max(now_ms + message.delay_ms, message.not_before_ms)
     if message.group is None and not queue.fifo and not message.cancellable:
         return visible_at_ms, sequence, Entry(sequence, message.message_id, now_ms)
     entry = Entry(
@@ -49,7 +49,7 @@ def _placed(view: QueueView, queue: QueueState, message: NewMessage, sequence: i
         now_ms,
         lane=lane_for(queue, message.group, message.message_id),
         kept_from_ms=visible_at_ms if message.cancellable else 0,
-        cancellable=message.cancellable and message.delay_ms > 0,
+        cancellable=message.cancellable and visible_at_ms > now_ms,
     )
     return visible_at_ms, sequence, entry
 
@@ -83,10 +83,16 @@ def fan_out(view: QueueView, namespace: str, command: FanOut) -> list[int]:
     durable, and what finds no place is known only then.
     """
     view.admit()
-    entries = command.entries
+    return spread(view, namespace, command.bodies, command.entries)
+
+
+def spread(
+    view: QueueView, namespace: str, bodies: list[bytes], entries: list[NewEntry]
+) -> list[int]:
+    """`distribute`, at once or slice by slice."""
     if len(entries) <= FAN_OUT_TARGETS_MAX:
-        return distribute(view, namespace, command.bodies, entries)
-    body_ids = store_bodies(view, command.bodies, entries)
+        return distribute(view, namespace, bodies, entries)
+    body_ids = store_bodies(view, bodies, entries)
     for start in range(0, len(entries), FAN_OUT_TARGETS_MAX):
         slice_ = entries[start : start + FAN_OUT_TARGETS_MAX]
         view.put_expansion(view.next_id(), Expansion(namespace, view.now_ms, body_ids, slice_))
@@ -188,9 +194,10 @@ def place(
         elif new.findable:
             found = msgspec.structs.replace(entry, cancellable=True)
             _drop_findable(view, queue, new.message_id)
-            insert(view, queue, [(now_ms + new.delay_ms, sequence + index, found)])
-        elif new.delay_ms or queue.settled_ms < now_ms:
-            visible_at_ms = now_ms + new.delay_ms
+            visible_at_ms = max(now_ms + new.delay_ms, new.not_before_ms)
+            insert(view, queue, [(visible_at_ms, sequence + index, found)])
+        elif new.delay_ms or new.not_before_ms > now_ms or queue.settled_ms < now_ms:
+            visible_at_ms = max(now_ms + new.delay_ms, new.not_before_ms)
             count_in(view, queue, visible_at_ms, entry)
             items.append((queue.id, visible_at_ms, sequence + index, entry))
         else:
@@ -248,4 +255,5 @@ def _place_in_group(
         deduplication.note(view, queue, message, sequence)
     lane = lane_for(queue, new.group, new.message_id)
     entry = msgspec.structs.replace(entry, lane=lane)
-    insert(view, queue, [(view.now_ms + new.delay_ms, sequence, entry)])
+    visible_at_ms = max(view.now_ms + new.delay_ms, new.not_before_ms)
+    insert(view, queue, [(visible_at_ms, sequence, entry)])
