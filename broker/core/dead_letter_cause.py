@@ -1,7 +1,7 @@
 """why a message is in a dead-letter queue, as far as it tells by what it carries
 
-A redrive policy leaves the queue that gave the message up; a function and a rule leave attributes,
-as Lambda and EventBridge do; what a topic gave up stays as it is, as on SNS, and its entry has the
+A redrive policy leaves the queue that gave the message up; functions, rules and schedules leave
+attributes, as on AWS; what a topic gave up stays as it is, as on SNS, and its entry has the
 cause. The latest cause counts: a letter that was then received too often has the queue's mark. Of
 what carries none, no cause is known: somebody sent it there.
 """
@@ -28,7 +28,7 @@ class DeadLetterCause:
 
     code: str  # MaxReceiveCountExceeded, or what the service that gave up wrote
     error: str = ""  # in the words of what failed, if it had any
-    source_arn: str | None = None  # of the queue or the rule that gave up
+    source_arn: str | None = None  # of the queue, rule or schedule that gave up
 
     @property
     def text(self) -> str:
@@ -67,13 +67,16 @@ def cause_of(
         source_arn = via.arn(body.topic_arn) if isinstance(body, Notification) else None
         if via.protocol == "events":
             source_arn = rule_arn(namespace, via.subscription.rpartition("|")[0])
+        if via.protocol == "scheduler":
+            source_arn = namespace.arn("scheduler", f"schedule/{via.subscription}")
         return DeadLetterCause(code, error, source_arn)
     given = {name: each.string_value or "" for name, each in (attributes or {}).items()}
     # Source: Lambda developer guide, asynchronous invocation, dead-letter queues.
     if {"RequestID", "ErrorCode", "ErrorMessage"} <= given.keys():
         return DeadLetterCause(given["ErrorCode"], given["ErrorMessage"])
-    # Source: EventBridge user guide, using dead-letter queues to process undelivered events.
-    for source in ("RULE_ARN", "EVENT_BUS_ARN"):
+    # Source: EventBridge user guide, using dead-letter queues to process undelivered events; and
+    # that of EventBridge Scheduler.
+    for source in ("RULE_ARN", "EVENT_BUS_ARN", "SCHEDULE_ARN"):
         if {source, "ERROR_CODE"} <= given.keys():
             error = given.get("ERROR_MESSAGE", "")
             return DeadLetterCause(given["ERROR_CODE"], error, given[source] or None)

@@ -119,6 +119,22 @@ class RuleDoesNotExist(BrokerError):
     """The rule does not exist."""
 
 
+class ScheduleDoesNotExist(BrokerError):
+    """The schedule does not exist."""
+
+
+class ScheduleExists(BrokerError):
+    """The schedule already exists."""
+
+
+class ScheduleGroupDoesNotExist(BrokerError):
+    """The schedule group does not exist."""
+
+
+class ScheduleGroupExists(BrokerError):
+    """The schedule group already exists."""
+
+
 class FunctionDoesNotExist(BrokerError):
     """Function not found."""
 

@@ -4,6 +4,7 @@ Kept on the event loop and changed in one step between two checkpoints, after th
 committed and before its caller is answered: a publish sees all of a change or nothing of it.
 """
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -60,6 +61,7 @@ class Resources:
     schedule_groups: dict[str, ScheduleGroup] = field(
         default_factory=lambda: {DEFAULT_GROUP: ScheduleGroup(name=DEFAULT_GROUP)}
     )
+    schedule_names: list[str] = field(default_factory=list)  # in order; so a group's stand together
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -132,6 +134,8 @@ def _link(namespace: Namespace, resources: Resources, resource: Resource) -> Non
             matcher.add(resource.name, parse(resource.event_pattern))
     elif isinstance(resource, Archive):
         resources.archivers.setdefault(resource.event_bus, Archiver()).put(resource)
+    elif isinstance(resource, Schedule):
+        insort(resources.schedule_names, resource.name)
 
 
 def _unlink(resources: Resources, resource: Resource) -> None:
@@ -146,3 +150,5 @@ def _unlink(resources: Resources, resource: Resource) -> None:
             resources.matchers[resource.event_bus].remove(resource.name)
     elif isinstance(resource, Archive):
         resources.archivers[resource.event_bus].remove(resource.name)
+    elif isinstance(resource, Schedule):
+        del resources.schedule_names[bisect_left(resources.schedule_names, resource.name)]

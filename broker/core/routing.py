@@ -107,12 +107,15 @@ class Router:
         for rule in rules:
             self._to_targets(rule, arrived)
 
-    def keep_trace(self, event: dict[str, Any], event_json: str) -> None:
-        """Write down what came of an event, once it is routed, where there is a ledger."""
+    def keep_trace(self, event: dict[str, Any], event_json: str, bus: str = "") -> None:
+        """Write down what came of an event, once it is routed, where there is a ledger.
+
+        `bus` is that of one that came to rules without having been put on it.
+        """
         if ledger.EVENTS not in self._resources.queues:
             return
         routed = self.routed
-        bus = routed.events[0][0]
+        bus = bus or routed.events[0][0]
         trace = ledger.trace_of(bus, routed.matched, routed.entries, routed.undeliverable)
         body = self._first_whole
         if body is None:

@@ -22,6 +22,7 @@ from broker.runtime.event_replays import EventReplays
 from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
+from broker.runtime.internal_queues import InternalQueues
 from broker.runtime.invokers import InvokerHost
 from broker.runtime.ledger import Ledger, LedgerOptions
 from broker.runtime.live import Live
@@ -32,6 +33,10 @@ from broker.runtime.registrar import Registrar
 from broker.runtime.replays import Replays
 from broker.runtime.rule_deliveries import TargetQueues
 from broker.runtime.rules import Rules
+from broker.runtime.schedule_groups import ScheduleGroups
+from broker.runtime.schedule_planner import SchedulePlanner
+from broker.runtime.schedule_runner import ScheduleOptions, ScheduleQueues
+from broker.runtime.schedules import Schedules
 from broker.runtime.secret_box import SecretBox
 from broker.runtime.signing_certificates import SigningCertificates
 from broker.runtime.statistics import CountedStore, Statistics
@@ -62,6 +67,7 @@ class Broker:
         delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
         ledger_options: LedgerOptions = LedgerOptions(),  # noqa: B008 (immutable)
         targets_per_rule_max: int = TARGETS_PER_RULE_MAX,
+        schedule_options: ScheduleOptions = ScheduleOptions(),  # noqa: B008 (immutable)
         public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
         secrets: SecretBox | None = None,  # likewise
@@ -89,7 +95,14 @@ class Broker:
         self._replays = Replays(self.registrar, self.queues, self.ids, now_ms)
         self.ledger = Ledger(self.registry, self.registrar, self.queues, ledger_options)
         self.event_buses = EventBuses(self.registrar, self.ledger)
-        self.rules = Rules(self.registrar, self.event_buses, targets_per_rule_max)
+        self.schedule_planner = SchedulePlanner(self.registrar, self.ids, now_ms)
+        self.schedule_groups = ScheduleGroups(self.registrar, self.schedule_planner, now_ms)
+        self.schedules = Schedules(
+            self.registrar, self.queues, self.schedule_planner, self.schedule_groups, now_ms
+        )
+        self.rules = Rules(
+            self.registrar, self.event_buses, self.schedule_planner, targets_per_rule_max
+        )
         self.connections = Connections(self.registrar, lambda: self.secrets, now_ms)
         self._api_senders = ApiSenders(delivery_options, now_ms)
         self.archives = Archives(self.registrar, self.queues, self.event_buses, now_ms)
@@ -120,8 +133,17 @@ class Broker:
             {
                 "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
                 "subscription": self.endpoints,
-                "queue": TargetQueues(
-                    self.registry, publisher, self.ids, self.connections, self._api_senders
+                "queue": InternalQueues(
+                    TargetQueues(
+                        self.registry, publisher, self.ids, self.connections, self._api_senders
+                    ),
+                    ScheduleQueues(
+                        self.registrar,
+                        publisher,
+                        self.ids,
+                        schedule_options,
+                        self.schedule_planner.random,
+                    ),
                 ),
             },
         )
@@ -147,6 +169,7 @@ class Broker:
             await nursery.start(self.subscriptions.run)
             await nursery.start(self._replays.run)
             await nursery.start(self.event_replays.run)
+            await nursery.start(self.schedule_groups.run)
             await nursery.start(self.functions.host.run)
             nursery.start_soon(self.dispatchers.run)
             task_status.started()

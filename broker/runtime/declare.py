@@ -13,12 +13,14 @@ from broker.core.resources import (
     Function,
     Queue,
     Rule,
+    Schedule,
     Subscription,
     Topic,
 )
 from broker.runtime.broker import Broker
 from broker.runtime.functions import changes_for
 from broker.runtime.registrar import Change
+from broker.runtime.schedule_planner import Plan
 from broker.runtime.topics import queue_changes
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ _TOPIC_BY_API = (
     "other_attributes",
     "archive_began_ms",
 )
+_BY_ITSELF = ("first_run_ms", "run_id")  # of rules and schedules
 _SUBSCRIPTION_BY_API = ("status", "status_until_ms", "token", "pause", "replay")
 
 
@@ -44,6 +47,7 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
         if isinstance(resource, Function):
             broker.functions.host.check(resource)
     changes: list[Change] = []
+    plans: list[Plan] = []
     changed = 0
     for resource in resources:
         current = _current(broker, namespace, resource)
@@ -53,9 +57,15 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
         changed += 1
         kind = KINDS[type(resource)]
         log.info("%s %s %s", "updated" if current else "created", kind, resource.name)
+        if isinstance(wanted, Rule | Schedule):
+            assert current is None or isinstance(current, Rule | Schedule)
+            wanted, plan = broker.schedule_planner.changed(current, wanted)
+            plans.append(plan)
         changes.extend(_changes(broker, namespace, wanted))
     if changes:
-        await broker.registrar.change(namespace, changes)
+        waiting = broker.schedule_planner.waiting(plans)
+        changes += broker.schedule_planner.queue_changes(namespace, waiting)
+        await broker.registrar.change(namespace, changes, waiting=waiting)
     return changed
 
 
@@ -97,6 +107,8 @@ def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: in
         kept |= {name: getattr(current, name) for name in _TOPIC_BY_API}
     if isinstance(current, Subscription):
         kept |= {name: getattr(current, name) for name in _SUBSCRIPTION_BY_API}
+    if isinstance(current, Rule | Schedule):
+        kept |= {name: getattr(current, name) for name in _BY_ITSELF}
     wanted = msgspec.structs.replace(resource, **kept)
     if wanted == current:
         return wanted

@@ -120,9 +120,13 @@ class Drain:
         bodies: Sequence[bytes],
         entries: Sequence[NewEntry],
         attempt: Attempt | None = None,
+        *,
+        admit: bool = False,
     ) -> tuple[bool, list[int]]:
         """Put entries in its place; see `commands.ReplaceMessage`."""
-        command = ReplaceMessage(self.queue, received.receipt_handle, list(bodies), list(entries))
+        command = ReplaceMessage(
+            self.queue, received.receipt_handle, list(bodies), list(entries), admit
+        )
         outcome: tuple[bool, list[int]] = await self._settle(received, command, attempt)
         return outcome
 

@@ -18,6 +18,13 @@ UNRECORDED = Counter(
     "Events, and attempts at deliveries, for which the ledger had no room.",
     registry=REGISTRY,
 )
+SCHEDULE_RUNS = Counter(
+    "broker_schedule_runs_total",
+    "Runs of schedules, by outcome: run, late (it was missed, and made up for), skipped (it was "
+    "missed, and isn't made up for), sent (elsewhere, after its run), dead_lettered, lost.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 INVOCATIONS = Counter(
     "broker_invocations_total",
     "Attempts to run a function, by outcome: success, function_error, timeout, unavailable.",

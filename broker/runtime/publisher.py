@@ -1,9 +1,9 @@
 """putting what was routed into the store, and counting what found no place"""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from broker.core.commands import FanOut, FanOutOnce, Published
+from broker.core.commands import FanOut, FanOutOnce, NewEntry, Published
 from broker.core.errors import BrokerError
 from broker.core.ledger import is_ledger
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
@@ -82,12 +82,25 @@ class Publisher:
             if not isinstance(result, Published) or not result.repeated:
                 self._live.committed(namespace, routed)
             homeless = result.homeless if isinstance(result, Published) else result
-            for lost in homeless:
-                queue = command.entries[lost].queue
-                if is_ledger(queue):
-                    UNRECORDED.inc()
-                else:
-                    undeliverable("a publish", queue)
+            _count_homeless("a publish", command.entries, homeless)
+
+    def committed(
+        self, namespace: Namespace, source: str, routed: Routed, homeless: list[int]
+    ) -> None:
+        """Tell those who follow what was put in a message's place; count what found no queue."""
+        for whence, target, why in routed.undeliverable:
+            undeliverable(whence, target, why)
+        self._live.committed(namespace, routed)
+        _count_homeless(source, routed.entries, homeless)
+
+
+def _count_homeless(source: str, entries: Sequence[NewEntry], homeless: list[int]) -> None:
+    for lost in homeless:
+        queue = entries[lost].queue
+        if is_ledger(queue):
+            UNRECORDED.inc()
+        else:
+            undeliverable(source, queue)
 
 
 def undeliverable(source: str, target: str, why: str = "no such resource") -> None:

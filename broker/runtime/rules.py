@@ -15,9 +15,11 @@ from broker.core.names import Namespace
 from broker.core.registry import Resources
 from broker.core.resources import Queue, Rule, Target
 from broker.core.rule_targets import RuleTarget
+from broker.core.schedule import parse_rule_expression
 from broker.core.targeting import check_target
 from broker.runtime.event_buses import EventBuses
 from broker.runtime.registrar import Change, Registrar
+from broker.runtime.schedule_planner import SchedulePlanner
 
 __all__ = ["Rules", "rule_key", "rule_name"]
 
@@ -26,10 +28,15 @@ class Rules:
     """What programs do with rules. Raises EventBusDoesNotExist throughout."""
 
     def __init__(
-        self, registrar: Registrar, buses: EventBuses, targets_max: int = TARGETS_PER_RULE_MAX
+        self,
+        registrar: Registrar,
+        buses: EventBuses,
+        planner: SchedulePlanner,
+        targets_max: int = TARGETS_PER_RULE_MAX,
     ) -> None:
         self._registrar = registrar
         self._buses = buses
+        self._planner = planner
         self._targets_max = targets_max
 
     def get(self, namespace: Namespace, bus: str, name: str) -> Rule:
@@ -50,10 +57,13 @@ class Rules:
     async def put(self, namespace: Namespace, rule: Rule) -> None:
         """Make a rule or change one, as it is known now.
 
-        Raises: InvalidEventPattern, RecordChanged.
+        Raises: InvalidEventPattern, InvalidScheduleExpression, RecordChanged.
         """
         self._buses.get(namespace, rule.event_bus)
-        pattern.parse(rule.event_pattern)
+        if rule.event_pattern:
+            pattern.parse(rule.event_pattern)
+        if rule.schedule_expression:
+            parse_rule_expression(rule.schedule_expression)
         await self._replace(namespace, rule)
 
     async def delete(self, namespace: Namespace, bus: str, name: str) -> None:
@@ -68,7 +78,9 @@ class Rules:
             raise ResourceInUse("Rule can't be deleted since it has targets.")
         # Or targets that are being put would go with it.
         version = self._registrar.version(namespace, "rule", key)
-        await self._registrar.delete(namespace, "rule", key, expected_version=version)
+        plans = [self._planner.deleted(rule)] if rule is not None else []
+        changes: list[Change] = [("rule", key, None, version)]
+        await self._registrar.change(namespace, changes, waiting=self._planner.waiting(plans))
 
     async def put_targets(
         self, namespace: Namespace, bus: str, name: str, targets: list[Target], now_ms: int
@@ -122,8 +134,13 @@ class Rules:
     async def _replace(self, namespace: Namespace, rule: Rule) -> None:
         # Or a change of its targets that is under way would be written over.
         version = self._registrar.version(namespace, "rule", rule.name)
+        before = self._resources(namespace).rules.get(rule.name)
+        rule, plan = self._planner.changed(before, rule)
+        waiting = self._planner.waiting([plan])
         changes: list[Change] = [("rule", rule.name, rule, version)]
-        await self._registrar.change(namespace, changes + self.queue_changes(namespace, rule))
+        changes += self.queue_changes(namespace, rule)
+        changes += self._planner.queue_changes(namespace, waiting)
+        await self._registrar.change(namespace, changes, waiting=waiting)
 
     def _resources(self, namespace: Namespace) -> Resources:
         return self._registrar.registry.resources(namespace)
