@@ -1,6 +1,6 @@
 """an in-process broker for users' tests: no port, no process, and time as the test sets it"""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from broker.plugin import Invoker
 from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
+from broker.runtime.schedule_runner import ScheduleOptions
 from broker.store.clock import Clock
 from broker.store.inline import InlineStore, open_inline_store
 
@@ -51,15 +52,18 @@ async def running_broker(
     invokers: Mapping[str, Invoker] | None = None,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
     delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
+    schedule_options: ScheduleOptions = ScheduleOptions(),  # noqa: B008 (immutable)
+    wall_ms: Callable[[], int] = now_ms,
 ) -> AsyncIterator[Broker]:
     """The same over a store that the test has opened, for instance with failpoints."""
     broker = Broker(
         store,
         invokers or {},
-        now_ms,
+        wall_ms,
         account_concurrency,
         origin="http://broker.test",
         delivery_options=delivery_options,
+        schedule_options=schedule_options,
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(broker.run)

@@ -6,12 +6,14 @@ from broker.core.errors import InvalidParameter, RuleDoesNotExist
 from broker.core.limits import EVENT_PATTERN_CHARS_MAX, LIST_PAGE
 from broker.core.names import RULE_NAME, Namespace
 from broker.core.pattern import InvalidEventPattern
+from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import Rule
 from broker.core.rule_targets import rule_arn
+from broker.core.schedule import parse_rule_expression
 from broker.edge.aws.events.buses import limited_page_of
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.events.tags import Tag, checked_tags
-from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.service import Call, Members
 from broker.runtime.rules import rule_key, rule_name
 
 
@@ -23,7 +25,7 @@ class PutRuleRequest(Members, kw_only=True):
     description: str = ""
     role_arn: str | None = None
     tags: list[Tag] | None = None
-    schedule_expression: Refused = None
+    schedule_expression: str | None = None
 
 
 class PutRuleResponse(Members, kw_only=True):
@@ -41,9 +43,13 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
         )
     if request.state not in ("ENABLED", "DISABLED"):
         raise InvalidParameter(f"The state {request.state} is not supported by this broker.")
-    if not request.event_pattern:
+    if not request.event_pattern and not request.schedule_expression:
         raise InvalidParameter("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    if len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
+    if request.schedule_expression:
+        if bus != DEFAULT_BUS:
+            raise InvalidParameter("ScheduleExpression is supported only on the default event bus.")
+        parse_rule_expression(request.schedule_expression)
+    if request.event_pattern and len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
         raise InvalidEventPattern("Event pattern is too long")
     try:
         existing: Rule | None = call.broker.rules.get(namespace, bus, request.name)
@@ -53,7 +59,8 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
     rule = Rule(
         name=rule_key(bus, request.name),
         event_bus=bus,
-        event_pattern=request.event_pattern,
+        event_pattern=request.event_pattern or "",
+        schedule_expression=request.schedule_expression or "",
         enabled=request.state == "ENABLED",
         description=request.description,
         role_arn=request.role_arn,
@@ -76,9 +83,10 @@ class RuleRequest(Members, kw_only=True):
 class RuleMember(Members, kw_only=True):
     name: str
     arn: str
-    event_pattern: str
     state: str
     event_bus_name: str
+    event_pattern: str | None = None
+    schedule_expression: str | None = None
     description: str | None = None
     role_arn: str | None = None
 
@@ -150,7 +158,8 @@ def _member(namespace: Namespace, rule: Rule) -> RuleMember:
     return RuleMember(
         name=rule_name(rule),
         arn=rule_arn(namespace, rule.name),
-        event_pattern=rule.event_pattern,
+        event_pattern=rule.event_pattern or None,
+        schedule_expression=rule.schedule_expression or None,
         state="ENABLED" if rule.enabled else "DISABLED",
         event_bus_name=rule.event_bus,
         description=rule.description or None,
