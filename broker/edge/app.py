@@ -7,7 +7,7 @@ from broker import __version__
 from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace
-from broker.edge.aws import lambda_, query
+from broker.edge.aws import lambda_, query, scheduler
 from broker.edge.aws.events import events
 from broker.edge.aws.protocol import answer_json, answer_query, query_error
 from broker.edge.aws.service import Call, Service, Wire
@@ -72,6 +72,10 @@ class App:
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
+        if signed_for == "scheduler" or (
+            not signed_for and scheduler.ROOT.fullmatch(request.raw_path)
+        ):
+            return await scheduler.answer_rest(call)
         if signed_for == "lambda" or lambda_.ROOT.match(request.raw_path):
             return await lambda_.answer_rest(call)
         return await self._query(call, signed_for)

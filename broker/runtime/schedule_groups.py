@@ -23,6 +23,7 @@ from broker.core.limits import SCHEDULE_DELETION_SLICE, SCHEDULE_GROUPS_MAX
 from broker.core.names import Namespace
 from broker.core.registry import DEFAULT_GROUP, Resources
 from broker.core.resources import ScheduleGroup
+from broker.runtime.recent_tokens import RecentTokens
 from broker.runtime.registrar import Change, Registrar
 from broker.runtime.schedule_planner import SchedulePlanner
 
@@ -40,6 +41,7 @@ class ScheduleGroups:
         self._registrar = registrar
         self._planner = planner
         self._now_ms = now_ms
+        self._deleted = RecentTokens()
         self._nursery: trio.Nursery | None = None
 
     def get(self, namespace: Namespace, name: str) -> ScheduleGroup:
@@ -91,14 +93,22 @@ class ScheduleGroups:
         changed = msgspec.structs.replace(group, tags=dict(tags), modified_at_ms=self._now_ms())
         await self._registrar.put(namespace, changed, version)
 
-    async def delete(self, namespace: Namespace, name: str) -> None:
+    async def delete(
+        self, namespace: Namespace, name: str, client_token: str | None = None
+    ) -> None:
         """Delete a group with its schedules: at once, or, if they are many, soon.
 
-        Raises: InvalidParameter for `default`.
+        The same request again is no error. Raises: InvalidParameter for `default`.
         """
         if name == DEFAULT_GROUP:
             raise InvalidParameter("The default schedule group can't be deleted.")
+        place = str(namespace), name
+        if name not in self._resources(namespace).schedule_groups and self._deleted.has(
+            place, client_token
+        ):
+            return
         group = self.get(namespace, name)
+        self._deleted.add(place, client_token)
         if group.deleting:
             return
         if len(self.schedule_names(namespace, name)) <= SCHEDULE_DELETION_SLICE:

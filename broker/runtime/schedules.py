@@ -19,6 +19,7 @@ from broker.core.schedule import At, parse_schedule_expression, time_zone
 from broker.core.schedule.planned_run import PlannedRun, timing_of
 from broker.core.schedule.target import check_schedule_target
 from broker.runtime.queues import Queues
+from broker.runtime.recent_tokens import RecentTokens
 from broker.runtime.registrar import Change, Registrar
 from broker.runtime.schedule_groups import ScheduleGroups
 from broker.runtime.schedule_planner import SchedulePlanner
@@ -52,6 +53,7 @@ class Schedules:
         self._planner = planner
         self._groups = groups
         self._now_ms = now_ms
+        self._deleted = RecentTokens()
 
     def get(self, namespace: Namespace, group: str, name: str) -> Schedule:
         """One schedule of a group. Raises: ScheduleGroupDoesNotExist."""
@@ -143,13 +145,24 @@ class Schedules:
         wanted = msgspec.structs.replace(before, enabled=enabled, modified_at_ms=self._now_ms())
         return await self._replace(namespace, before, wanted)
 
-    async def delete(self, namespace: Namespace, group: str, name: str) -> None:
-        """Delete a schedule with its next run. Raises: RecordChanged."""
+    async def delete(
+        self, namespace: Namespace, group: str, name: str, client_token: str | None = None
+    ) -> None:
+        """Delete a schedule with its next run; the same request again is no error.
+
+        Raises: ScheduleGroupDoesNotExist, RecordChanged.
+        """
+        place = str(namespace), schedule_key(group, name)
+        if place[1] not in self._resources(namespace).schedules and self._deleted.has(
+            place, client_token
+        ):
+            return
         schedule = self.get(namespace, group, name)
         version = self._registrar.version(namespace, "schedule", schedule.name)
         waiting = self._planner.waiting([self._planner.deleted(schedule)])
         changes: list[Change] = [("schedule", schedule.name, None, version)]
         await self._registrar.change(namespace, changes, waiting=waiting)
+        self._deleted.add(place, client_token)
 
     async def run_now(self, namespace: Namespace, group: str, name: str) -> None:
         """Have it run once more, beside its regular runs and even if it is paused.

@@ -17,6 +17,7 @@ REASONS = {
     204: "No Content",
     304: "Not Modified",
     400: "Bad Request",
+    402: "Payment Required",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
