@@ -34,6 +34,7 @@ from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.ledger import LedgerOptions
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
+from broker.runtime.schedule_runner import ScheduleOptions
 from broker.runtime.secret_box import SecretBox, SecretsUnusable
 from broker.runtime.signing_certificates import SigningCertificates, SigningUnusable
 from broker.store.client import StoreRefused, open_store
@@ -127,6 +128,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 ledger_options=LedgerOptions(
                     days=config.ledger.days, events_max=config.ledger.events_max
                 ),
+                schedule_options=ScheduleOptions(config.schedules.missed),
                 targets_per_rule_max=config.rules.targets_max,
                 public_url=public_url,
                 signing=signing,

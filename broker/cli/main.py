@@ -30,6 +30,7 @@ COMMANDS = {
     "topics": "broker.cli.topics:topics",
     "subscriptions": "broker.cli.subscriptions:subscriptions",
     "deliveries": "broker.cli.deliveries:deliveries",
+    "schedules": "broker.cli.schedules:schedules",
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
     "subscribe": "broker.cli.subscribe:subscribe",

@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from broker.client import calls, event_calls, topic_calls
+from broker.client import calls, event_calls, schedule_calls, topic_calls
 from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.following import AsyncFollowing, Following
@@ -92,6 +92,13 @@ class _Api:
     retry_deliveries = _Method(topic_calls.retry_deliveries)
     pause_deliveries = _Method(topic_calls.pause_deliveries)
     resume_deliveries = _Method(topic_calls.resume_deliveries)
+    schedules = _Method(schedule_calls.schedules)
+    schedule = _Method(schedule_calls.schedule)
+    put_schedule = _Method(schedule_calls.put_schedule)
+    delete_schedule = _Method(schedule_calls.delete_schedule)
+    run_schedule = _Method(schedule_calls.run_schedule)
+    pause_schedule = _Method(schedule_calls.pause_schedule)
+    resume_schedule = _Method(schedule_calls.resume_schedule)
     publish = _Method(calls.publish)
     publish_many = _Method(calls.publish_many)
     put_event = _Method(calls.put_event)

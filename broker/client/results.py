@@ -236,6 +236,34 @@ class TopicInfo(msgspec.Struct, frozen=True, kw_only=True):
     declared: bool = False
 
 
+class ScheduleInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule, and when it runs next."""
+
+    name: str
+    group: str
+    arn: str
+    expression: str
+    time_zone: str
+    next_run_ms: int | None = None  # or a window for it begins
+    start_ms: int | None = None
+    end_ms: int | None = None
+    window_minutes: int | None = None
+    enabled: bool = True
+    delete_after_completion: bool = False
+    description: str = ""
+    target_arn: str
+    input: str | None = None
+    message_group_id: str | None = None
+    source: str | None = None
+    detail_type: str | None = None
+    dead_letter_queue: str | None = None
+    retry_attempts: int | None = None
+    maximum_event_age_s: int | None = None
+    declared: bool = False
+    created_at_ms: int = 0
+    modified_at_ms: int = 0
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """What a topic delivers to, and how."""
 

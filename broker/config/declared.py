@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
+from broker.config.declared_schedules import declared_schedule, rule_expression
 from broker.config.declared_topics import (
     declared_subscription,
     declared_topic,
@@ -31,6 +32,7 @@ from broker.core.names import (
     FUNCTION_NAME,
     QUEUE_NAME,
     RULE_NAME,
+    SCHEDULE_NAME,
     TOPIC_NAME,
     Namespace,
     is_fifo,
@@ -87,6 +89,9 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
     for index, rule in enumerate(config.rule):
         _check_name(RULE_NAME, rule.name, ("rule", index, "name"))
         found.append(_rule(rule, namespace, ("rule", index), config.rules.targets_max))
+    for index, schedule in enumerate(config.schedule):
+        _check_name(SCHEDULE_NAME, schedule.name, ("schedule", index, "name"))
+        found.append(declared_schedule(schedule, namespace, ("schedule", index)))
     _check_unique(config)
     _check_references(config)
     _check_dead_letter_queues(queues, namespace)
@@ -159,8 +164,9 @@ def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Pa
 
 
 def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) -> Rule:
-    if isinstance(table.pattern, str):
-        text = table.pattern
+    expression = rule_expression(table, key)
+    if table.pattern is None or isinstance(table.pattern, str):
+        text = table.pattern or ""
     else:
         text = json_text(table.pattern, (*key, "pattern"))
     if len(text) > EVENT_PATTERN_CHARS_MAX:
@@ -170,7 +176,8 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) 
         reason = f"a rule may have at most {targets_max} targets"
         raise Refused((*key, "targets", targets_max), reason)
     try:
-        pattern.parse(text)
+        if table.pattern is not None:
+            pattern.parse(text)
     except InvalidEventPattern as error:
         raise Refused((*key, "pattern"), error.message) from None
     targets = [
@@ -181,6 +188,7 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) 
         name=f"{table.event_bus}|{table.name}",
         event_bus=table.event_bus,
         event_pattern=text,
+        schedule_expression=expression,
         enabled=table.enabled,
         description=table.description,
         targets=tuple(targets),
@@ -218,6 +226,7 @@ def _check_unique(config: Config) -> None:
         "event_bus": [table.name for table in config.event_bus],
         "function": [table.name for table in config.function],
         "subscription": [(table.topic, *endpoint_of(table)) for table in config.subscription],
+        "schedule": [table.name for table in config.schedule],
         "rule": [(table.event_bus, table.name) for table in config.rule],
     }
     for kind, names in tables.items():
@@ -256,6 +265,13 @@ def _check_references(config: Config) -> None:
         check((*place, "to_topic"), subscription.to_topic, topics)
         check((*place, "to_event_bus"), subscription.to_event_bus, buses)
         check((*place, "dead_letter_queue"), subscription.dead_letter_queue, queues)
+    for index, schedule in enumerate(config.schedule):
+        place = ("schedule", index)
+        check((*place, "queue"), schedule.queue, queues)
+        check((*place, "topic"), schedule.topic, topics)
+        check((*place, "function"), schedule.function, functions)
+        check((*place, "event_bus"), schedule.event_bus, buses)
+        check_target((*place, "dead_letter_queue"), schedule.dead_letter_queue)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):

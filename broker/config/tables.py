@@ -37,6 +37,7 @@ from broker.core.limits import (
     RETENTION_S_MAX,
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
+    SCHEDULE_WINDOW_MINUTES_MAX,
     SHUTDOWN_GRACE_S_MAX,
     TARGETS_PER_RULE_BOUND,
     TARGETS_PER_RULE_MAX,
@@ -86,6 +87,7 @@ _TopicMessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, TOPIC_MES
 _DisplayName = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_CHARS_MAX)]
 _ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
 _Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
+_Window = Annotated[int, _between(1, SCHEDULE_WINDOW_MINUTES_MAX)]
 _LedgerDays = Annotated[float, _between(0, LEDGER_DAYS_MAX)]
 _LedgerEvents = Annotated[int, _between(1, LEDGER_EVENTS_MAX)]
 _Deliveries = Annotated[int, _between(1, DELIVERY_CONCURRENCY_MAX)]
@@ -130,6 +132,12 @@ class RuleSettings(_Table, frozen=True, kw_only=True):
     """[rules]: what holds for all of them"""
 
     targets_max: _Targets = TARGETS_PER_RULE_MAX  # of one rule
+
+
+class ScheduleSettings(_Table, frozen=True, kw_only=True):
+    """[schedules]: what holds for all of them"""
+
+    missed: Literal["run-once", "skip"] = "run-once"  # runs, while the broker was down
 
 
 class LedgerSettings(_Table, frozen=True, kw_only=True):
@@ -234,8 +242,29 @@ class RuleTable(_Table, frozen=True, kw_only=True):
 
     name: str
     event_bus: str = "default"
-    pattern: dict[str, Any] | str  # a table, or JSON text
+    pattern: dict[str, Any] | str | None = None  # a table, or JSON text
+    schedule: str | None = None  # rate(...) or cron(...), of the default bus
     targets: list[TargetTable] = []
+    enabled: bool = True
+    description: str = ""
+
+
+class ScheduleTable(_Table, frozen=True, kw_only=True):
+    """[[schedule]]: exactly one of `queue`, `topic`, `function`, `event_bus`"""
+
+    name: str
+    expression: str  # at(...), rate(...) or cron(...)
+    time_zone: str = "UTC"
+    window_minutes: _Window | None = None
+    queue: str | None = None
+    topic: str | None = None
+    function: str | None = None
+    event_bus: str | None = None
+    input: Any = None  # text, or what is sent as JSON; by default Scheduler's own event
+    message_group_id: str | None = None  # in a FIFO queue
+    source: str | None = None  # on an event bus
+    detail_type: str | None = None  # likewise
+    dead_letter_queue: str | None = None
     enabled: bool = True
     description: str = ""
 
@@ -266,6 +295,7 @@ class Config(_Table, frozen=True, kw_only=True):
     store: StoreSettings = StoreSettings()
     queues: QueueSettings = QueueSettings()
     rules: RuleSettings = RuleSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     ledger: LedgerSettings = LedgerSettings()
     functions: FunctionSettings = FunctionSettings()
     deliveries: DeliverySettings = DeliverySettings()
@@ -275,4 +305,5 @@ class Config(_Table, frozen=True, kw_only=True):
     subscription: list[SubscriptionTable] = []
     event_bus: list[EventBusTable] = []
     rule: list[RuleTable] = []
+    schedule: list[ScheduleTable] = []
     function: list[FunctionTable] = []

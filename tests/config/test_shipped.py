@@ -16,7 +16,7 @@ from broker.core.names import Namespace
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE = CONFIG / "broker.toml"
 UNIT = CONFIG / "broker.service"
-SETTINGS = ("broker", "http", "store", "queues", "functions", "deliveries", "log")
+SETTINGS = ("broker", "http", "store", "queues", "schedules", "functions", "deliveries", "log")
 NO_DEFAULT = {
     ("broker", "data_dir"),
     ("http", "public_url"),
@@ -29,6 +29,7 @@ RESOURCES = {
     "subscription": tables.SubscriptionTable,
     "event_bus": tables.EventBusTable,
     "rule": tables.RuleTable,
+    "schedule": tables.ScheduleTable,
     "function": tables.FunctionTable,
 }
 

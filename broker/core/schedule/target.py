@@ -22,7 +22,7 @@ from broker.core.schedule.target_request import (
     TargetRequest,
 )
 
-__all__ = ["check_schedule_target", "dead_letter_queue_of", "requests_of"]
+__all__ = ["check_schedule_target", "dead_letter_queue_of", "requests_of", "role_of"]
 
 
 def requests_of(occasion: Occasion) -> list[TargetRequest]:
@@ -135,3 +135,8 @@ def dead_letter_queue_of(target: ScheduleTarget) -> str | None:
 def _check_range(name: str, value: int | None, low: int, high: int) -> None:
     if value is not None and not low <= value <= high:
         raise InvalidParameter(f"{name} must be between {low} and {high}.")
+
+
+def role_of(namespace: Namespace) -> str:
+    """The role of a schedule for which none was named; on AWS each has one."""
+    return f"arn:aws:iam::{namespace.account}:role/event-broker"

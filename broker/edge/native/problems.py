@@ -11,6 +11,7 @@ from broker.core.errors import BrokerError
 from broker.core.filter_policy import InvalidFilterPolicy
 from broker.core.limits import PURGE_INTERVAL_MS
 from broker.core.pattern import InvalidEvent, InvalidEventPattern
+from broker.core.schedule import InvalidScheduleExpression, InvalidTimeZone
 from broker.edge.http.message import Response
 from broker.edge.native import errors as native
 from broker.runtime.invokers import InvokerNotFound
@@ -71,6 +72,12 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.ApiDestinationExists: Row(409, "API destination exists"),
     errors.EventIsUnknown: Row(404, "Event is unknown"),
     errors.StatementDoesNotExist: Row(404, "Statement does not exist"),
+    errors.ScheduleDoesNotExist: Row(404, "Schedule does not exist"),
+    errors.ScheduleExists: Row(409, "Schedule exists"),
+    errors.ScheduleGroupDoesNotExist: Row(404, "Schedule group does not exist"),
+    InvalidScheduleExpression: Row(400, "Invalid schedule expression"),
+    InvalidTimeZone: Row(400, "Invalid time zone"),
+    errors.ScheduleGroupExists: Row(409, "Schedule group exists"),
     errors.FunctionDoesNotExist: Row(404, "Function does not exist"),
     errors.MoveTaskDoesNotExist: Row(404, "Message move task does not exist"),
     errors.MoveTaskRunning: Row(409, "Message move task under way"),
