@@ -148,6 +148,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             server = Server(listener, app.handle, body_limit, connections_max)
             notifier = Notifier(os.environ)
             runtime.start_soon(server.run)
+            runtime.start_soon(broker.clock_watch.run)
             runtime.start_soon(notifier.keep_alive, health.store_answers)
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:

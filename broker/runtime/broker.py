@@ -11,6 +11,7 @@ from broker.core.registry import Registry
 from broker.plugin import Invoker
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.archives import Archives
+from broker.runtime.clock_watch import ClockWatch
 from broker.runtime.connections import Connections
 from broker.runtime.dispatcher import FunctionQueues
 from broker.runtime.dispatchers import Dispatchers
@@ -114,6 +115,7 @@ class Broker:
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )
         self._timekeeper = Timekeeper(store)
+        self.clock_watch = ClockWatch(now_ms, self._timekeeper.look)
         self.endpoints = Endpoints(
             store,
             self.registry,

@@ -37,6 +37,11 @@ class Timekeeper:
             self._sleep.cancel()
         self._due_at = due_at
 
+    def look(self) -> None:
+        """Ask the store what is due, whatever was waited for: clocks may have been set."""
+        self._due_at = trio.current_time()
+        self._sleep.cancel()
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -16,12 +16,15 @@ from broker.testing.open_store import NAMESPACE, OpenStore, new_id
 from broker.testing.store_groups import GroupsConformance
 from broker.testing.store_ledger import LedgerConformance
 from broker.testing.store_moves import MovesConformance
+from broker.testing.store_schedules import SchedulesConformance
 from broker.testing.store_topics import TopicsConformance
 
 __all__ = ["NAMESPACE", "OpenStore", "StoreConformance"]
 
 
-class StoreConformance(GroupsConformance, LedgerConformance, MovesConformance, TopicsConformance):
+class StoreConformance(
+    GroupsConformance, LedgerConformance, MovesConformance, SchedulesConformance, TopicsConformance
+):
     """Inherit, say how a store is opened, and run with pytest-trio."""
 
     # Sending and receiving

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -15,6 +16,7 @@ from broker.core.message import Message, decode
 from broker.core.names import SCHEDULES, Namespace
 from broker.core.resources import (
     EventBus,
+    Function,
     Queue,
     Rule,
     Schedule,
@@ -23,11 +25,13 @@ from broker.core.resources import (
     Target,
     Topic,
 )
+from broker.plugin import Invocation, InvocationResult
 from broker.runtime.broker import Broker
 from broker.runtime.schedule_runner import ScheduleOptions
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
 from broker.testing.broker import EPOCH_MS, open_broker, running_broker
+from tests.runtime.conftest import FakeInvoker
 
 NS = Namespace()
 OTHER = Namespace("999999999999", "eu-west-1")
@@ -516,3 +520,71 @@ async def test_what_was_never_there_is_said_so(directory: Path, clock: object) -
     async with open_broker(directory, []) as broker:
         with pytest.raises(ScheduleDoesNotExist, match=r"Schedule s does not exist\."):
             broker.schedules.get(NS, "default", "s")
+
+
+async def test_a_function_is_invoked_by_either_kind_of_target(
+    directory: Path, clock: object
+) -> None:
+    async def answer(invocation: Invocation) -> InvocationResult:
+        await trio.lowlevel.checkpoint()
+        return InvocationResult(payload=b"{}")
+
+    invoker = FakeInvoker(answer)
+    function = Function(name="f", invoker="fake")
+    templated = ScheduleTarget(arn=NS.arn("lambda", "function:f"), role_arn=ROLE, input='{"by":1}')
+    universal = ScheduleTarget(
+        arn="arn:aws:scheduler:::aws-sdk:lambda:invoke",
+        role_arn=ROLE,
+        input='{"FunctionName":"f","Payload":"{\\"by\\":2}"}',
+    )
+    async with open_broker(directory, [function], {"fake": invoker}) as broker:
+        for number, each in enumerate((templated, universal), 1):
+            await broker.schedules.create(
+                NS, schedule(f"at(2026-01-01T0{number}:00:00)", f"default/{number}", target=each)
+            )
+        await trio.sleep(3 * HOUR)
+    assert [json.loads(each.payload) for each in invoker.seen] == [{"by": 1}, {"by": 2}]
+
+
+async def test_declared_schedules_keep_their_rhythm_over_restarts(
+    directory: Path, clock: object
+) -> None:
+    declared = schedule("rate(1 hour)", declared=True)
+    rule = Rule(
+        name="default|tick",
+        event_bus="default",
+        schedule_expression="rate(1 hour)",
+        targets=(Target(id="1", arn=NS.arn("sqs", "ticks"), input_path="$.time"),),
+        declared=True,
+    )
+    resources = [JOBS, Queue(name="ticks", retention_s=1_209_600), declared, rule]
+    async with open_broker(directory, resources) as broker:
+        await trio.sleep(90 * MINUTE)
+    async with open_broker(directory, resources) as broker:
+        await trio.sleep(HOUR)
+        assert await bodies(broker) == [at(0), at(HOUR), at(2 * HOUR)]
+        assert await bodies(broker, "ticks") == [f'"{at(HOUR)}"', f'"{at(2 * HOUR)}"']
+        assert await waiting(broker) == 2
+
+
+async def test_schedules_cost_nothing_while_none_is_due(directory: Path, clock: object) -> None:
+    count = 2_000
+    async with open_broker(directory, [JOBS]) as broker:
+        async with trio.open_nursery() as nursery:
+            for number in range(count):
+                nursery.start_soon(
+                    broker.schedules.create,
+                    NS,
+                    schedule("at(2030-01-01T00:00:00)", f"default/{number}"),
+                )
+        submitted: list[object] = []
+        submit = broker.store.submit
+
+        async def counted(*given: Any) -> Any:
+            submitted.append(given)
+            return await submit(*given)
+
+        broker.store.submit = counted  # type: ignore[method-assign]
+        await trio.sleep(10 * MINUTE)
+        assert submitted == []
+        assert await waiting(broker) == count
