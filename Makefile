@@ -39,10 +39,11 @@ format: $(VENV)/dev.stamp ## put the code in shape
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-map: $(VENV)/dev.stamp ## draw the map of modules anew, and the tables of what there is of SQS and SNS
+map: $(VENV)/dev.stamp ## draw the map of modules anew, and the tables of what there is of each service
 	$(BIN)/python -m tests.module_map
 	$(BIN)/python -m tests.compatibility_sqs
 	$(BIN)/python -m tests.compatibility_sns
+	$(BIN)/python -m tests.compatibility_events
 
 bench: $(VENV)/dev.stamp ## measure this machine: a table, and JSON in bench/results
 	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m bench

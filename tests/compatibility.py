@@ -38,7 +38,9 @@ class Page:
     errors_introduction: str = ""
     action_notes: Mapping[str, str] = field(default_factory=dict)
     member_reasons: Mapping[Member, str] = field(default_factory=dict)
+    name_reasons: Mapping[tuple[str, str], str] = field(default_factory=dict)  # of any action
     error_reasons: Mapping[str, str] = field(default_factory=dict)
+    action_reasons: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """The page as it is to be."""
@@ -79,6 +81,8 @@ class Page:
                 state = REFUSED
             elif action in answered:
                 state = SUPPORTED
+            elif action in self.action_reasons:
+                state = self.action_reasons[action]
             note = self.action_notes.get(action)
             rows.append((action, f"{state}; {note}" if note else state))
         return table(("action", self.protocols), rows)
@@ -89,7 +93,15 @@ class Page:
             return SUPPORTED
         if member in self.member_reasons:
             return self.member_reasons[member]
-        return REFUSED if self._is_refused(action, path) else NOT_TESTED
+        _, side, path = member
+        for name in path.split("."):
+            if (side, name) in self.name_reasons:
+                return self.name_reasons[side, name]
+        # What lies within something that is refused never comes to be looked at.
+        parts = path.split(".")
+        above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+        refused = any(self._is_refused(action, each) for each in above)
+        return REFUSED if refused else NOT_TESTED
 
     def _is_refused(self, action: str, path: str) -> bool:
         """Whether a conversation shows that the member is refused by its name."""
@@ -144,7 +156,9 @@ def _given(shape: Shape | None, value: Any) -> Iterator[str]:
         inner = _inner(member)
         if inner.type_name != "structure" or each is ANY:
             continue
-        items = each.values() if member.type_name == "map" else each
+        items = {"map": dict.values, "structure": lambda one: [one]}.get(member.type_name, list)(
+            each
+        )
         for item in items:
             yield from (f"{name}.{path}" for path in _given(inner, item))
 

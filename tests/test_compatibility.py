@@ -1,11 +1,11 @@
 import pytest
 
-from tests import compatibility_sns, compatibility_sqs
+from tests import compatibility_events, compatibility_sns, compatibility_sqs
 from tests.compatibility import NOT_TESTED, Page
 
 PAGES = [
     pytest.param(module.PAGE, id=module.PAGE.title)
-    for module in (compatibility_sqs, compatibility_sns)
+    for module in (compatibility_sqs, compatibility_sns, compatibility_events)
 ]
 pytestmark = pytest.mark.parametrize("page", PAGES)
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
@@ -18,7 +19,11 @@ from botocore.model import Shape
 from tests.daemon import Daemon
 from tests.wire import node
 
-MODELS = {name: botocore.session.get_session().get_service_model(name) for name in ("sqs", "sns")}
+SERVICES = ("sqs", "sns", "events")
+MODELS = {name: botocore.session.get_session().get_service_model(name) for name in SERVICES}
+
+
+PACKAGES = {"sqs": "SQS", "sns": "SNS", "events": "EventBridge"}  # of the JavaScript SDK
 
 
 class Refusal(Exception):
@@ -61,7 +66,7 @@ class JavaScriptClient:
 
     def __init__(self, broker: Daemon, service: str = "sqs") -> None:
         self._process = node.start(
-            broker, "actions.js", {"SERVICE": service.upper()}, stdin=subprocess.PIPE
+            broker, "actions.js", {"SERVICE": PACKAGES[service]}, stdin=subprocess.PIPE
         )
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
@@ -100,6 +105,7 @@ class CliClient:
                 "AWS_ACCESS_KEY_ID": "000000000000",
                 "AWS_SECRET_ACCESS_KEY": "any",
                 "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_CONFIG_FILE": str(Path(__file__).with_name("aws_cli.ini")),
             },
         )
         if done.returncode != 0:
@@ -112,6 +118,9 @@ class CliClient:
 
     def _options(self, members: dict[str, Any]) -> Iterator[str]:
         for name, value in members.items():
+            if isinstance(value, bool):
+                yield f"--{'' if value else 'no-'}{'-'.join(words(name))}"
+                continue
             yield "--" + self._RENAMED.get(name, "-".join(words(name)))
             if isinstance(value, list) and all(isinstance(item, str) for item in value):
                 yield from value

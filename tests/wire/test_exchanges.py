@@ -1,24 +1,49 @@
-"""Every conversation with SQS and SNS: by an unmodified boto3, and over Query as forms."""
+"""Every conversation with SQS, SNS and EventBridge, by unmodified clients, and as plain forms."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.daemon import Daemon
 from tests.http_endpoint import Endpoint, http_endpoint
-from tests.wire import sns_exchanges, sqs_exchanges
+from tests.wire import events_exchanges, node, sns_exchanges, sqs_exchanges
 from tests.wire.exchange import Exchange, filled, keep
-from tests.wire.service_clients import Boto3Client, QueryClient, Refusal, ServiceClient
+from tests.wire.service_clients import (
+    Boto3Client,
+    CliClient,
+    JavaScriptClient,
+    QueryClient,
+    Refusal,
+    ServiceClient,
+)
 
 PATIENCE = 200  # times that an answer is asked for which takes a moment to come
 PAUSE_S = 0.05
+MODULES = {"sqs": sqs_exchanges, "sns": sns_exchanges, "events": events_exchanges}
+# Of SQS and SNS, tests of their own have every action by JavaScript and the CLI.
+WAYS = {"sqs": ("SDK", "Query"), "sns": ("SDK", "Query"), "events": ("SDK", "JavaScript", "CLI")}
 CONVERSATIONS = [
-    pytest.param(service, conversation, id=f"{service}-{name}")
-    for service, module in (("sqs", sqs_exchanges), ("sns", sns_exchanges))
+    pytest.param(
+        service,
+        conversation,
+        way,
+        id=f"{service}-{name}-{way}",
+        marks=node.needs_node if way == "JavaScript" else (),
+    )
+    for service, module in MODULES.items()
     for name, conversation in module.CONVERSATIONS.items()
+    for way in WAYS[service]
 ]
+
+
+CLIENTS: dict[str, Callable[[Daemon, str], ServiceClient]] = {
+    "SDK": Boto3Client,
+    "Query": lambda broker, service: QueryClient(broker, "POST", service),
+    "JavaScript": JavaScriptClient,
+    "CLI": CliClient,
+}
 
 
 class Kept(dict[str, str]):
@@ -39,8 +64,7 @@ def endpoint() -> Iterator[Endpoint]:
         yield running
 
 
-@pytest.mark.parametrize("way", ["SDK", "Query"])
-@pytest.mark.parametrize(("service", "conversation"), CONVERSATIONS)
+@pytest.mark.parametrize(("service", "conversation", "way"), CONVERSATIONS)
 def test_every_exchange_of_a_conversation_is_answered_so(
     broker: Daemon,
     endpoint: Endpoint,
@@ -49,8 +73,7 @@ def test_every_exchange_of_a_conversation_is_answered_so(
     way: str,
     name: str,
 ) -> None:
-    query = way == "Query"
-    client = QueryClient(broker, "POST", service) if query else Boto3Client(broker, service)
+    client = CLIENTS[way](broker, service)
     kept = Kept(
         endpoint,
         name=name,

@@ -19,7 +19,7 @@ from broker.core.authorization import (
     Method,
     Parameter,
 )
-from broker.core.errors import InvalidParameter
+from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.limits import CONNECTION_PARAMETERS_MAX, LIST_PAGE
 from broker.core.names import Namespace
 from broker.core.resources import Connection
@@ -75,7 +75,7 @@ class AuthParameters(Members, kw_only=True):
     api_key_auth_parameters: ApiKeyMember | None = None
     o_auth_parameters: OAuthMember | None = None
     invocation_http_parameters: HttpPartsMember | None = None
-    connectivity_parameters: Refused = None
+    connectivity_parameters: Any = None  # refused: see `_authorization`
 
 
 class BasicShown(Members, kw_only=True):
@@ -266,6 +266,8 @@ def _authorization(
     kind: str, given: AuthParameters, current: Authorization | None
 ) -> Authorization:
     """What is given, and of the same kind what there is already. Raises: InvalidParameter."""
+    if given.connectivity_parameters is not None:
+        raise NotSupported("ConnectivityParameters is not supported by this broker.")
     method: Method
     if kind == "BASIC":
         known = current.method if current and isinstance(current.method, Basic) else None
