@@ -34,6 +34,8 @@ COMMANDS = {
     "publish": "broker.cli.publish:publish",
     "put-event": "broker.cli.publish:put_event",
     "subscribe": "broker.cli.subscribe:subscribe",
+    "archives": "broker.cli.archives:archives",
+    "replays": "broker.cli.replays:replays",
     "test-pattern": "broker.cli.why:test_pattern",
     "why": "broker.cli.why:why",
     "why-not": "broker.cli.why:why_not",

@@ -10,6 +10,7 @@ from broker.client.errors import (
 )
 from broker.client.following import AsyncFollowing, Following
 from broker.client.results import (
+    ArchiveInfo,
     Attribute,
     BulkResult,
     DeadLetter,
@@ -36,6 +37,7 @@ from broker.client.results import (
     Rates,
     ReceivedMessage,
     Redrive,
+    ReplayInfo,
     ScheduleInfo,
     SigningCertificate,
     Status,
@@ -49,6 +51,7 @@ from broker.client.results import (
 from broker.client.streams import AsyncMessageStream, MessageStream
 
 __all__ = [
+    "ArchiveInfo",
     "AsyncClient",
     "AsyncFollowing",
     "AsyncMessageStream",
@@ -85,6 +88,7 @@ __all__ = [
     "Rates",
     "ReceivedMessage",
     "Redrive",
+    "ReplayInfo",
     "ScheduleInfo",
     "SigningCertificate",
     "Status",

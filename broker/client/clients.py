@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from broker.client import calls, event_calls, schedule_calls, topic_calls
+from broker.client import archive_calls, calls, event_calls, schedule_calls, topic_calls
 from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.following import AsyncFollowing, Following
@@ -103,6 +103,17 @@ class _Api:
     publish_many = _Method(calls.publish_many)
     put_event = _Method(calls.put_event)
     put_events = _Method(calls.put_events)
+    archives = _Method(archive_calls.archives)
+    archive = _Method(archive_calls.archive)
+    put_archive = _Method(archive_calls.put_archive)
+    delete_archive = _Method(archive_calls.delete_archive)
+    replays = _Method(archive_calls.replays)
+    replay = _Method(archive_calls.replay)
+    start_replay = _Method(archive_calls.start_replay)
+    pause_replay = _Method(archive_calls.pause_replay)
+    resume_replay = _Method(archive_calls.resume_replay)
+    cancel_replay = _Method(archive_calls.cancel_replay)
+    delete_replay = _Method(archive_calls.delete_replay)
     trace_event = _Method(event_calls.trace_event)
     why_not = _Method(event_calls.why_not)
     test_event_pattern = _Method(event_calls.test_event_pattern)

@@ -457,3 +457,37 @@ class PatternMatch(msgspec.Struct, frozen=True, kw_only=True):
     matches: bool
     failed: list[FailedClause]
     enabled: bool = True
+
+
+class ArchiveInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An archive of an event bus, and what it holds."""
+
+    name: str
+    bus: str
+    retention_days: int  # 0: for ever
+    events: int  # near enough
+    created_at_ms: int
+    modified_at_ms: int
+    pattern: str | None = None
+    description: str = ""
+
+
+class ReplayInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A replay of an archive, and how far it has come."""
+
+    name: str
+    archive: str
+    bus: str
+    status: str  # STARTING, RUNNING, PAUSED, CANCELLING; CANCELLED, COMPLETED or FAILED
+    from_ms: int
+    until_ms: int
+    replayed: int
+    started_at_ms: int
+    reason: str = ""
+    rules: list[str] = []
+    function: str | None = None
+    pattern: str | None = None
+    events_per_second: int | None = None
+    description: str = ""
+    last_event_ms: int | None = None
+    ended_at_ms: int | None = None

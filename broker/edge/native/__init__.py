@@ -2,6 +2,7 @@
 
 # Imported for what they add to the operations.
 from broker.edge.native import (
+    archives,
     bulk,
     chosen_messages,
     dead_letters,
@@ -29,6 +30,7 @@ from broker.edge.native.api import NativeApi
 
 __all__ = [
     "NativeApi",
+    "archives",
     "bulk",
     "chosen_messages",
     "dead_letters",
