@@ -46,9 +46,8 @@ def _rows(delivery: DeliveryTrace, now_ms: int) -> list[tuple[str, ...]]:
     by = delivery.subscription or ""
     if delivery.rule is not None:
         by = f"{delivery.bus}/{delivery.rule}, target {delivery.target}"
-    rows: list[tuple[str, ...]] = [
-        (by, delivery.queue, delivery.message_id, delivery.state, "", "")
-    ]
+    first = (by, delivery.queue, delivery.message_id, delivery.state, "", delivery.cause)
+    rows: list[tuple[str, ...]] = [first]
     for attempt in delivery.attempts:
         after = ""
         if attempt.next_at_ms is not None:

@@ -418,6 +418,7 @@ class DeliveryTrace(msgspec.Struct, frozen=True, kw_only=True):
     bus: str | None = None
     target: str | None = None
     subscription: str | None = None
+    cause: str = ""  # of a dead letter
     attempts: list[TracedAttempt] = []
 
 

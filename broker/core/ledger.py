@@ -40,6 +40,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     protocol: str  # "events", or the subscription's
     queue: str
     message_id: bytes
+    cause: str = ""  # of a dead letter
 
 
 class Lost(msgspec.Struct, frozen=True, array_like=True):
@@ -85,7 +86,7 @@ def trace_of(
 ) -> bytes:
     """The record of an event."""
     deliveries = [
-        Delivery(via.subscription, via.protocol, entry.queue, entry.message_id)
+        Delivery(via.subscription, via.protocol, entry.queue, entry.message_id, via.cause or "")
         if (via := entry.via) is not None
         else Delivery("", "", entry.queue, entry.message_id)
         for entry in entries

@@ -112,6 +112,11 @@ def dead_letter_queue(bus: str) -> QueueName:
     return QueueName(f"dead-letters/{bus}")
 
 
+def keeps_dead_letters(queue: str) -> bool:
+    """Whether a queue is an event bus's own for dead letters: internal, and to be looked into."""
+    return queue.startswith("dead-letters/")
+
+
 def archive_queue(archive: str) -> QueueName:
     """The internal queue in which an archive's events lie."""
     return QueueName(f"archive/{archive}")

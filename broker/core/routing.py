@@ -241,7 +241,8 @@ class Router:
         arn = rule_arn(self._namespace, target.rule)
         body = rule_dead_letter(arrived.json, arn, target.target.arn, *obstacle)
         queues = dead_letter_queues(self._resources, target, arrived.bus)
-        if not self._keep(body, *queues):
+        via = msgspec.structs.replace(target.via, cause=": ".join(obstacle))
+        if not self._keep(body, via, *queues):
             self._lose(f"rule {target.rule}", target.target.arn, obstacle.code)
 
     def _keep_unmatched(self, arrived: _Arrived) -> None:
@@ -250,14 +251,14 @@ class Router:
             return
         bus_arn = self._namespace.arn("events", f"event-bus/{arrived.bus}")
         queues = dead_letter_queues(self._resources, None, arrived.bus)
-        if not self._keep(unmatched_dead_letter(arrived.json, bus_arn), *queues):
+        if not self._keep(unmatched_dead_letter(arrived.json, bus_arn), None, *queues):
             self._lose(f"event bus {arrived.bus}", "no rule", "NO_RULE_MATCHED")
 
-    def _keep(self, body: message.Message, *queues: str) -> bool:
+    def _keep(self, body: message.Message, via: Via | None, *queues: str) -> bool:
         """Put a dead letter into the first of these queues that is there."""
         for name in queues:
             if name in self._resources.queues:
-                entry = NewEntry(name, self._new_id(), self.routed.add_body(body))
+                entry = NewEntry(name, self._new_id(), self.routed.add_body(body), via=via)
                 self.routed.entries.append(entry)
                 return True
         return False

@@ -22,7 +22,7 @@ from broker.core.errors import (
     StoreFull,
 )
 from broker.core.limits import LIST_MOVE_TASKS_MAX, MOVE_RATE_MAX, MOVE_SLICE, MOVE_TASKS_MAX
-from broker.core.names import Namespace, is_internal, uuid_text
+from broker.core.names import Namespace, is_internal, keeps_dead_letters, uuid_text
 from broker.core.resources import MessageMoveTask
 from broker.runtime.ids import Ids
 from broker.runtime.registrar import Registrar
@@ -70,7 +70,8 @@ class MessageMoves:
         """
         queues = self._registrar.registry.resources(namespace).queues
         for name in (source, destination):
-            if name is not None and (name not in queues or is_internal(name)):
+            hidden = name is not None and is_internal(name) and not keeps_dead_letters(name)
+            if name is not None and (name not in queues or hidden):
                 raise QueueDoesNotExist(queue=name)
         if destination is not None:
             check_move(queues[source], queues[destination])

@@ -44,6 +44,7 @@ class DeliveryTrace(Result, frozen=True, kw_only=True):
             "broker delivers itself: waiting, retrying, delivered or given up"
         ),
     ]
+    cause: str = ""  # of a dead letter
     attempts: list[AttemptMade] = []
 
 
@@ -195,6 +196,7 @@ def _delivery(traced: TracedDelivery) -> DeliveryTrace:
         queue=delivery.queue,
         message_id=uuid_text(delivery.message_id),
         state=_state(traced),
+        cause=delivery.cause,
         attempts=[_attempt(each) for each in traced.attempts],
     )
 
@@ -208,6 +210,8 @@ def _source(delivery: Delivery) -> dict[str, str]:
 
 
 def _state(traced: TracedDelivery) -> str:
+    if traced.delivery.cause:
+        return "given up"
     if not traced.internal:
         return "sent"
     if not traced.attempts:

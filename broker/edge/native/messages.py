@@ -8,7 +8,7 @@ from broker.core import errors
 from broker.core.commands import VisibilityChange
 from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist, StoreFull
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
-from broker.core.names import is_internal, uuid_text
+from broker.core.names import is_internal, keeps_dead_letters, uuid_text
 from broker.core.resources import Queue
 from broker.core.system_attributes import sequence_number
 from broker.edge.aws.sqs.message_group import check_attempt_id
@@ -35,7 +35,7 @@ Handles = Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECEIVE_COU
 def queue_of(call: Call, name: str) -> Queue:
     """A queue that programs may use. Raises: QueueDoesNotExist."""
     queue = call.broker.queues.get(call.namespace, name)
-    if is_internal(name):
+    if is_internal(name) and not keeps_dead_letters(name):
         raise QueueDoesNotExist
     return queue
 

@@ -24,7 +24,7 @@ from broker.core.limits import (
     VISIBILITY_TIMEOUT_S_MAX,
     WAIT_TIME_S_MAX,
 )
-from broker.core.names import QUEUE_NAME, Arn, is_fifo
+from broker.core.names import QUEUE_NAME, Arn, is_fifo, keeps_dead_letters
 from broker.core.resources import Queue, RedrivePolicy
 from broker.edge.native.messages import queue_of
 from broker.edge.native.operation import Answer, Call, Result, Shape, operations
@@ -147,6 +147,8 @@ async def put_queue(call: Call, name: str, settings: QueueSettings) -> Answer:
 async def delete_queue(call: Call, name: str) -> None:
     """Delete the queue with all its messages."""
     queue_of(call, name)
+    if keeps_dead_letters(name):
+        raise InvalidParameter("An event bus keeps its own dead-letter queue; it can be purged.")
     await call.broker.queues.delete(call.namespace, name)
 
 

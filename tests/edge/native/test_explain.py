@@ -122,6 +122,25 @@ async def test_a_delivery_that_nothing_took_is_told(api: Api) -> None:
     ]
 
 
+async def test_a_bus_s_own_dead_letters_are_looked_into_and_moved(api: Api) -> None:
+    await shop(api, Target(id="1", arn=NS.arn("sqs", "gone")))
+    event_id = await put(api, 150)
+    trace = await told(api, "GET", f"/v1/events/{event_id}/trace")
+    (letter,) = trace["deliveries"]
+    assert (letter["rule"], letter["target"], letter["state"]) == ("large", "1", "given up")
+    assert letter["cause"] == "NO_RESOURCE: The target does not exist."
+    place = "/v1/queues/dead-letters%2Fdefault"
+    (found,) = (await told(api, "GET", f"{place}/messages"))["messages"]
+    assert found["message_id"] == letter["message_id"]
+    (group,) = (await told(api, "GET", f"{place}/dead-letters"))["dead_letters"]
+    assert group["source_arn"] == NS.arn("events", "rule/large")
+    await refused(api, "DELETE", place, 400)
+    started = await api("POST", f"{place}/redrives", {"destination": "spare"})
+    assert started.status in (200, 201, 202), started.body
+    await trio.sleep(5)
+    assert len(await api.receive("spare")) == 1
+
+
 async def test_an_event_is_known_for_three_days(api: Api) -> None:
     await shop(api)
     event_id = await put(api, 150)
