@@ -19,6 +19,8 @@ from broker.outgoing.resolve import Resolve
 
 __all__ = ["CheckedBackend", "ForbiddenAddress", "PooledTransport"]
 
+CLOSE_S = 1.0  # for a connection to be given back
+
 
 class ForbiddenAddress(Exception):
     """A host has no address that may be connected to."""
@@ -127,6 +129,25 @@ class PooledTransport(httpx.AsyncBaseTransport):
             stream=PooledStream(response),
             extensions=response.extensions,
         )
+
+    async def ask(
+        self, request: httpx.Request, answer_bytes_max: int
+    ) -> tuple[httpx.Response, bytes]:
+        """One request without redirects; of the answer's body, no more than so much is read.
+
+        Raises: ForbiddenAddress, httpx.TransportError.
+        """
+        response = await self.handle_async_request(request)
+        body = b""
+        try:
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > answer_bytes_max:
+                    break
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
+                await response.aclose()
+        return response, body
 
     async def aclose(self) -> None:
         """Close all connections."""

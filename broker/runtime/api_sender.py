@@ -160,16 +160,7 @@ class ApiSender:
         return _Token(text, trio.current_time() + max(life_s - TOKEN_MARGIN_S, 0.0))
 
     async def _send(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
-        response = await self._transport.handle_async_request(request)
-        body = b""
-        try:
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > DELIVERY_ANSWER_BYTES_MAX:
-                    break
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await response.aclose()
+        response, body = await self._transport.ask(request, DELIVERY_ANSWER_BYTES_MAX)
         return response.status_code, response.headers, body
 
     def _judge(self, status: int, headers: httpx.Headers) -> Answer:

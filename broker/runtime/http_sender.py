@@ -134,16 +134,7 @@ class HttpSender:
         return response
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        response = await self._transport.handle_async_request(request)
-        try:
-            read = 0
-            async for chunk in response.aiter_raw():
-                read += len(chunk)
-                if read > DELIVERY_ANSWER_BYTES_MAX:
-                    break
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await response.aclose()
+        response, _ = await self._transport.ask(request, DELIVERY_ANSWER_BYTES_MAX)
         return response
 
     def _judge(self, response: httpx.Response) -> Answer:
