@@ -91,7 +91,7 @@ class QueueCounts(msgspec.Struct, frozen=True, array_like=True):
     oldest_sent_at_ms: int | None = None  # of the message that is next to be received
 
 
-class Record(msgspec.Struct, frozen=True, array_like=True):
+class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A configuration record."""
 
     namespace: str

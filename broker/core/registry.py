@@ -117,17 +117,18 @@ class Registry:
         assert KINDS[type(resource)] == kind
         table[name] = resource
         resources.versions[kind, name] = version
-        _link(Namespace.parse(namespace), resources, resource)
+        _link(namespace, resources, resource)
 
 
-def _link(namespace: Namespace, resources: Resources, resource: Resource) -> None:
+def _link(namespace: str, resources: Resources, resource: Resource) -> None:
     if isinstance(resource, Subscription):
         subscribers = resources.subscribers.setdefault(resource.topic, Subscribers())
-        subscribers.put(Subscriber.of(namespace, resource))
+        subscribers.put(Subscriber.of(Namespace.parse(namespace), resource))
     elif isinstance(resource, Rule):
         resources.rules_by_bus.setdefault(resource.event_bus, {})[resource.name] = resource
+        place = Namespace.parse(namespace)
         resources.rule_targets[resource.name] = tuple(
-            RuleTarget.of(namespace, resource, target) for target in resource.targets
+            RuleTarget.of(place, resource, target) for target in resource.targets
         )
         if resource.enabled and resource.event_pattern:
             matcher = resources.matchers.setdefault(resource.event_bus, Matcher())

@@ -232,7 +232,7 @@ class ApiDestination(
     description: str = ""
 
 
-class ScheduleTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ScheduleTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a schedule of EventBridge Scheduler does when it runs."""
 
     arn: str  # of a queue, topic, function or bus, or of an API action
@@ -246,7 +246,9 @@ class ScheduleTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     maximum_event_age_s: int | None = None
 
 
-class Schedule(Resource, tag="schedule.1", frozen=True, kw_only=True, omit_defaults=True):
+class Schedule(
+    Resource, tag="schedule.1", frozen=True, kw_only=True, omit_defaults=True, gc=False
+):
     """A schedule of EventBridge Scheduler; its name is `<group>/<name>`."""
 
     schedule_expression: str
