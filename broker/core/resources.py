@@ -246,9 +246,7 @@ class ScheduleTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     maximum_event_age_s: int | None = None
 
 
-class Schedule(
-    Resource, tag="schedule.1", frozen=True, kw_only=True, omit_defaults=True, gc=False
-):
+class Schedule(Resource, tag="schedule.1", frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A schedule of EventBridge Scheduler; its name is `<group>/<name>`."""
 
     schedule_expression: str

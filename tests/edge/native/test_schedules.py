@@ -24,7 +24,11 @@ async def test_a_schedule_is_made_and_replaced(api: Api) -> None:
 
 async def test_lists_come_in_pages(api: Api) -> None:
     for name in ("a", "b", "c"):
-        await api("PUT", f"/v1/schedules/{name}", {"expression": "rate(1 day)", "queue": "orders"})
+        await api(
+            "PUT",
+            f"/v1/schedules/{name}",
+            {"expression": "cron(0 0 1 1 ? 2199)", "queue": "orders"},
+        )
     first = await api("GET", "/v1/schedules?limit=2")
     assert first.body["next"] == "default/b"
     second = await api("GET", f"/v1/schedules?limit=2&after={first.body['next']}")
@@ -33,19 +37,31 @@ async def test_lists_come_in_pages(api: Api) -> None:
 
 
 async def test_a_paused_schedule_has_no_next_run(api: Api) -> None:
-    await api("PUT", "/v1/schedules/s", {"expression": "rate(1 day)", "queue": "orders"})
+    await api("PUT", "/v1/schedules/s", {"expression": "cron(0 0 1 1 ? 2199)", "queue": "orders"})
     paused = await api("POST", "/v1/schedules/s/pause")
     assert (paused.body["enabled"], paused.body.get("next_run_ms")) == (False, None)
     resumed = await api("POST", "/v1/schedules/s/resume")
     assert resumed.body["next_run_ms"] > EPOCH_MS
+
+
+async def test_a_paused_schedule_runs_when_it_is_asked_to(api: Api) -> None:
+    settings = {
+        "expression": "cron(0 0 1 1 ? 2199)",
+        "queue": "orders",
+        "input": "now",
+        "enabled": False,
+    }
+    await api("PUT", "/v1/schedules/s", settings)
     assert (await api("POST", "/v1/schedules/s/run")).status == 204
+    messages = await api.receive("orders", wait_time_s=5)
+    assert [message["body"] for message in messages] == ["now"]
 
 
 async def test_what_can_not_be_is_refused(api: Api) -> None:
     async def code(path: str, settings: dict[str, object]) -> str:
         return str((await api("PUT", path, settings)).body["code"])
 
-    daily = {"expression": "rate(1 day)"}
+    daily = {"expression": "cron(0 0 1 1 ? 2199)"}
     assert await code("/v1/schedules/s", daily) == "InvalidParameter"
     both = daily | {"queue": "a", "topic": "b"}
     assert await code("/v1/schedules/s", both) == "InvalidParameter"
