@@ -123,8 +123,7 @@ class Schedules:
         group, _, name = schedule.name.partition("/")
         before = self.get(namespace, group, name)
         self._check_settings(namespace, schedule)
-        if schedule.start_ms != before.start_ms:
-            self._check_dates(schedule, self._now_ms())
+        self._check_dates(schedule, self._now_ms())
         await self._replace(
             namespace,
             before,

@@ -39,6 +39,14 @@ def test_a_rule_leaves_its_arn_and_a_code() -> None:
     assert (cause.text, cause.source_arn) == ("NO_PERMISSIONS: may not send", RULE)
 
 
+def test_a_schedule_leaves_its_arn_and_a_code() -> None:
+    schedule = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/nightly"
+    given = attributes(SCHEDULE_ARN=schedule, ERROR_CODE="NO_RESOURCE", ERROR_MESSAGE="it is gone")
+    cause = cause_of(given, None)
+    assert cause is not None
+    assert (cause.text, cause.source_arn) == ("NO_RESOURCE: it is gone", schedule)
+
+
 def test_the_latest_cause_counts() -> None:
     cause = cause_of(failed("oops"), ORDERS)
     assert cause is not None

@@ -11,7 +11,12 @@ import pytest
 import trio
 import trio.testing
 
-from broker.core.errors import ScheduleDoesNotExist, ScheduleExists, ScheduleGroupDoesNotExist
+from broker.core.errors import (
+    ScheduleDoesNotExist,
+    ScheduleExists,
+    ScheduleGroupDoesNotExist,
+    StoreFull,
+)
 from broker.core.message import Message, decode
 from broker.core.names import SCHEDULES, Namespace
 from broker.core.resources import (
@@ -25,8 +30,10 @@ from broker.core.resources import (
     Target,
     Topic,
 )
+from broker.core.routed import Routed
 from broker.plugin import Invocation, InvocationResult
 from broker.runtime.broker import Broker
+from broker.runtime.publisher import Publisher
 from broker.runtime.schedule_runner import ScheduleOptions
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
@@ -395,6 +402,47 @@ async def test_a_target_in_another_account_that_is_gone_makes_one_too(
         await broker.schedules.create(NS, schedule("at(2026-01-01T01:00:00)", target=gone))
         await trio.sleep(2 * HOUR)
         assert await bodies(broker, "dead") == ["work"]
+
+
+async def test_what_can_not_be_sent_now_is_sent_again_as_the_retry_policy_says(
+    directory: Path, clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals: list[float] = []
+    publish = Publisher.publish
+
+    async def refuse(self: Publisher, namespace: Namespace, routed: Routed) -> object:
+        (entry,) = routed.entries
+        if entry.queue == "never" or (entry.queue == "jobs" and len(refusals) < 2):
+            refusals.append(trio.current_time())
+            raise StoreFull
+        return await publish(self, namespace, routed)
+
+    monkeypatch.setattr(Publisher, "publish", refuse)
+    letters = NS.arn("sqs", "dead")
+    async with open_broker(directory, [Queue(name="dead")]) as broker:
+        for hour, name in enumerate(("jobs", "never"), 1):
+            await broker.queues.create(OTHER, Queue(name=name))
+            there = ScheduleTarget(
+                arn=OTHER.arn("sqs", name),
+                role_arn=ROLE,
+                input="x <aws.scheduler.attempt-number>",
+                retry_attempts=3,
+                dead_letter_target_arn=letters,
+            )
+            once = schedule(f"at(2026-01-01T0{hour}:00:00)", f"default/{name}", target=there)
+            await broker.schedules.create(NS, once)
+        await trio.sleep(1.5 * HOUR)
+        assert await bodies(broker, "jobs", OTHER) == ["x 3"]
+        assert [round(each - HOUR) for each in refusals] == [0, 1]
+        await trio.sleep(HOUR)
+        assert len(refusals) == 6
+        (letter,) = await broker.queues.peek(NS, "dead", 10)
+        body = decode(letter.body)
+        assert isinstance(body, Message)
+        told = {name: each.string_value for name, each in (body.attributes or {}).items()}
+        assert told["EXHAUSTED_RETRY_CONDITION"] == "MaximumRetryAttempts"
+        assert told["RETRY_ATTEMPTS"] == "3"
+        assert await waiting(broker) == 0
 
 
 async def test_a_fifo_topic_is_published_to_in_a_group(directory: Path, clock: object) -> None:

@@ -1,6 +1,7 @@
 """EventBridge Scheduler by unmodified clients: every action, its settings, its refusals"""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from broker.edge.aws.scheduler.members import GetScheduleResponse, ScheduleMembers, TargetMember
+from broker.edge.aws.scheduler.rest import ROUTES
 from tests.daemon import Daemon
 
 ACCOUNT = "000000000000"
@@ -599,3 +602,23 @@ def test_a_rule_s_schedule_is_checked(events: Any, name: str) -> None:
     assert refusal(events.put_rule, Name=name)[2] == (
         "Parameter(s) EventPattern or ScheduleExpression must be specified."
     )
+
+
+# The model
+
+
+def test_every_action_has_its_path_and_every_member_is_known_or_refused(scheduler: Any) -> None:
+    model = scheduler.meta.service_model
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = re.sub(r"\{\w+\}", "x", http["requestUri"]).encode()
+        assert any(
+            method == http["method"] and pattern.fullmatch(path) for method, pattern, _ in ROUTES
+        ), name
+    for action in ("CreateSchedule", "UpdateSchedule"):
+        members = set(model.operation_model(action).input_shape.members)
+        assert members - {"Name"} == set(ScheduleMembers.__struct_encode_fields__)
+    target_members = set(model.shape_for("Target").members)
+    assert target_members == set(TargetMember.__struct_encode_fields__)
+    answered = set(model.operation_model("GetSchedule").output_shape.members)
+    assert answered == set(GetScheduleResponse.__struct_encode_fields__)

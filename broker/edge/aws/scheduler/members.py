@@ -23,7 +23,13 @@ from broker.edge.aws.scheduler.validation import Violations
 from broker.edge.aws.service import Members, Refused, check_supported
 from broker.runtime.schedules import schedule_key
 
-__all__ = ["GetScheduleResponse", "ScheduleMembers", "check_client_token", "schedule_members"]
+__all__ = [
+    "GetScheduleResponse",
+    "ScheduleMembers",
+    "TargetMember",
+    "check_client_token",
+    "schedule_members",
+]
 
 _TIME_S_END = 253_402_300_800  # the first second of the year 10000
 _ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+"

@@ -14,7 +14,7 @@ from broker.edge.aws.scheduler.validation import Violations
 from broker.edge.aws.service import Call, Members, Wire, check_supported
 from broker.edge.http.message import MalformedTarget, Response
 
-__all__ = ["ROOT", "answer_rest", "decode", "query_parameters", "route"]
+__all__ = ["ROOT", "ROUTES", "answer_rest", "decode", "query_parameters", "route"]
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ ERRORS: dict[type[BrokerError], Wire] = {
 Handler = Callable[[Call, str], Awaitable[Members | None]]  # with the path's label, decoded
 M = TypeVar("M", bound=Members)
 
-_routes: list[tuple[str, re.Pattern[bytes], Handler]] = []
+ROUTES: list[tuple[str, re.Pattern[bytes], Handler]] = []
 _encode = msgspec.json.encode
 _MISSING = re.compile(r"missing required field `(\w+)`(?: - at `\$([^`]*)`)?")
 
@@ -51,7 +51,7 @@ def route(method: str, template: str) -> Callable[[Handler], Handler]:
     pattern = re.escape(template.encode()).replace(rb"\{\}", rb"(.+)")
 
     def register(handler: Handler) -> Handler:
-        _routes.append((method, re.compile(pattern + rb"/?"), handler))
+        ROUTES.append((method, re.compile(pattern + rb"/?"), handler))
         return handler
 
     return register
@@ -60,7 +60,7 @@ def route(method: str, template: str) -> Callable[[Handler], Handler]:
 async def answer_rest(call: Call) -> Response:
     """Serve one request."""
     request = call.request
-    for method, pattern, handler in _routes:
+    for method, pattern, handler in ROUTES:
         match = pattern.fullmatch(request.raw_path)
         if match is None or method != request.method:
             continue
