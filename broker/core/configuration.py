@@ -44,11 +44,7 @@ class RecordView(QueueView, Protocol):
 
 def configure(view: RecordView, namespace: str, command: Configure) -> list[int]:
     """Make all changes or none; the new version of each."""
-    current = [view.get_record(namespace, c.kind, c.name) for c in command.changes]
-    for change, record in zip(command.changes, current, strict=True):
-        found = record.version if record else 0
-        if change.expected_version is not None and change.expected_version != found:
-            raise RecordChanged(f"The {change.kind} {change.name} was changed in the meantime.")
+    current = _current(view, namespace, command.changes)
     if _takes_room(command.changes):
         view.admit()
     versions = []
@@ -67,6 +63,7 @@ def configure(view: RecordView, namespace: str, command: Configure) -> list[int]
 
 def configure_and_send(view: RecordView, namespace: str, command: ConfigureAndSend) -> list[int]:
     """Change records with what waits on their behalf, all or nothing."""
+    _current(view, namespace, command.changes)
     made = any(c.kind == "queue" and c.name == command.queue for c in command.changes)
     if not made:
         view.queue(namespace, command.queue)
@@ -89,6 +86,16 @@ def replay_messages(
     view.admit()
     (version,) = configure(view, namespace, Configure([command.change]))
     return version, distribute(view, namespace, command.bodies, command.entries)
+
+
+def _current(view: RecordView, namespace: str, changes: list[RecordChange]) -> list[Record | None]:
+    """The records as they are. Raises: RecordChanged, if one isn't as it is expected to be."""
+    current = [view.get_record(namespace, c.kind, c.name) for c in changes]
+    for change, record in zip(changes, current, strict=True):
+        found = record.version if record else 0
+        if change.expected_version is not None and change.expected_version != found:
+            raise RecordChanged(f"The {change.kind} {change.name} was changed in the meantime.")
+    return current
 
 
 def _takes_room(changes: list[RecordChange]) -> bool:
