@@ -36,6 +36,7 @@ COMMANDS = {
     "subscribe": "broker.cli.subscribe:subscribe",
     "archives": "broker.cli.archives:archives",
     "replays": "broker.cli.replays:replays",
+    "tail": "broker.cli.tail:tail",
     "test-pattern": "broker.cli.why:test_pattern",
     "why": "broker.cli.why:why",
     "why-not": "broker.cli.why:why_not",

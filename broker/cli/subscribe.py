@@ -54,7 +54,7 @@ def subscribe(
     if (topic is None) == (bus is None):
         raise click.UsageError("Name a TOPIC, or a bus with --bus: one of them.")
     pattern = None if filter_text is None else read_text(filter_text, "--filter")
-    printed = print_json_line if as_json else _print_block
+    printed = print_json_line if as_json else print_block
     with connected(url) as client:
 
         def follow() -> Following[Any]:
@@ -63,10 +63,10 @@ def subscribe(
             return client.follow_bus(bus or "", pattern)
 
         with contextlib.suppress(KeyboardInterrupt):  # as one ends it
-            _follow(client, follow, printed)
+            follow_printing(client, follow, printed)
 
 
-def _follow(
+def follow_printing(
     client: Client, follow: Callable[[], Following[Any]], printed: Callable[[Event], None]
 ) -> None:
     """Print events; raises what ends it for good, which a restart of the broker isn't."""
@@ -96,7 +96,8 @@ def _note(text: str) -> None:
     click.echo(f"broker: {text}", err=True)
 
 
-def _print_block(event: Event) -> None:
+def print_block(event: Event, rules: str | None = None) -> None:
+    """An event for people; `rules` says which rules of its bus matched."""
     if isinstance(event, TopicMessage):
         head = [iso_time(event.published_at_ms), event.message_id, event.subject or ""]
         attributes = {
@@ -109,6 +110,8 @@ def _print_block(event: Event) -> None:
         what = f"{event['detail-type']} from {event['source']}"
         head = [event["time"], event["id"], what]
         lines = list(event["resources"])
+        if rules is not None:
+            lines.append(f"rules: {rules}")
         body = _indented(msgspec.json.encode(event["detail"]))
     click.echo(click.style(printable("  ".join(head).rstrip()), bold=True))
     for line in (*lines, *body.split("\n")):
