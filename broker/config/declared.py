@@ -76,7 +76,16 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
     found.extend(topics.values())
     for index, bus in enumerate(config.event_bus):
         _check_name(EVENT_BUS_NAME, bus.name, ("event_bus", index, "name"))
-        found.append(EventBus(name=bus.name, description=bus.description, declared=True))
+        dead_letters = bus.dead_letter_queue
+        found.append(
+            EventBus(
+                name=bus.name,
+                description=bus.description,
+                dead_letter_target_arn=dead_letters and namespace.arn("sqs", dead_letters),
+                keeps_unmatched=bus.keep_unmatched,
+                declared=True,
+            )
+        )
     for index, function in enumerate(config.function):
         _check_name(FUNCTION_NAME, function.name, ("function", index, "name"))
         found.append(_function(function, namespace, ("function", index), folder))
@@ -256,6 +265,8 @@ def _check_references(config: Config) -> None:
 
     for index, queue in enumerate(config.queue):
         check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
+    for index, bus in enumerate(config.event_bus):
+        check_target(("event_bus", index, "dead_letter_queue"), bus.dead_letter_queue)
     for index, function in enumerate(config.function):
         check_target(("function", index, "dead_letter_queue"), function.dead_letter_queue)
     for index, subscription in enumerate(config.subscription):

@@ -226,6 +226,8 @@ class EventBusTable(_Table, frozen=True, kw_only=True):
 
     name: str
     description: str = ""
+    dead_letter_queue: str | None = None  # None: its own
+    keep_unmatched: bool = False  # events that no rule matched are dead letters, too
 
 
 class TargetTable(_Table, frozen=True, kw_only=True):

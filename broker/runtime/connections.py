@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from broker.core.authorization import Authorization, ClientCredentials, pack, unpack
+from broker.core.authorization import Authorization, pack, unpack
 from broker.core.errors import (
     ApiDestinationDoesNotExist,
     ApiDestinationExists,
@@ -165,8 +165,3 @@ class Connections:
 
     def _resources(self, namespace: Namespace) -> Resources:
         return self._registrar.registry.resources(namespace)
-
-
-def asks_for_tokens(authorization: Authorization) -> bool:
-    """Whether an authorization server is asked before a request can be made."""
-    return isinstance(authorization.method, ClientCredentials)

@@ -105,6 +105,8 @@ def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: in
         kept["other_attributes"] = current.other_attributes
     if isinstance(current, Topic):
         kept |= {name: getattr(current, name) for name in _TOPIC_BY_API}
+    if isinstance(current, EventBus):
+        kept["policy"] = current.policy
     if isinstance(current, Subscription):
         kept |= {name: getattr(current, name) for name in _SUBSCRIPTION_BY_API}
     if isinstance(current, Rule | Schedule):

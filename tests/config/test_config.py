@@ -8,7 +8,16 @@ import pytest
 from broker.config import Config, ConfigError, data_directory, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.core.names import Namespace
-from broker.core.resources import AnyResource, Function, Queue, Rule, Subscription, Target, Topic
+from broker.core.resources import (
+    AnyResource,
+    EventBus,
+    Function,
+    Queue,
+    Rule,
+    Subscription,
+    Target,
+    Topic,
+)
 
 NAMESPACE = Namespace("000000000000", "us-east-1")
 
@@ -50,6 +59,13 @@ quota_mb = 100
 [queues]
 delay_s_max = 86400
 deleted_name_blocked_s = 0
+[rules]
+targets_max = 7
+[ledger]
+days = 1.5
+events_max = 10
+[schedules]
+missed = "skip"
 [functions]
 concurrency = 5
 [deliveries]
@@ -95,6 +111,8 @@ archive_retention_days = 30
 [[event_bus]]
 name = "shop"
 description = "what the shop tells"
+dead_letter_queue = "dead"
+keep_unmatched = true
 [[function]]
 name = "f"
 invoker = "subprocess"
@@ -156,7 +174,8 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
     config, resources = read(tmp_path, EVERYTHING)
     told = msgspec.to_builtins(config)
     plain = msgspec.to_builtins(Config())
-    for table in ("broker", "http", "store", "queues", "functions", "deliveries", "log"):
+    tables = ("broker", "http", "store", "queues", "rules", "ledger", "schedules", "functions")
+    for table in (*tables, "deliveries", "log"):
         assert told[table].keys() == plain[table].keys()
         for key in plain[table]:
             assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
@@ -173,6 +192,13 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         content_based_deduplication=True,
         deduplication_scope="messageGroup",
         fifo_throughput_limit="perMessageGroupId",
+        declared=True,
+    )
+    assert by_kind[EventBus, "shop"] == EventBus(
+        name="shop",
+        description="what the shop tells",
+        dead_letter_target_arn=NAMESPACE.arn("sqs", "dead"),
+        keeps_unmatched=True,
         declared=True,
     )
     function = by_kind[Function, "f"]

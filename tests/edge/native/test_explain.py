@@ -5,7 +5,8 @@ from typing import Any
 import trio
 
 from broker.core.names import Namespace
-from broker.core.resources import Function, Queue, Rule, Target
+from broker.core.resources import EventBus, Function, Queue, Rule, Target
+from broker.runtime.declare import declare
 from broker.runtime.functions import changes_for
 from tests.edge.native.conftest import Api
 
@@ -106,6 +107,15 @@ async def test_what_a_function_took_is_delivered(api: Api) -> None:
     await trio.sleep(1)
     trace = await told(api, "GET", f"/v1/events/{event_id}/trace")
     assert trace["deliveries"][0]["state"] == "delivered"
+
+
+async def test_a_bus_may_keep_what_no_rule_wanted(api: Api) -> None:
+    bus = EventBus(name="default", keeps_unmatched=True)
+    await declare(api.broker, NS, [bus])
+    event_id = await put(api, 1)
+    trace = await told(api, "GET", f"/v1/events/{event_id}/trace")
+    (letter,) = trace["deliveries"]
+    assert (letter["queue"], trace["rules"]) == ("dead-letters/default", [])
 
 
 async def test_a_delivery_that_nothing_took_is_told(api: Api) -> None:
