@@ -86,20 +86,17 @@ class JavaScriptClient:
 
 
 class CliClient:
-    """The AWS CLI, a process for each action, with its arguments as people write them."""
+    """The AWS CLI, in one process, with its arguments as people write them."""
 
     _RENAMED = {"Endpoint": "notification-endpoint"}  # or it would stand for --endpoint-url
 
     def __init__(self, broker: Daemon, service: str = "sqs") -> None:
-        endpoint = ("--endpoint-url", broker.url)
-        self._command = (sys.executable, "-m", "awscli", *endpoint, service)
-
-    def call(self, action: str, **members: Any) -> dict[str, Any]:
-        done = subprocess.run(
-            [*self._command, "-".join(words(action)), *self._options(members)],
-            capture_output=True,
+        self._command = ("--endpoint-url", broker.url, service)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.wire.aws_cli"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            timeout=60,
             env={
                 "PATH": os.environ["PATH"],
                 "AWS_ACCESS_KEY_ID": "000000000000",
@@ -108,13 +105,19 @@ class CliClient:
                 "AWS_CONFIG_FILE": str(Path(__file__).with_name("aws_cli.ini")),
             },
         )
-        if done.returncode != 0:
-            found = re.search(
-                r"An error occurred \((.*)\) when calling .* operation: (.*)", done.stderr
-            )
-            assert found, done.stderr
+
+    def call(self, action: str, **members: Any) -> dict[str, Any]:
+        arguments = [*self._command, "-".join(words(action)), *self._options(members)]
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        code, out, err = json.loads(self._process.stdout.readline())
+        if code != 0:
+            found = re.search(r"An error occurred \((.*)\) when calling .* operation: (.*)", err)
+            assert found, err
             raise Refusal(*found.groups())
-        return json.loads(done.stdout, object_hook=with_bytes) if done.stdout else {}
+        return json.loads(out, object_hook=with_bytes) if out else {}
 
     def _options(self, members: dict[str, Any]) -> Iterator[str]:
         for name, value in members.items():
@@ -130,7 +133,9 @@ class CliClient:
                 yield json.dumps(value, default=bytes.decode)
 
     def close(self) -> None:
-        pass
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        assert self._process.wait(timeout=60) == 0
 
 
 class QueryClient:
