@@ -7,9 +7,12 @@ from broker import __version__
 from broker.core.errors import BrokerError
 from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace
-from broker.edge.aws import lambda_, query, scheduler
+from broker.edge.aws import query
 from broker.edge.aws.events import events
+from broker.edge.aws.lambda_ import lambda_
 from broker.edge.aws.protocol import answer_json, answer_query, query_error
+from broker.edge.aws.rest import RestService
+from broker.edge.aws.scheduler import scheduler
 from broker.edge.aws.service import Call, Service, Wire
 from broker.edge.aws.sns import sns
 from broker.edge.aws.sqs import sqs
@@ -27,6 +30,7 @@ _ON_NO_QUEUE = ("CreateQueue", "ListQueues")  # and so not valid on a queue's UR
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
+REST_SERVICES = (scheduler, lambda_)
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
 _WELCOME = f"""broker {__version__}
 
@@ -72,13 +76,8 @@ class App:
             return await answer_json(service, call, action)
         if (answer := await self._health.handle(request)) is not None:
             return answer
-        if signed_for == "scheduler" or (
-            not signed_for and scheduler.ROOT.fullmatch(request.raw_path)
-        ):
-            return await scheduler.answer_rest(call)
-        if signed_for == "lambda" or lambda_.ROOT.match(request.raw_path):
-            return await lambda_.answer_rest(call)
-        return await self._query(call, signed_for)
+        rest = _rest_service(signed_for, request.raw_path)
+        return await (rest.answer(call) if rest is not None else self._query(call, signed_for))
 
     async def _query(self, call: Call, signed_for: str) -> Response:
         request = call.request
@@ -136,6 +135,14 @@ class App:
         account = key if ACCOUNT.fullmatch(key) else self._default.account
         known = REGION.fullmatch(region) is not None
         return Namespace(account, region if known else self._default.region), service
+
+
+def _rest_service(signed_for: str, raw_path: bytes) -> RestService | None:
+    """By what the request is signed for; else by path."""
+    for service in REST_SERVICES:
+        if signed_for == service.name or (not signed_for and service.root.fullmatch(raw_path)):
+            return service
+    return None
 
 
 def _unknown_target(call: Call, target: str) -> Response:

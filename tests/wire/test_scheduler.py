@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from broker.edge.aws.scheduler import scheduler as service
 from broker.edge.aws.scheduler.members import GetScheduleResponse, ScheduleMembers, TargetMember
-from broker.edge.aws.scheduler.rest import ROUTES
 from tests.daemon import Daemon
 
 ACCOUNT = "000000000000"
@@ -613,7 +613,8 @@ def test_every_action_has_its_path_and_every_member_is_known_or_refused(schedule
         http = model.operation_model(name).http
         path = re.sub(r"\{\w+\}", "x", http["requestUri"]).encode()
         assert any(
-            method == http["method"] and pattern.fullmatch(path) for method, pattern, _ in ROUTES
+            method == http["method"] and pattern.fullmatch(path)
+            for method, pattern, _ in service.routes
         ), name
     for action in ("CreateSchedule", "UpdateSchedule"):
         members = set(model.operation_model(action).input_shape.members)

@@ -1,6 +1,6 @@
 """Lambda: functions that can be listed, looked at and invoked"""
 
 from broker.edge.aws.lambda_ import functions, invoke
-from broker.edge.aws.lambda_.rest import ROOT, answer_rest
+from broker.edge.aws.lambda_.service import lambda_
 
-__all__ = ["ROOT", "answer_rest", "functions", "invoke"]
+__all__ = ["functions", "invoke", "lambda_"]

@@ -8,15 +8,16 @@ from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.message import iso_time
 from broker.core.names import Namespace
 from broker.core.resources import Function
-from broker.edge.aws.lambda_.rest import locate_function, route
+from broker.edge.aws.lambda_.location import locate_function
+from broker.edge.aws.lambda_.service import lambda_
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
 
 PAGE, PAGE_MAX = 50, 10_000
 
 
-@route("GET", "/2015-03-31/functions")
-async def list_functions(call: Call, _: str) -> Response:
+@lambda_.route("GET", "/2015-03-31/functions")
+async def list_functions(call: Call) -> Response:
     """Functions by name, fifty a page."""
     query = call.request.query
     if "MasterRegion" in query:
@@ -37,7 +38,7 @@ async def list_functions(call: Call, _: str) -> Response:
     return _answer(call, body)
 
 
-@route("GET", "/2015-03-31/functions/{}")
+@lambda_.route("GET", "/2015-03-31/functions/{}")
 async def get_function(call: Call, label: str) -> Response:
     """One function, with its configuration and concurrency."""
     namespace, function = _function(call, label)
@@ -51,7 +52,7 @@ async def get_function(call: Call, label: str) -> Response:
     return _answer(call, body)
 
 
-@route("GET", "/2015-03-31/functions/{}/configuration")
+@lambda_.route("GET", "/2015-03-31/functions/{}/configuration")
 async def get_function_configuration(call: Call, label: str) -> Response:
     """One function's configuration."""
     return _answer(call, configuration(*_function(call, label)))

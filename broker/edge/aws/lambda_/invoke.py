@@ -10,7 +10,8 @@ from broker.core.errors import (
     NotSupported,
 )
 from broker.core.json_text import InvalidJson, parse_json
-from broker.edge.aws.lambda_.rest import locate_function, route
+from broker.edge.aws.lambda_.location import locate_function
+from broker.edge.aws.lambda_.service import lambda_
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
 from broker.runtime.functions import Invoked
@@ -20,7 +21,7 @@ CLIENT_CONTEXT_BYTES_MAX = 3_583
 _REFUSED = {"x-amz-tenant-id": "TenantId", "x-amz-durable-execution-name": "DurableExecutionName"}
 
 
-@route("POST", "/2015-03-31/functions/{}/invocations")
+@lambda_.route("POST", "/2015-03-31/functions/{}/invocations")
 async def invoke(call: Call, label: str) -> Response:
     """Run a function and wait, or put the event into its queue, or only look."""
     headers = call.request.headers

@@ -1,6 +1,6 @@
 """EventBridge Scheduler: schedules, their groups, and the groups' tags"""
 
 from broker.edge.aws.scheduler import groups, schedules, tags
-from broker.edge.aws.scheduler.rest import ROOT, answer_rest
+from broker.edge.aws.scheduler.service import scheduler
 
-__all__ = ["ROOT", "answer_rest", "groups", "schedules", "tags"]
+__all__ = ["groups", "scheduler", "schedules", "tags"]

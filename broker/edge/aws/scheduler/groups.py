@@ -3,12 +3,13 @@
 from broker.core.names import Namespace
 from broker.core.resources import ScheduleGroup
 from broker.edge.aws.paging import page_of
+from broker.edge.aws.rest import decode
 from broker.edge.aws.scheduler.members import check_client_token
-from broker.edge.aws.scheduler.rest import decode, route
 from broker.edge.aws.scheduler.schedules import page_query
+from broker.edge.aws.scheduler.service import scheduler
 from broker.edge.aws.scheduler.tags import Tag, checked_tags
-from broker.edge.aws.scheduler.validation import Violations
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.validation import Violations
 
 
 class CreateScheduleGroupRequest(Members, kw_only=True):
@@ -20,7 +21,7 @@ class CreateScheduleGroupResponse(Members, kw_only=True):
     schedule_group_arn: str
 
 
-@route("POST", "/schedule-groups/{}")
+@scheduler.route("POST", "/schedule-groups/{}")
 async def create_schedule_group(call: Call, name: str) -> CreateScheduleGroupResponse:
     """Make a group."""
     request = decode(call, CreateScheduleGroupRequest)
@@ -48,14 +49,14 @@ class ScheduleGroupSummary(Members, kw_only=True):
     last_modification_date: float | None = None
 
 
-@route("GET", "/schedule-groups/{}")
+@scheduler.route("GET", "/schedule-groups/{}")
 async def get_schedule_group(call: Call, name: str) -> ScheduleGroupSummary:
     """One group."""
     _check_name(name)
     return _summary(call.namespace, call.broker.schedule_groups.get(call.namespace, name))
 
 
-@route("DELETE", "/schedule-groups/{}")
+@scheduler.route("DELETE", "/schedule-groups/{}")
 async def delete_schedule_group(call: Call, name: str) -> None:
     """Delete a group with all its schedules."""
     token = call.request.query.get("clientToken")
@@ -71,8 +72,8 @@ class ListScheduleGroupsResponse(Members, kw_only=True):
     next_token: str | None = None
 
 
-@route("GET", "/schedule-groups")
-async def list_schedule_groups(call: Call, _: str) -> ListScheduleGroupsResponse:
+@scheduler.route("GET", "/schedule-groups")
+async def list_schedule_groups(call: Call) -> ListScheduleGroupsResponse:
     """Groups by name."""
     prefix, token, limit = page_query(call)
     found = {each.name: each for each in call.broker.schedule_groups.all(call.namespace, prefix)}

@@ -19,8 +19,8 @@ from broker.core.names import Namespace
 from broker.core.registry import DEFAULT_GROUP
 from broker.core.resources import Schedule, ScheduleTarget
 from broker.core.schedule.occasion import schedule_arn
-from broker.edge.aws.scheduler.validation import Violations
 from broker.edge.aws.service import Members, Refused, check_supported
+from broker.edge.aws.validation import Violations
 from broker.runtime.schedules import schedule_key
 
 __all__ = [

@@ -7,15 +7,16 @@ from broker.core.limits import LIST_SCHEDULES_MAX
 from broker.core.registry import DEFAULT_GROUP
 from broker.core.resources import Schedule
 from broker.core.schedule.occasion import schedule_arn
+from broker.edge.aws.rest import decode, query_parameters
 from broker.edge.aws.scheduler.members import (
     GetScheduleResponse,
     ScheduleMembers,
     check_client_token,
     schedule_members,
 )
-from broker.edge.aws.scheduler.rest import decode, query_parameters, route
-from broker.edge.aws.scheduler.validation import Violations
+from broker.edge.aws.scheduler.service import scheduler
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.validation import Violations
 
 __all__ = ["page_query"]
 
@@ -24,7 +25,7 @@ class ScheduleArnResponse(Members, kw_only=True):
     schedule_arn: str
 
 
-@route("POST", "/schedules/{}")
+@scheduler.route("POST", "/schedules/{}")
 async def create_schedule(call: Call, name: str) -> ScheduleArnResponse:
     """Make a schedule; its first run waits in the same commit."""
     schedule = decode(call, ScheduleMembers).schedule(name)
@@ -32,7 +33,7 @@ async def create_schedule(call: Call, name: str) -> ScheduleArnResponse:
     return ScheduleArnResponse(schedule_arn=schedule_arn(call.namespace, schedule.name))
 
 
-@route("PUT", "/schedules/{}")
+@scheduler.route("PUT", "/schedules/{}")
 async def update_schedule(call: Call, name: str) -> ScheduleArnResponse:
     """Replace all of a schedule's settings; what isn't given takes its default."""
     schedule = decode(call, ScheduleMembers).schedule(name)
@@ -40,7 +41,7 @@ async def update_schedule(call: Call, name: str) -> ScheduleArnResponse:
     return ScheduleArnResponse(schedule_arn=schedule_arn(call.namespace, schedule.name))
 
 
-@route("GET", "/schedules/{}")
+@scheduler.route("GET", "/schedules/{}")
 async def get_schedule(call: Call, name: str) -> GetScheduleResponse:
     """One schedule."""
     group = _checked_group(call, name)
@@ -48,7 +49,7 @@ async def get_schedule(call: Call, name: str) -> GetScheduleResponse:
     return schedule_members(call.namespace, schedule)
 
 
-@route("DELETE", "/schedules/{}")
+@scheduler.route("DELETE", "/schedules/{}")
 async def delete_schedule(call: Call, name: str) -> None:
     """Delete a schedule with its next run."""
     group = _checked_group(call, name)
@@ -75,8 +76,8 @@ class ListSchedulesResponse(Members, kw_only=True):
     next_token: str | None = None
 
 
-@route("GET", "/schedules")
-async def list_schedules(call: Call, _: str) -> ListSchedulesResponse:
+@scheduler.route("GET", "/schedules")
+async def list_schedules(call: Call) -> ListSchedulesResponse:
     """Schedules by group and name."""
     query = call.request.query
     prefix, token, limit = page_query(call)

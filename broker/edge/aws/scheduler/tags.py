@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from broker.core.errors import InvalidParameter, LimitExceeded
 from broker.core.limits import SCHEDULE_GROUP_TAGS_MAX, TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX
 from broker.core.names import Arn
-from broker.edge.aws.scheduler.rest import decode, query_parameters, route
-from broker.edge.aws.scheduler.validation import Violations
+from broker.edge.aws.rest import decode, query_parameters
+from broker.edge.aws.scheduler.service import scheduler
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.validation import Violations
 
 __all__ = ["Tag", "checked_tags"]
 
@@ -27,7 +28,7 @@ class ListTagsForResourceResponse(Members, kw_only=True, omit_defaults=False):
     tags: list[Tag]
 
 
-@route("POST", "/tags/{}")
+@scheduler.route("POST", "/tags/{+}")
 async def tag_resource(call: Call, arn: str) -> None:
     """Add tags to a group; one that has its key already gets the new value."""
     given = checked_tags(decode(call, TagResourceRequest).tags)
@@ -38,7 +39,7 @@ async def tag_resource(call: Call, arn: str) -> None:
     await call.broker.schedule_groups.tag(call.namespace, name, tags)
 
 
-@route("DELETE", "/tags/{}")
+@scheduler.route("DELETE", "/tags/{+}")
 async def untag_resource(call: Call, arn: str) -> None:
     """Remove tags by key; keys that aren't there are as good."""
     keys = query_parameters(call).get("TagKeys")
@@ -52,7 +53,7 @@ async def untag_resource(call: Call, arn: str) -> None:
     await call.broker.schedule_groups.tag(call.namespace, name, left)
 
 
-@route("GET", "/tags/{}")
+@scheduler.route("GET", "/tags/{+}")
 async def list_tags_for_resource(call: Call, arn: str) -> ListTagsForResourceResponse:
     """A group's tags."""
     group = call.broker.schedule_groups.get(call.namespace, _group(call, arn))
