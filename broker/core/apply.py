@@ -12,7 +12,7 @@ from broker.core.configuration import (
     replay_messages,
 )
 from broker.core.limits import RECLAIM_SLICE, SETTLE_SLICE
-from broker.core.queue.delete import delete_messages, replace_message
+from broker.core.queue.delete import delete_messages, replace_messages
 from broker.core.queue.look import count_messages, find_by_id, find_messages, peek_messages
 from broker.core.queue.move import discard_messages, move_messages, relocate_messages
 from broker.core.queue.purge import purge_queue, reclaim
@@ -64,7 +64,7 @@ APPLY: dict[type[commands.Command], Callable[[Any, str, Any], Any]] = {
     commands.ReceiveMessages: receive_messages,
     commands.DeleteMessages: delete_messages,
     commands.ChangeVisibility: change_visibility,
-    commands.ReplaceMessage: replace_message,
+    commands.ReplaceMessages: replace_messages,
     commands.ReleaseHidden: release_hidden,
     commands.PurgeQueue: purge_queue,
     commands.CancelMessages: cancel_messages,

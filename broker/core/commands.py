@@ -89,6 +89,7 @@ class QueueCounts(msgspec.Struct, frozen=True, array_like=True):
     in_flight: int = 0
     delayed: int = 0
     oldest_sent_at_ms: int | None = None  # of the message that is next to be received
+    receivable: int = 0  # how many receivers could be served; of a FIFO queue, as groups allow
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -250,17 +251,19 @@ class ChangeVisibility(Command, frozen=True, tag="visibility"):
         return len(self.changes)
 
 
-class ReplaceMessage(Command, frozen=True, tag="replace"):
-    """Delete a received message and put others in its place, in one step: a dead letter, a result.
+class ReplaceMessages(Command, frozen=True, tag="replace"):
+    """Delete received messages and put others in their place, in one step: a dead letter, a result.
 
-    Answers whether the handle was still good, and which entries found no queue; if it was not,
-    nothing is done. More entries than one commit takes are placed later, as a fan-out's are.
-    Raises: QueueDoesNotExist for the queue of the handle, StoreFull if it is to be asked for room.
+    The handles are of different messages.
+    Answers the indices of handles that are no longer good, and which entries found no queue; if
+    there are such handles, nothing is done. More entries than one commit takes are placed later, as
+    a fan-out's are.
+    Raises: QueueDoesNotExist for the queue of the handles, StoreFull if it is to be asked for room.
     """
 
-    result: ClassVar[type] = tuple[bool, list[int]]
+    result: ClassVar[type] = tuple[list[int], list[int]]
     queue: str
-    receipt_handle: bytes
+    receipt_handles: list[bytes]
     bodies: list[bytes]
     entries: list[NewEntry]
     admit: bool = False  # ask for room, as it is more than what takes its place
@@ -268,7 +271,7 @@ class ReplaceMessage(Command, frozen=True, tag="replace"):
     @property
     def weight(self) -> int:
         """One entry each; of a wide one they are only noted down."""
-        return min(len(self.entries), FAN_OUT_TARGETS_MAX) + 1
+        return min(len(self.entries), FAN_OUT_TARGETS_MAX) + len(self.receipt_handles)
 
 
 class ReleaseHidden(Command, frozen=True, tag="release"):
@@ -498,7 +501,7 @@ AnyCommand = (
     | ReceiveMessages
     | DeleteMessages
     | ChangeVisibility
-    | ReplaceMessage
+    | ReplaceMessages
     | ReleaseHidden
     | PurgeQueue
     | CancelMessages

@@ -119,6 +119,14 @@ class RuleDoesNotExist(BrokerError):
     """The rule does not exist."""
 
 
+class PipeDoesNotExist(BrokerError):
+    """The pipe does not exist."""
+
+
+class PipeExists(BrokerError):
+    """A pipe of this name exists."""
+
+
 class ScheduleDoesNotExist(BrokerError):
     """The schedule does not exist."""
 

@@ -104,6 +104,18 @@ INPUT_PATHS_MAX = 100
 INPUT_PATH_CHARS_MAX = 256
 INPUT_PATH_NAME_CHARS_MAX = 256
 
+# Pipes and event source mappings (models of `pipes` and `lambda`)
+FILTERS_MAX = 5
+FILTER_CHARS_MAX = 4_096
+BATCH_SIZE_MAX = 10_000
+FIFO_BATCH_SIZE_MAX = 10
+BATCH_WINDOW_S_MAX = 300
+BATCH_BYTES_MAX = 6 * 1024 * KIB  # that a function is called with
+PIPES_MAX = 1_000  # of a namespace
+PIPE_INPUT_CHARS_MAX = 8_192
+POLLER_CONCURRENCY = 5  # batches at a time, at first
+POLLER_CONCURRENCY_MAX = 1_000
+
 # Schedules (EventBridge Scheduler quotas and API reference)
 SCHEDULE_INPUT_BYTES_MAX = 256 * KIB
 SCHEDULE_EXPRESSION_CHARS_MAX = 256

@@ -22,6 +22,7 @@ from broker.core.resources import (
     EventReplay,
     Function,
     MessageMoveTask,
+    Pipe,
     Queue,
     Resource,
     Rule,
@@ -62,6 +63,7 @@ class Resources:
         default_factory=lambda: {DEFAULT_GROUP: ScheduleGroup(name=DEFAULT_GROUP)}
     )
     schedule_names: list[str] = field(default_factory=list)  # in order; so a group's stand together
+    pipes: dict[str, Pipe] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -86,6 +88,7 @@ class Resources:
             "api_destination": self.api_destinations,
             "schedule": self.schedules,
             "schedule_group": self.schedule_groups,
+            "pipe": self.pipes,
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table

@@ -273,6 +273,50 @@ class ScheduleGroup(
     client_token: str = ""
 
 
+class BatchSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a queue's messages are received for a pipe or an event source mapping."""
+
+    arn: str  # of the queue
+    batch_size: int = 10  # 1..10_000
+    window_s: int = 0  # 0..300: how long a batch that isn't full waits for more
+    filters: tuple[str, ...] = ()  # event patterns; what none of them matches is deleted
+
+
+class PipeEnrichment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What makes other events of a pipe's: a function or an API destination."""
+
+    arn: str
+    input_template: str | None = None
+    http_parameters: HttpParameters | None = None
+
+
+class PipeTarget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a pipe sends its events; texts that begin with `$.` are paths into the event."""
+
+    arn: str
+    input_template: str | None = None
+    message_group_id: str | None = None  # in a queue
+    message_deduplication_id: str | None = None  # likewise
+    waits_for_function: bool = True  # REQUEST_RESPONSE, or FIRE_AND_FORGET
+    detail_type: str | None = None  # on a bus
+    source: str | None = None  # likewise
+    resources: tuple[str, ...] = ()  # likewise
+    time: str | None = None  # likewise: a path
+    http_parameters: HttpParameters | None = None
+
+
+class Pipe(Resource, tag="pipe.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A queue's messages, filtered and perhaps enriched, to one target."""
+
+    source: BatchSource
+    target: PipeTarget
+    enrichment: PipeEnrichment | None = None
+    role_arn: str = ""  # kept and returned, without effect here
+    running: bool = True
+    description: str = ""
+    kms_key_id: str | None = None  # as the role
+
+
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
     """A function and how it is run."""
 
@@ -305,6 +349,7 @@ AnyResource = (
     | ApiDestination
     | Schedule
     | ScheduleGroup
+    | Pipe
     | Function
 )
 R = TypeVar("R", bound=Resource)
@@ -323,6 +368,7 @@ KINDS: dict[type[Resource], str] = {
     EventReplay: "event_replay",
     Schedule: "schedule",
     ScheduleGroup: "schedule_group",
+    Pipe: "pipe",
     Function: "function",
 }
 

@@ -10,6 +10,7 @@ from broker.core.names import ACCOUNT, REGION, Namespace
 from broker.edge.aws import query
 from broker.edge.aws.events import events
 from broker.edge.aws.lambda_ import lambda_
+from broker.edge.aws.pipes import pipes
 from broker.edge.aws.protocol import answer_json, answer_query, query_error
 from broker.edge.aws.rest import RestService
 from broker.edge.aws.scheduler import scheduler
@@ -30,7 +31,7 @@ _ON_NO_QUEUE = ("CreateQueue", "ListQueues")  # and so not valid on a queue's UR
 _QUEUE_PATH = re.compile(rb"/[0-9]{12}/[^/]+")
 
 JSON_SERVICES = {service.target_prefix: service for service in (sqs, events)}
-REST_SERVICES = (scheduler, lambda_)
+REST_SERVICES = (scheduler, pipes, lambda_)
 QUERY_SERVICES = {service.name: service for service in (sqs, sns, sts)}
 _WELCOME = f"""broker {__version__}
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -78,18 +78,22 @@ class ApiSender:
         connection: Connection,
         authorization: Authorization,
         parameters: HttpParameters,
-        event: dict[str, Any],
+        event: Any,
         text: str,
+        answer_bytes_max: int = DELIVERY_ANSWER_BYTES_MAX,
     ) -> Answer:
-        """One attempt, when the destination's rate allows it."""
+        """One attempt, when the destination's rate allows it.
+
+        `event` is what the parameters' paths lead into. Of a longer answer a part is read.
+        """
         await self._keep_rate(destination)
         answer = Answer("failed", f"no answer within {API_DESTINATION_TIMEOUT_S:.0f} s")
         with trio.move_on_after(API_DESTINATION_TIMEOUT_S):
             try:
                 headers = await self._authorized(connection, authorization)
                 request = _request(destination, authorization, parameters, headers, event, text)
-                status, answer_headers, _ = await self._send(request)
-                answer = self._judge(status, answer_headers)
+                status, answer_headers, body = await self._send(request, answer_bytes_max)
+                answer = replace(self._judge(status, answer_headers), body=body)
                 if status in (401, 407):
                     self._tokens.pop(connection.name, None)
             except ForbiddenAddress as error:
@@ -159,8 +163,10 @@ class ApiSender:
             raise Unauthorized("its answer has no access_token") from None
         return _Token(text, trio.current_time() + max(life_s - TOKEN_MARGIN_S, 0.0))
 
-    async def _send(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
-        response, body = await self._transport.ask(request, DELIVERY_ANSWER_BYTES_MAX)
+    async def _send(
+        self, request: httpx.Request, answer_bytes_max: int = DELIVERY_ANSWER_BYTES_MAX
+    ) -> tuple[int, httpx.Headers, bytes]:
+        response, body = await self._transport.ask(request, answer_bytes_max)
         return response.status_code, response.headers, body
 
     def _judge(self, status: int, headers: httpx.Headers) -> Answer:
@@ -180,7 +186,7 @@ def _request(
     authorization: Authorization,
     parameters: HttpParameters,
     authorized: Mapping[str, str],
-    event: dict[str, Any],
+    event: Any,
     text: str,
 ) -> httpx.Request:
     """Of what both name, the connection's value counts."""
@@ -228,11 +234,11 @@ def _with_members(text: str, members: Mapping[str, str]) -> str:
     return msgspec.json.encode(document | dict(members)).decode()
 
 
-def _values(parameters: Mapping[str, str], event: dict[str, Any]) -> dict[str, str]:
+def _values(parameters: Mapping[str, str], event: Any) -> dict[str, str]:
     return {name: _value(value, event) for name, value in parameters.items()}
 
 
-def _value(value: str, event: dict[str, Any]) -> str:
+def _value(value: str, event: Any) -> str:
     """A constant, or what a JSON path finds in the event; nothing if it finds nothing."""
     if not value.startswith("$"):
         return value

@@ -14,7 +14,7 @@ from broker.runtime.archives import Archives
 from broker.runtime.clock_watch import ClockWatch
 from broker.runtime.connections import Connections
 from broker.runtime.dispatcher import FunctionQueues
-from broker.runtime.dispatchers import Dispatchers
+from broker.runtime.dispatchers import Dispatchers, Drains, Workers
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.endpoints import Endpoints
@@ -28,6 +28,8 @@ from broker.runtime.invokers import InvokerHost
 from broker.runtime.ledger import Ledger, LedgerOptions
 from broker.runtime.live import Live
 from broker.runtime.message_moves import MessageMoves
+from broker.runtime.pipe_consumer import PipeParts, PipePollers
+from broker.runtime.pipes import Pipes
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
@@ -110,6 +112,7 @@ class Broker:
         self.event_replays = EventReplays(
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
         )
+        self.pipes = Pipes(self.registrar, now_ms)
         self.events = Events(self.registry, publisher, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
@@ -127,26 +130,38 @@ class Broker:
             now_ms,
             delivery_options,
         )
-        self.dispatchers = Dispatchers(
-            store,
-            self.registrar,
+        function_queues = FunctionQueues(self.registry, self.functions, self.ids, now_ms)
+        internal_queues = InternalQueues(
+            TargetQueues(self.registry, publisher, self.ids, self.connections, self._api_senders),
+            ScheduleQueues(
+                self.registrar,
+                publisher,
+                self.ids,
+                schedule_options,
+                self.schedule_planner.random,
+            ),
+        )
+
+        pipe_parts = PipeParts(
+            self.registry,
             self.queues,
-            self.ledger,
+            publisher,
+            self.functions,
+            self.connections,
+            self._api_senders,
+            self.ids,
+        )
+
+        def drains(workers: Workers) -> Drains:
+            return Drains(store, self.queues, self.ledger, workers)
+
+        self.dispatchers = Dispatchers(
+            self.registrar,
             {
-                "function": FunctionQueues(self.registry, self.functions, self.ids, now_ms),
-                "subscription": self.endpoints,
-                "queue": InternalQueues(
-                    TargetQueues(
-                        self.registry, publisher, self.ids, self.connections, self._api_senders
-                    ),
-                    ScheduleQueues(
-                        self.registrar,
-                        publisher,
-                        self.ids,
-                        schedule_options,
-                        self.schedule_planner.random,
-                    ),
-                ),
+                "function": drains(function_queues),
+                "subscription": drains(self.endpoints),
+                "queue": drains(internal_queues),
+                "pipe": PipePollers(pipe_parts),
             },
         )
         store.listener = self._hear

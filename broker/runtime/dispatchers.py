@@ -1,4 +1,7 @@
-"""drains for every function and every HTTP endpoint: started and ended as these come and go"""
+"""what runs for resources: a drain for every function and endpoint, a poller for every pipe
+
+Each is started when its resource is there, and ended when it is gone or isn't to run any more.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -13,6 +16,32 @@ from broker.runtime.registrar import Registrar
 from broker.store.seam import Store
 
 Place = tuple[str, str, str]  # namespace, kind and name of a resource
+
+
+class Runner(Protocol):
+    """What runs for one resource."""
+
+    async def run(self) -> None:
+        """Until it is stopped and done, or has nothing to run for any more."""
+
+    def stop(self) -> None:
+        """Take up nothing more; what is under way goes on to its end."""
+
+    def end(self) -> None:
+        """Its resource is gone, or isn't to run: end in the way that fits."""
+
+
+class Runners(Protocol):
+    """One kind of resource that something runs for."""
+
+    def names(self, namespace: str) -> Iterable[str]:
+        """The resources of the namespace that something runs for."""
+
+    def has(self, namespace: str, name: str) -> bool:
+        """Whether this is one of them; called when it was changed or deleted."""
+
+    def runner(self, namespace: Namespace, name: str) -> Runner:
+        """What runs for it."""
 
 
 class Workers(Protocol):
@@ -31,23 +60,54 @@ class Workers(Protocol):
         """What works at the queue's messages."""
 
 
-class Dispatchers:
-    """Owns the tasks that drain internal queues."""
+class Drains:
+    """Workers whose queues are drained, as runners."""
 
-    def __init__(
-        self,
-        store: Store,
-        registrar: Registrar,
-        queues: Queues,
-        ledger: Ledger,
-        kinds: Mapping[str, Workers],
-    ) -> None:
+    def __init__(self, store: Store, queues: Queues, ledger: Ledger, workers: Workers) -> None:
         self._store = store
-        self._registrar = registrar
         self._queues = queues
         self._ledger = ledger
+        self._workers = workers
+
+    def names(self, namespace: str) -> Iterable[str]:
+        """See `Runners`."""
+        return self._workers.names(namespace)
+
+    def has(self, namespace: str, name: str) -> bool:
+        """See `Runners`."""
+        return self._workers.has(namespace, name)
+
+    def runner(self, namespace: Namespace, name: str) -> Runner:
+        """See `Runners`."""
+        queue = self._workers.queue(name)
+        drain = Drain(self._store, self._queues, self._ledger, namespace, queue)
+        return _Draining(drain, self._workers.worker(drain, name))
+
+
+class _Draining:
+    def __init__(self, drain: Drain, worker: Worker) -> None:
+        self._drain = drain
+        self._worker = worker
+        self._scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        with self._scope:
+            await self._drain.run(self._worker)
+
+    def stop(self) -> None:
+        self._drain.stop()
+
+    def end(self) -> None:
+        self._scope.cancel()
+
+
+class Dispatchers:
+    """Owns the tasks that run for resources."""
+
+    def __init__(self, registrar: Registrar, kinds: Mapping[str, Runners]) -> None:
+        self._registrar = registrar
         self._kinds = kinds
-        self._running: dict[Place, tuple[Drain, trio.CancelScope]] = {}
+        self._running: dict[Place, Runner] = {}
         self._ended = trio.lowlevel.ParkingLot()
         self._nursery: trio.Nursery | None = None
         self._stopping = False
@@ -57,9 +117,9 @@ class Dispatchers:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             for namespace in self._registrar.registry.namespaces:
-                for kind, workers in self._kinds.items():
-                    for name in workers.names(namespace):
-                        self._start(workers, (namespace, kind, name))
+                for kind, runners in self._kinds.items():
+                    for name in runners.names(namespace):
+                        self._start((namespace, kind, name))
             self._registrar.listeners.append(self._hear)
             try:
                 await trio.sleep_forever()
@@ -67,43 +127,38 @@ class Dispatchers:
                 self._registrar.listeners.remove(self._hear)
 
     def _hear(self, namespace: str, kind: str, name: str) -> None:
-        workers = self._kinds.get(kind)
-        if workers is None:
+        runners = self._kinds.get(kind)
+        if runners is None:
             return
         place = namespace, kind, name
-        known = workers.has(namespace, name)
+        known = runners.has(namespace, name)
         if known and place not in self._running:
-            self._start(workers, place)
+            self._start(place)
         elif not known and place in self._running:
-            self._running[place][1].cancel()
+            self._running[place].end()
 
-    def _start(self, workers: Workers, place: Place) -> None:
+    def _start(self, place: Place) -> None:
         assert self._nursery is not None
-        namespace, _, name = place
-        place_ = Namespace.parse(namespace)
-        drain = Drain(self._store, self._queues, self._ledger, place_, workers.queue(name))
-        scope = trio.CancelScope()
-        self._running[place] = drain, scope
-        self._nursery.start_soon(self._run_one, place, drain, workers.worker(drain, name), scope)
+        namespace, kind, name = place
+        runner = self._kinds[kind].runner(Namespace.parse(namespace), name)
+        self._running[place] = runner
+        self._nursery.start_soon(self._run_one, place, runner)
 
-    async def _run_one(
-        self, place: Place, drain: Drain, worker: Worker, scope: trio.CancelScope
-    ) -> None:
+    async def _run_one(self, place: Place, runner: Runner) -> None:
         try:
-            with scope:
-                await drain.run(worker)
+            await runner.run()
         finally:
             del self._running[place]
             self._ended.unpark_all()
         namespace, kind, name = place
         if not self._stopping and self._kinds[kind].has(namespace, name):
-            self._start(self._kinds[kind], place)  # it was deleted and made again meanwhile
+            self._start(place)  # it was deleted and made again meanwhile
 
     def stop(self) -> None:
         """Take up nothing more."""
         self._stopping = True
-        for drain, _ in self._running.values():
-            drain.stop()
+        for runner in self._running.values():
+            runner.stop()
 
     async def wait_done(self) -> None:
         """Until what was being worked at on `stop` has ended."""

@@ -19,7 +19,7 @@ from broker.core.commands import (
     DeleteMessages,
     NewEntry,
     Received,
-    ReplaceMessage,
+    ReplaceMessages,
     VisibilityChange,
 )
 from broker.core.errors import BrokerError, OverLimit, QueueDoesNotExist, StoreFailed, StoreFull
@@ -123,12 +123,14 @@ class Drain:
         *,
         admit: bool = False,
     ) -> tuple[bool, list[int]]:
-        """Put entries in its place; see `commands.ReplaceMessage`."""
-        command = ReplaceMessage(
-            self.queue, received.receipt_handle, list(bodies), list(entries), admit
-        )
-        outcome: tuple[bool, list[int]] = await self._settle(received, command, attempt)
-        return outcome
+        """Put entries in its place; see `commands.ReplaceMessages`.
+
+        Whether it was there still, and which entries found no queue.
+        """
+        handles = [received.receipt_handle]
+        command = ReplaceMessages(self.queue, handles, list(bodies), list(entries), admit)
+        stale, homeless = await self._settle(received, command, attempt)
+        return not stale, homeless
 
     async def _settle(self, received: Received, command: Command, attempt: Attempt | None) -> Any:
         both = [command]

@@ -41,6 +41,7 @@ class Answer:
     status: int | None = None
     retry_after_s: float | None = None
     duration_s: float = 0.0
+    body: bytes = b""  # for those who want it
 
     @property
     def cause(self) -> str:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from broker.core.commands import FanOut, FanOutOnce, NewEntry, Published
+from broker.core.commands import FanOut, FanOutOnce, NewEntry, Published, ReplaceMessages
 from broker.core.errors import BrokerError
 from broker.core.ledger import is_ledger
 from broker.core.limits import COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX
@@ -83,6 +83,27 @@ class Publisher:
                 self._live.committed(namespace, routed)
             homeless = result.homeless if isinstance(result, Published) else result
             _count_homeless("a publish", command.entries, homeless)
+
+    async def publish_in_place(
+        self, namespace: Namespace, routed: Routed, queue: str, receipt_handles: list[bytes]
+    ) -> list[int]:
+        """Commit all deliveries in the place of the received messages that they come of.
+
+        Answers the indices of handles that are no longer good; if there are any, nothing is done.
+        Raises: StoreFull, QueueDoesNotExist.
+        """
+        assert routed.once is None
+        replace = ReplaceMessages(
+            queue, receipt_handles, routed.bodies, routed.entries, admit=bool(routed.entries)
+        )
+        (outcome,) = await self._store.submit(str(namespace), [replace])
+        if isinstance(outcome, BrokerError):
+            raise outcome
+        stale: list[int]
+        stale, homeless = outcome
+        if not stale:
+            self.committed(namespace, f"queue {queue}", routed, homeless)
+        return stale
 
     def committed(
         self, namespace: Namespace, source: str, routed: Routed, homeless: list[int]

@@ -221,12 +221,12 @@ class Queues:
         self.returns.give_back(namespace, name, handles, spend_receive=False)
 
     async def wait_visible(self, namespace: Namespace, name: str) -> None:
-        """Until the queue has a message to receive; takes none."""
+        """Until the queue has a message that can be received; takes none."""
         with self._waiters.line_up((str(namespace), name)) as waiter:
             while True:
                 waiter.woken = False
                 (counts,) = await self.counts(namespace, name)
-                if counts.visible:
+                if counts.receivable:
                     return
                 await waiter.wait()
 

@@ -296,13 +296,13 @@ def _change_visibility(
 def _replace(
     statistics: Statistics,
     namespace: str,
-    command: commands.ReplaceMessage,
-    outcome: tuple[bool, list[int]],
+    command: commands.ReplaceMessages,
+    outcome: tuple[list[int], list[int]],
 ) -> None:
-    replaced, homeless = outcome
-    if not replaced:
+    stale, homeless = outcome
+    if stale:
         return
-    statistics.count(namespace, command.queue, DELETED)
+    statistics.count(namespace, command.queue, DELETED, len(command.receipt_handles))
     statistics.count_each(namespace, _placed(command.entries, homeless), SENT)
 
 
@@ -358,7 +358,7 @@ _COUNTS: dict[type[Command], Callable[[Statistics, str, Any, Any], None]] = {
     commands.ReceiveMessages: _receive,
     commands.DeleteMessages: _delete,
     commands.ChangeVisibility: _change_visibility,
-    commands.ReplaceMessage: _replace,
+    commands.ReplaceMessages: _replace,
     commands.CancelMessages: _cancel,
     commands.DiscardMessages: _discard,
     commands.RelocateMessages: _relocate,

@@ -85,11 +85,11 @@ class SchedulesConformance(Conformance):
                 NewEntry("jobs", new_id(), 0),
                 NewEntry(RUNS, run_id, 1, findable=True, not_before_ms=start_ms + 5_000),
             ]
-            replace = commands.ReplaceMessage(
-                RUNS, received.receipt_handle, [b"job", b"2"], entries, admit=True
+            replace = commands.ReplaceMessages(
+                RUNS, [received.receipt_handle], [b"job", b"2"], entries, admit=True
             )
-            assert await t.submit(replace) == (True, [])
-            assert await t.submit(replace) == (False, [])
+            assert await t.submit(replace) == ([], [])
+            assert await t.submit(replace) == ([0], [])
             assert await t.texts("jobs") == ["job"]
             t.pass_ms(3_999)
             assert await t.texts(RUNS) == []
@@ -103,7 +103,7 @@ class SchedulesConformance(Conformance):
             await t.send(RUNS, "run")
             received = await t.receive_one(RUNS)
             entries = [NewEntry("jobs", new_id(), 0) for _ in range(2_500)]
-            replace = commands.ReplaceMessage(RUNS, received.receipt_handle, [b"job"], entries)
-            assert await t.submit(replace) == (True, [])
+            replace = commands.ReplaceMessages(RUNS, [received.receipt_handle], [b"job"], entries)
+            assert await t.submit(replace) == ([], [])
             await t.settle()
             assert await t.counts("jobs") == (2_500, 0, 0)

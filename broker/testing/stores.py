@@ -165,13 +165,29 @@ class StoreConformance(
             await t.create("work", "dead")
             await t.send("work", "a")
             handle = (await t.receive_one("work")).receipt_handle
-            command = commands.ReplaceMessage(
-                "work", handle, [b"x"], [NewEntry("dead", new_id(), 0)]
+            command = commands.ReplaceMessages(
+                "work", [handle], [b"x"], [NewEntry("dead", new_id(), 0)]
             )
-            assert await t.submit(command) == (True, [])
-            assert await t.submit(command) == (False, [])
+            assert await t.submit(command) == ([], [])
+            assert await t.submit(command) == ([0], [])
             assert await t.counts("work") == (0, 0, 0)
             assert await t.bodies("dead") == ["x"]
+
+    async def test_of_messages_to_be_replaced_none_is_while_one_handle_is_stale(self) -> None:
+        async with self.open_store() as t:
+            await t.create("work", "done")
+            await t.send("work", "a", "b", "c")
+            a, b, c = [one.receipt_handle for one in await t.receive("work")]
+            await t.delete("work", b)
+            entry = NewEntry("done", new_id(), 0)
+            replace = commands.ReplaceMessages("work", [a, b, c, b"garbage"], [b"x"], [entry])
+            assert await t.submit(replace) == ([1, 3], [])
+            assert await t.counts("work") == (0, 2, 0)
+            assert await t.counts("done") == (0, 0, 0)
+            replace = commands.ReplaceMessages("work", [a, c], [b"x"], [entry])
+            assert await t.submit(replace) == ([], [])
+            assert await t.counts("work") == (0, 0, 0)
+            assert await t.bodies("done") == ["x"]
 
     # Dead letters and retention
 

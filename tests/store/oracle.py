@@ -337,13 +337,13 @@ class Service:
 
     def replace(
         self, name: str, receipt: int | None, entries: list[Entry]
-    ) -> tuple[bool, list[int]]:
+    ) -> tuple[list[int], list[int]]:
         queue = self._queue(name)
         found = self._held(queue, receipt)
         if found is None:
-            return False, []
+            return [0], []
         queue.messages.remove(found)
-        return True, self._place(entries, self.now_ms)
+        return [], self._place(entries, self.now_ms)
 
     def release(self, name: str, limit: int) -> int:
         queue = self._queue(name)

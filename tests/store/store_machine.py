@@ -404,7 +404,7 @@ class StoreMachine(RuleBasedStateMachine):
             handle = b"garbage"
         texts, new, expected = self.entries(entries, 1)
         self.same(
-            commands.ReplaceMessage(name, handle, texts, new),
+            commands.ReplaceMessages(name, [handle], texts, new),
             lambda: self.oracle.replace(name, receipt if good else None, expected),
         )
 

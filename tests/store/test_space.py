@@ -86,8 +86,8 @@ def test_at_its_quota_a_received_message_can_still_be_replaced(tmp_path: Path) -
         broker.fill()
         (message,) = broker.run(commands.ReceiveMessages("orders", 1, 30_000, bytes(8)))
         entry = NewEntry("orders", bytes(16), 0)
-        replace = commands.ReplaceMessage("orders", message.receipt_handle, [b"x"], [entry])
-        assert broker.run(replace) == (True, [])
+        replace = commands.ReplaceMessages("orders", [message.receipt_handle], [b"x"], [entry])
+        assert broker.run(replace) == ([], [])
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

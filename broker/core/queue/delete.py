@@ -1,7 +1,7 @@
 """deleting received messages, and putting something in a message's place"""
 
-from broker.core.commands import DeleteMessages, ReplaceMessage
-from broker.core.queue.entries import drop
+from broker.core.commands import DeleteMessages, ReplaceMessages
+from broker.core.queue.entries import Placed, drop
 from broker.core.queue.receipt_handle import Handle, find, locate, parse
 from broker.core.queue.send import spread
 from broker.core.queue.settle import settle
@@ -42,17 +42,25 @@ def has_expired(view: QueueView, queue: QueueState, handle: Handle) -> bool:
     return not held or visible_at_ms <= view.now_ms
 
 
-def replace_message(
-    view: QueueView, namespace: str, command: ReplaceMessage
-) -> tuple[bool, list[int]]:
-    """Delete one message and put others in its place, if the handle is still good."""
+def replace_messages(
+    view: QueueView, namespace: str, command: ReplaceMessages
+) -> tuple[list[int], list[int]]:
+    """Delete messages and put others in their place, if all handles are still good."""
     queue = view.queue(namespace, command.queue)
     settle(view, queue)
-    handle = parse(view, command.receipt_handle)
-    found = locate(view, queue, handle) if handle else None
-    if handle is None or found is None:
-        return False, []
+    found: list[Placed] = []
+    stale: list[int] = []
+    for index, receipt_handle in enumerate(command.receipt_handles):
+        handle = parse(view, receipt_handle)
+        place = locate(view, queue, handle) if handle else None
+        if handle is None or place is None:
+            stale.append(index)
+        else:
+            found.append((place[0], handle.sequence, place[1]))
+    if stale:
+        return stale, []
     if command.admit:
         view.admit()
-    drop(view, queue, found[0], handle.sequence, found[1])
-    return True, spread(view, namespace, command.bodies, command.entries)
+    for visible_at_ms, sequence, entry in found:
+        drop(view, queue, visible_at_ms, sequence, entry)
+    return [], spread(view, namespace, command.bodies, command.entries)

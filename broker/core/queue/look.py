@@ -29,7 +29,9 @@ def count_messages(view: QueueView, namespace: str, command: CountMessages) -> l
         queue = view.queue(namespace, name)
         settle(view, queue)
         oldest = _next_sent_at_ms(view, queue) if queue.visible else None
-        counts.append(QueueCounts(queue.visible, queue.in_flight, queue.delayed, oldest))
+        counts.append(
+            QueueCounts(queue.visible, queue.in_flight, queue.delayed, oldest, queue.receivable)
+        )
     return counts
 
 

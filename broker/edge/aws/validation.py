@@ -68,6 +68,12 @@ class Violations:
         elif value > high:
             self._add(path, value, f"Member must have value less than or equal to {high}")
 
+    def count(self, path: str, count: int, high: int) -> None:
+        """A list or a map has so many items at most."""
+        if count > high:
+            constraint = f"Member must have length less than or equal to {high}"
+            self._add(path, f"of {count} items", constraint)
+
     def _add(self, path: str, value: object, constraint: str) -> None:
         self._found.append(
             f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"

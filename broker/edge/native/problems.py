@@ -72,6 +72,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.ApiDestinationExists: Row(409, "API destination exists"),
     errors.EventIsUnknown: Row(404, "Event is unknown"),
     errors.StatementDoesNotExist: Row(404, "Statement does not exist"),
+    errors.PipeDoesNotExist: Row(404, "Pipe does not exist"),
+    errors.PipeExists: Row(409, "Pipe exists"),
     errors.ScheduleDoesNotExist: Row(404, "Schedule does not exist"),
     errors.ScheduleExists: Row(409, "Schedule exists"),
     errors.ScheduleGroupDoesNotExist: Row(404, "Schedule group does not exist"),

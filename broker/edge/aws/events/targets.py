@@ -4,7 +4,7 @@ import re
 
 from broker.core.errors import InvalidParameter
 from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
-from broker.core.resources import HttpParameters, InputTransformer, Target
+from broker.core.resources import InputTransformer, Target
 from broker.edge.aws.events.buses import (
     DeadLetterConfig,
     dead_letter_arn,
@@ -12,6 +12,11 @@ from broker.edge.aws.events.buses import (
     limited_page_of,
 )
 from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.http_parameters import (
+    HttpParametersMember,
+    http_parameters,
+    http_parameters_member,
+)
 from broker.edge.aws.service import Call, Members, Refused
 from broker.runtime.rules import rule_name
 
@@ -21,12 +26,6 @@ TARGET_ID = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 class InputTransformerMember(Members, kw_only=True):
     input_paths_map: dict[str, str] | None = None
     input_template: str
-
-
-class HttpParametersMember(Members, kw_only=True):
-    path_parameter_values: list[str] | None = None
-    header_parameters: dict[str, str] | None = None
-    query_string_parameters: dict[str, str] | None = None
 
 
 class SqsParameters(Members, kw_only=True):
@@ -132,13 +131,6 @@ def _target(member: TargetMember) -> Target:
     transformer = None
     if (given := member.input_transformer) is not None:
         transformer = InputTransformer(given.input_template, given.input_paths_map or {})
-    http = None
-    if (asked := member.http_parameters) is not None:
-        http = HttpParameters(
-            tuple(asked.path_parameter_values or ()),
-            asked.header_parameters or {},
-            asked.query_string_parameters or {},
-        )
     retries = member.retry_policy or RetryPolicy()
     sqs = member.sqs_parameters or SqsParameters()
     return Target(
@@ -149,7 +141,7 @@ def _target(member: TargetMember) -> Target:
         input_path=member.input_path,
         input_transformer=transformer,
         message_group_id=sqs.message_group_id,
-        http_parameters=http,
+        http_parameters=http_parameters(member.http_parameters),
         dead_letter_target_arn=dead_letter_arn(member.dead_letter_config),
         retry_attempts=retries.maximum_retry_attempts,
         maximum_event_age_s=retries.maximum_event_age_in_seconds,
@@ -157,13 +149,7 @@ def _target(member: TargetMember) -> Target:
 
 
 def _member(target: Target) -> TargetMember:
-    transformer = retries = http = None
-    if (asked := target.http_parameters) is not None:
-        http = HttpParametersMember(
-            path_parameter_values=list(asked.path_parameter_values) or None,
-            header_parameters=asked.header_parameters or None,
-            query_string_parameters=asked.query_string_parameters or None,
-        )
+    transformer = retries = None
     if (given := target.input_transformer) is not None:
         transformer = InputTransformerMember(
             input_paths_map=given.paths or None, input_template=given.template
@@ -182,7 +168,7 @@ def _member(target: Target) -> TargetMember:
         input_path=target.input_path,
         input_transformer=transformer,
         sqs_parameters=SqsParameters(message_group_id=group) if group is not None else None,
-        http_parameters=http,
+        http_parameters=http_parameters_member(target.http_parameters),
         dead_letter_config=dead_letter_config(target.dead_letter_target_arn),
         retry_policy=retries,
     )
