@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.model import ServiceModel, Shape
 
+from broker.edge.aws.rest import RestService
 from broker.edge.aws.service import Service
 from tests.wire.exchange import ANY, Exchange
 
@@ -29,7 +30,7 @@ class Page:
     file: Path
     title: str
     introduction: str
-    service: Service
+    service: Service | RestService
     model: ServiceModel
     exchanges: list[Exchange]
     protocols: str  # the column's head
@@ -46,7 +47,7 @@ class Page:
         """The page as it is to be."""
         tested = set(self._tested_members())
         parts = [self.introduction, "## Actions\n", self._actions(), "## Members\n"]
-        for action in sorted(self.service.actions):
+        for action in sorted(self.actions):
             operation = self.model.operation_model(action)
             rows = [
                 (side, path, self._member_state((action, side, path), tested))
@@ -55,12 +56,21 @@ class Page:
                     ("response", operation.output_shape),
                 )
                 for path in _paths(shape)
+                if self._is_told((action, side, path), tested)
             ]
             parts += [f"### {action}\n", table(("", "member", "state"), rows)]
         for section, rows in self.attributes(self).items():
             parts += [f"## {section}\n", table(("attribute", "", "state"), rows)]
         parts += ["## Errors\n", self.errors_introduction, self._errors()]
         return "\n".join(part for part in parts if part)
+
+    @property
+    def actions(self) -> set[str]:
+        """What there is, as the model names it."""
+        if isinstance(self.service, Service):
+            return set(self.service.actions)
+        names = (handler.__name__ for _, _, handler in self.service.routes)
+        return {"".join(map(str.title, name.split("_"))) for name in names}
 
     def answered(self) -> list[Exchange]:
         """The exchanges that are no refusals."""
@@ -77,7 +87,7 @@ class Page:
         rows = []
         for action in sorted(self.model.operation_names):
             state = NOT_TESTED
-            if action not in self.service.actions:
+            if action not in self.actions:
                 state = REFUSED
             elif action in answered:
                 state = SUPPORTED
@@ -86,6 +96,13 @@ class Page:
             note = self.action_notes.get(action)
             rows.append((action, f"{state}; {note}" if note else state))
         return table(("action", self.protocols), rows)
+
+    def _is_told(self, member: Member, tested: set[Member]) -> bool:
+        """Of what lies within something that isn't supported, nothing is."""
+        action, side, path = member
+        parts = path.split(".")
+        above = [".".join(parts[:n]) for n in range(1, len(parts))]
+        return all(self._member_state((action, side, each), tested) == SUPPORTED for each in above)
 
     def _member_state(self, member: Member, tested: set[Member]) -> str:
         action, _, path = member
@@ -97,11 +114,7 @@ class Page:
         for name in path.split("."):
             if (side, name) in self.name_reasons:
                 return self.name_reasons[side, name]
-        # What lies within something that is refused never comes to be looked at.
-        parts = path.split(".")
-        above = [".".join(parts[: n + 1]) for n in range(len(parts))]
-        refused = any(self._is_refused(action, each) for each in above)
-        return REFUSED if refused else NOT_TESTED
+        return REFUSED if self._is_refused(action, path) else NOT_TESTED
 
     def _is_refused(self, action: str, path: str) -> bool:
         """Whether a conversation shows that the member is refused by its name."""

@@ -1,11 +1,23 @@
 import pytest
 
-from tests import compatibility_events, compatibility_sns, compatibility_sqs
+from tests import (
+    compatibility_events,
+    compatibility_pipes,
+    compatibility_scheduler,
+    compatibility_sns,
+    compatibility_sqs,
+)
 from tests.compatibility import NOT_TESTED, Page
 
 PAGES = [
     pytest.param(module.PAGE, id=module.PAGE.title)
-    for module in (compatibility_sqs, compatibility_sns, compatibility_events)
+    for module in (
+        compatibility_sqs,
+        compatibility_sns,
+        compatibility_events,
+        compatibility_scheduler,
+        compatibility_pipes,
+    )
 ]
 pytestmark = pytest.mark.parametrize("page", PAGES)
 
@@ -31,4 +43,4 @@ def test_a_reason_is_given_only_for_what_there_is(page: Page) -> None:
     answered = {each.refusal.shape for each in page.exchanges if each.refusal}
     assert {page.error_code(shape) or shape for shape in page.error_reasons} & answered == set()
     assert page.error_reasons.keys() <= set(page.model.shape_names)
-    assert {action for action, _, _ in page.member_reasons} <= set(page.service.actions)
+    assert {action for action, _, _ in page.member_reasons} <= page.actions

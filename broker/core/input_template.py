@@ -6,7 +6,7 @@ again. Source: EventBridge user guide, input transformation; LocalStack's record
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,18 +50,25 @@ class InputTemplate:
         """The placeholders' names, in the order in which they stand there."""
         return [part.name for part in self._parts if isinstance(part, _Placeholder)]
 
+    @property
+    def can_be_filled(self) -> bool:
+        """Whether there are values with which it is JSON."""
+        always: tuple[Callable[[str], Any], ...] = (lambda _: "x"), (lambda _: 0)
+        return any(self._is_json("".join(self._filled(each))) for each in always)
+
     def fill(self, value_of: Callable[[str], Any]) -> str:
         """The text, with each placeholder's value (MISSING for none) in its place.
 
         Raises: TransformationFailed, if that is no JSON.
         """
-        text = "".join(
-            part if isinstance(part, str) else self._written(part, value_of(part.name))
-            for part in self._parts
-        )
+        text = "".join(self._filled(value_of))
         if not self._is_json(text):
             raise TransformationFailed("What the input template makes of the event is no JSON.")
         return text
+
+    def _filled(self, value_of: Callable[[str], Any]) -> Iterator[str]:
+        for part in self._parts:
+            yield part if isinstance(part, str) else self._written(part, value_of(part.name))
 
     def _written(self, place: _Placeholder, value: Any) -> str:
         if value is MISSING:

@@ -64,7 +64,10 @@ def check_pipe_input(member: str, template: str | None) -> None:
         return
     if len(template) > PIPE_INPUT_CHARS_MAX:
         raise InvalidParameter(f"{member} may have {PIPE_INPUT_CHARS_MAX} characters.")
-    for name in InputTemplate(template).names:
+    parsed = InputTemplate(template)
+    if template and not parsed.can_be_filled:
+        raise InvalidParameter(f"{member} makes no JSON, whatever the event: {template}")
+    for name in parsed.names:
         if name.startswith("$"):
             _check_path(member, name)
         elif name not in _RESERVED:

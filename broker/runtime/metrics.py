@@ -49,6 +49,12 @@ ABANDONED = Counter(
     ["function", "dead_lettered"],
     registry=REGISTRY,
 )
+BATCHES = Counter(
+    "broker_batches_total",
+    "Batches of a queue that a pipe took, by outcome: done, failed (or a part), throttled.",
+    ["taker", "outcome"],
+    registry=REGISTRY,
+)
 DELIVERIES = Counter(
     "broker_deliveries_total",
     "Attempts to deliver to HTTP endpoints, by outcome: delivered, failed, parked, refused; and "

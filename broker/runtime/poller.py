@@ -9,6 +9,7 @@ while they succeed and shrinks when they don't.
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,6 +31,7 @@ from broker.core.limits import (
 )
 from broker.core.names import Namespace
 from broker.runtime.drain import STORE_PAUSE_S, WorkerGone
+from broker.runtime.metrics import BATCHES
 from broker.runtime.queues import Queues
 
 __all__ = ["BatchFailed", "BatchThrottled", "Consumer", "Poller", "Polling"]
@@ -37,6 +39,7 @@ __all__ = ["BatchFailed", "BatchThrottled", "Consumer", "Poller", "Polling"]
 log = logging.getLogger(__name__)
 
 RECEIVE_MAX = 1_000  # at once; a larger batch is gathered by several
+NO_QUEUE_PAUSE_S = 10.0
 BEATEN_PAUSE_S = 0.1  # after a receive that others were faster at, or that finds too many in flight
 THROTTLED_S = (1.0, 30.0)  # first and longest wait, unless the one who has no room asks for more
 
@@ -98,14 +101,10 @@ class Poller:
         self._throttled = 0  # in a row
 
     async def run(self) -> None:
-        """Until stopped and done, or until the queue or the consumer is gone."""
-        label = self._consumer.label
-        try:
-            async with trio.open_nursery() as working:
-                with self._taking:
-                    await self._take(working)
-        except* (QueueDoesNotExist, WorkerGone):
-            log.info("%s: its queue is polled no more", label)
+        """Until stopped and done, or until the consumer is gone."""
+        async with trio.open_nursery() as working:
+            with self._taking, suppress(WorkerGone):
+                await self._take(working)
 
     def stop(self) -> None:
         """Take no more; the batches that are out go on to their end."""
@@ -122,6 +121,10 @@ class Poller:
             except (StoreFailed, StoreFull, OverLimit) as error:
                 log.warning("%s waits for the store: %s", self._consumer.label, error.message)
                 await trio.sleep(STORE_PAUSE_S)
+            except QueueDoesNotExist:
+                # It may be made again; then all goes on.
+                log.warning("%s: there is no queue %s", self._consumer.label, polling.queue)
+                await trio.sleep(NO_QUEUE_PAUSE_S)
 
     async def _start(self, polling: Polling, working: trio.Nursery) -> None:
         while self._out >= min(self._limit, polling.concurrency_max):
@@ -175,32 +178,33 @@ class Poller:
         try:
             failed = await self._consumer.consume(batch)
         except BatchThrottled as throttled:
-            self._shrink()
+            self._shrink("throttled")
             await self._put_off(polling, batch, throttled)
         except BatchFailed as failure:
-            self._shrink()
+            self._shrink("failed")
             log.warning("%s: a batch of %d failed: %s", label, len(batch), failure)
         except BrokerError as error:
-            self._shrink()
+            self._shrink("failed")
             log.warning("%s: a batch of %d failed: %s", label, len(batch), error.message)
         except WorkerGone:
             self._queues.give_back(self._namespace, polling.queue, batch)
-            raise
         except trio.Cancelled:
             self._queues.give_back(self._namespace, polling.queue, batch)
             raise
         except Exception:
-            self._shrink()
+            self._shrink("failed")
             log.exception("%s failed at a batch of %d", label, len(batch))
         else:
             self._throttled = 0
+            BATCHES.labels(label, "failed" if failed else "done").inc()
             if failed:
                 log.warning("%s: %d of a batch of %d failed", label, len(failed), len(batch))
             self._limit = min(self._limit + 1, POLLER_CONCURRENCY_MAX)
         finally:
             self._return()
 
-    def _shrink(self) -> None:
+    def _shrink(self, outcome: str) -> None:
+        BATCHES.labels(self._consumer.label, outcome).inc()
         self._limit = max(1, self._limit // 2)
 
     async def _put_off(

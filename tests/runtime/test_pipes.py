@@ -507,6 +507,19 @@ async def test_a_stopped_pipe_takes_nothing_and_started_goes_on(
         assert await counts(broker) == (1, 0, 0)
 
 
+async def test_a_source_that_is_deleted_and_made_again_is_taken_from_again(
+    directory: Path, clock: object
+) -> None:
+    async with opened(directory) as (broker, _):
+        await broker.pipes.create(NS, pipe())
+        await broker.queues.delete(NS, "orders")
+        await trio.sleep(100)
+        await broker.queues.create(NS, ORDERS)
+        await send(broker, "a")
+        await trio.sleep(11)
+        assert await bodies(broker) == ["a"]
+
+
 async def test_a_window_that_is_cut_short_gives_its_messages_back(
     directory: Path, clock: object
 ) -> None:
@@ -560,6 +573,11 @@ async def test_deleted_while_a_batch_is_out_lets_it_end(directory: Path, clock: 
             pipe(PipeTarget(arn=NS.arn("sqs", "done"), input_template="<$.a[>")),
             InvalidParameter,
             "InputTemplate",
+        ),
+        (
+            pipe(PipeTarget(arn=NS.arn("sqs", "done"), input_template="order <$.body.id>")),
+            InvalidParameter,
+            "makes no JSON",
         ),
         (
             pipe(PipeTarget(arn=NS.arn("sqs", "done"), input_template="<aws.pipes.nothing>")),

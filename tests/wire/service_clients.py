@@ -19,11 +19,17 @@ from botocore.model import Shape
 from tests.daemon import Daemon
 from tests.wire import node
 
-SERVICES = ("sqs", "sns", "events")
+SERVICES = ("sqs", "sns", "events", "scheduler", "pipes")
 MODELS = {name: botocore.session.get_session().get_service_model(name) for name in SERVICES}
 
 
-PACKAGES = {"sqs": "SQS", "sns": "SNS", "events": "EventBridge"}  # of the JavaScript SDK
+PACKAGES = {  # of the JavaScript SDK
+    "sqs": "SQS",
+    "sns": "SNS",
+    "events": "EventBridge",
+    "scheduler": "Scheduler",
+    "pipes": "Pipes",
+}
 
 
 class Refusal(Exception):

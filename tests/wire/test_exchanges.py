@@ -1,4 +1,4 @@
-"""Every conversation with SQS, SNS and EventBridge, by unmodified clients, and as plain forms."""
+"""Every conversation with each service, by unmodified clients, and as plain forms."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,14 @@ import pytest
 
 from tests.daemon import Daemon
 from tests.http_endpoint import Endpoint, http_endpoint
-from tests.wire import events_exchanges, node, sns_exchanges, sqs_exchanges
+from tests.wire import (
+    events_exchanges,
+    node,
+    pipes_exchanges,
+    scheduler_exchanges,
+    sns_exchanges,
+    sqs_exchanges,
+)
 from tests.wire.exchange import Exchange, filled, keep
 from tests.wire.service_clients import (
     Boto3Client,
@@ -21,9 +28,16 @@ from tests.wire.service_clients import (
 
 PATIENCE = 200  # times that an answer is asked for which takes a moment to come
 PAUSE_S = 0.05
-MODULES = {"sqs": sqs_exchanges, "sns": sns_exchanges, "events": events_exchanges}
+MODULES = {
+    "sqs": sqs_exchanges,
+    "sns": sns_exchanges,
+    "events": events_exchanges,
+    "scheduler": scheduler_exchanges,
+    "pipes": pipes_exchanges,
+}
+PREPARE = {"pipes": pipes_exchanges.prepare}
 # Of SQS and SNS, tests of their own have every action by JavaScript and the CLI.
-WAYS = {"sqs": ("SDK", "Query"), "sns": ("SDK", "Query"), "events": ("SDK", "JavaScript", "CLI")}
+WAYS = {"sqs": ("SDK", "Query"), "sns": ("SDK", "Query")}
 CONVERSATIONS = [
     pytest.param(
         service,
@@ -34,7 +48,8 @@ CONVERSATIONS = [
     )
     for service, module in MODULES.items()
     for name, conversation in module.CONVERSATIONS.items()
-    for way in WAYS[service]
+    for way in WAYS.get(service, ("SDK", "JavaScript", "CLI"))
+    if (service, name, way) != ("scheduler", "newer", "CLI")
 ]
 
 
@@ -74,11 +89,13 @@ def test_every_exchange_of_a_conversation_is_answered_so(
     name: str,
 ) -> None:
     client = CLIENTS[way](broker, service)
+    prepared = PREPARE[service](broker, name) if service in PREPARE else {}
     kept = Kept(
         endpoint,
         name=name,
         url=f"{broker.url}/000000000000",
         arn=f"arn:aws:{service}:us-east-1:000000000000",
+        **prepared,
     )
     for exchange in conversation:
         request = filled(exchange.request, kept)

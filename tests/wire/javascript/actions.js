@@ -1,4 +1,4 @@
-// Runs the actions of the service that SERVICE names, SQS, SNS or EventBridge, that come as JSON, one
+// Runs the actions of the service that SERVICE names, e.g. SQS or EventBridge, that come as JSON, one
 // on a line, through the SDK, and answers each with a line: what the SDK returned, or the error it
 // threw. Bytes are written in base64, both ways; times as text.
 
@@ -10,7 +10,8 @@ const sender = new client[`${service}Client`]({ maxAttempts: 1 });
 
 const withTypes = (name, value) => {
   if (name === "BinaryValue") return new Uint8Array(Buffer.from(value, "base64"));
-  return /Time$/.test(name) && typeof value === "string" ? new Date(value) : value;
+  const isTime = /(Time|Date)$/.test(name) && /^\d{4}-\d\d-\d\dT/.test(value);
+  return isTime ? new Date(value) : value;
 };
 const withText = (_, value) =>
   value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;

@@ -81,7 +81,7 @@ class EnrichmentParameters(Members, kw_only=True):
 
 
 class LambdaFunctionParameters(Members, kw_only=True):
-    invocation_type: str = "REQUEST_RESPONSE"
+    invocation_type: str | None = None
 
 
 class TargetSqsQueueParameters(Members, kw_only=True):
@@ -303,7 +303,7 @@ def _target(target: PipeTarget, given: TargetParameters | None) -> PipeTarget:
     if given.http_parameters is not None:
         changes["http_parameters"] = http_parameters(given.http_parameters)
     if (function := given.lambda_function_parameters) is not None:
-        changes["waits_for_function"] = function.invocation_type == "REQUEST_RESPONSE"
+        changes["waits_for_function"] = function.invocation_type != "FIRE_AND_FORGET"
     if (sqs := given.sqs_queue_parameters) is not None:
         changes["message_group_id"] = sqs.message_group_id or None
         changes["message_deduplication_id"] = sqs.message_deduplication_id or None
