@@ -42,12 +42,14 @@ from broker.core.resources import (
     AnyResource,
     EventBus,
     Function,
+    InputTransformer,
     Queue,
     RedrivePolicy,
     Rule,
     Target,
     Topic,
 )
+from broker.core.targeting import check_target
 
 
 def declared_resources(
@@ -212,15 +214,35 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
             ("sqs", table.queue),
             ("sns", table.topic),
             ("lambda", table.function and f"function:{table.function}"),
+            ("events", table.event_bus and f"event-bus/{table.event_bus}"),
         )
         if resource is not None
     ]
     if len(arns) != 1:
-        raise Refused(key, "a target has exactly one of queue, topic and function")
+        raise Refused(key, "a target has exactly one of queue, topic, function and event_bus")
     constant = json_text(table.input, (*key, "input")) if table.input is not None else None
     if constant is not None and len(constant) > INPUT_CHARS_MAX:
         raise Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")
-    return Target(id=str(number), arn=arns[0], input=constant)
+    if table.input_paths and table.input_template is None:
+        raise Refused((*key, "input_paths"), "they are of no use without input_template")
+    transformer = None
+    if table.input_template is not None:
+        transformer = InputTransformer(table.input_template, table.input_paths)
+    dead_letters = table.dead_letter_queue
+    target = Target(
+        id=str(number),
+        arn=arns[0],
+        input=constant,
+        input_path=table.input_path,
+        input_transformer=transformer,
+        message_group_id=table.message_group_id,
+        dead_letter_target_arn=namespace.arn("sqs", dead_letters) if dead_letters else None,
+    )
+    try:
+        check_target(target)
+    except InvalidParameter as error:
+        raise Refused(key, error.message) from None
+    return target
 
 
 def _check_name(allowed: Any, name: str, key: Place) -> None:
@@ -258,7 +280,7 @@ def _check_references(config: Config) -> None:
         if name is not None and name not in known:
             raise Refused(key, f"{name} is not declared in this file")
 
-    def check_target(key: Place, name: str | None) -> None:
+    def check_dead_letters(key: Place, name: str | None) -> None:
         check(key, name, queues)
         if name is not None and is_fifo(name):
             raise Refused(key, f"{name} is a FIFO queue, and only senders know message groups")
@@ -266,9 +288,9 @@ def _check_references(config: Config) -> None:
     for index, queue in enumerate(config.queue):
         check(("queue", index, "dead_letter_queue"), queue.dead_letter_queue, queues)
     for index, bus in enumerate(config.event_bus):
-        check_target(("event_bus", index, "dead_letter_queue"), bus.dead_letter_queue)
+        check_dead_letters(("event_bus", index, "dead_letter_queue"), bus.dead_letter_queue)
     for index, function in enumerate(config.function):
-        check_target(("function", index, "dead_letter_queue"), function.dead_letter_queue)
+        check_dead_letters(("function", index, "dead_letter_queue"), function.dead_letter_queue)
     for index, subscription in enumerate(config.subscription):
         place: Place = ("subscription", index)
         check((*place, "queue"), subscription.queue, queues)
@@ -282,7 +304,7 @@ def _check_references(config: Config) -> None:
         check((*place, "topic"), schedule.topic, topics)
         check((*place, "function"), schedule.function, functions)
         check((*place, "event_bus"), schedule.event_bus, buses)
-        check_target((*place, "dead_letter_queue"), schedule.dead_letter_queue)
+        check_dead_letters((*place, "dead_letter_queue"), schedule.dead_letter_queue)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):
@@ -290,6 +312,8 @@ def _check_references(config: Config) -> None:
             if target.topic is not None and is_fifo(target.topic):
                 reason = f"{target.topic} is a FIFO topic, and only publishers know message groups"
                 raise Refused((*place, "topic"), reason)
-            check_target((*place, "queue"), target.queue)
+            check((*place, "queue"), target.queue, queues)
             check((*place, "topic"), target.topic, topics)
             check((*place, "function"), target.function, functions)
+            check((*place, "event_bus"), target.event_bus, buses)
+            check_dead_letters((*place, "dead_letter_queue"), target.dead_letter_queue)

@@ -231,12 +231,19 @@ class EventBusTable(_Table, frozen=True, kw_only=True):
 
 
 class TargetTable(_Table, frozen=True, kw_only=True):
-    """A target of a rule: exactly one of `queue`, `topic` and `function`"""
+    """A target of a rule: exactly one of `queue`, `topic`, `function` and `event_bus`"""
 
     queue: str | None = None
     topic: str | None = None
     function: str | None = None
-    input: Any = None  # constant JSON in place of the event
+    event_bus: str | None = None
+    # What is sent in place of the event, at most one of these:
+    input: Any = None  # constant JSON
+    input_path: str | None = None  # a part of it
+    input_template: str | None = None  # a text, with `input_paths` by name
+    input_paths: dict[str, str] = {}
+    message_group_id: str | None = None  # in a FIFO queue
+    dead_letter_queue: str | None = None
 
 
 class RuleTable(_Table, frozen=True, kw_only=True):

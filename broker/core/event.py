@@ -23,11 +23,12 @@ class Event:
     resources: list[str] = field(default_factory=list)
     time_ms: int | None = None  # None: now
     id: str | None = None  # None: a new one
+    cloud_event: dict[str, Any] | None = None  # attributes that have no place elsewhere
 
 
 def envelope(event: Event, event_id: str, namespace: Namespace, now_ms: int) -> dict[str, Any]:
-    """The whole event, members in EventBridge's order."""
-    return {
+    """The whole event, members in EventBridge's order; one that was a CloudEvent has one more."""
+    whole: dict[str, Any] = {
         "version": "0",
         "id": event_id,
         "detail-type": event.detail_type,
@@ -38,6 +39,9 @@ def envelope(event: Event, event_id: str, namespace: Namespace, now_ms: int) -> 
         "resources": event.resources,
         "detail": event.detail,
     }
+    if event.cloud_event:
+        whole["cloudevent"] = event.cloud_event
+    return whole
 
 
 def notification_event(notification: Notification) -> Event:

@@ -7,6 +7,12 @@ from typing import Any
 
 import msgspec
 
+from broker.core.cloudevent import (
+    HttpContent,
+    binary_content,
+    cloud_event,
+    structured_content,
+)
 from broker.core.errors import InvalidParameter
 from broker.core.event_path import MISSING, EventPath, InvalidEventPath, compile_path
 from broker.core.input_template import InputTemplate, TransformationFailed
@@ -20,7 +26,17 @@ from broker.core.limits import (
 from broker.core.message import iso_time
 from broker.core.resources import InputTransformer, Target
 
-__all__ = ["Occasion", "TargetInput", "check_input", "target_input"]
+__all__ = [
+    "Occasion",
+    "TargetInput",
+    "check_input",
+    "cloud_event_content",
+    "is_binary_cloud_event",
+    "target_input",
+]
+
+CLOUD_EVENT = "<broker.cloudevent>"
+BINARY_CLOUD_EVENT = "<broker.cloudevent.binary>"  # a template that is all of this
 
 _PATH_NAME = re.compile(rf"[A-Za-z0-9_\-]{{1,{INPUT_PATH_NAME_CHARS_MAX}}}")
 
@@ -53,6 +69,23 @@ def check_input(target: Target) -> None:
         _check_path(target.input_path, f"InputPath for target {target.id}")
     if target.input_transformer is not None:
         _check_transformer(target.input_transformer, target.id)
+
+
+def is_binary_cloud_event(target: Target) -> bool:
+    """Whether the target is to get events as CloudEvents in binary mode, which only HTTP has."""
+    return _template(target) == BINARY_CLOUD_EVENT
+
+
+def cloud_event_content(target: Target, event: dict[str, Any]) -> HttpContent | None:
+    """The event as an API destination gets it whose template is all CloudEvent; else None."""
+    template = _template(target)
+    if template == BINARY_CLOUD_EVENT:
+        return binary_content(event)
+    return structured_content(event) if template == CLOUD_EVENT else None
+
+
+def _template(target: Target) -> str:
+    return target.input_transformer.template.strip() if target.input_transformer else ""
 
 
 def target_input(target: Target) -> TargetInput | None:
@@ -104,6 +137,8 @@ _RESERVED: dict[str, Callable[[Occasion], Any]] = {
     "aws.events.event.ingestion-time": lambda occasion: iso_time(occasion.ingested_ms),
     "aws.events.event": _without_detail,
     "aws.events.event.json": lambda occasion: occasion.event,
+    CLOUD_EVENT[1:-1]: lambda occasion: cloud_event(occasion.event),
+    BINARY_CLOUD_EVENT[1:-1]: lambda occasion: occasion.event["detail"],
 }
 
 
@@ -136,6 +171,11 @@ def _check_transformer(transformer: InputTransformer, target_id: str) -> None:
     if not 1 <= len(transformer.template) <= INPUT_CHARS_MAX:
         raise InvalidParameter(f"InputTemplate for target {target_id} is longer than allowed.")
     for name in InputTemplate(transformer.template).names:
+        alone = transformer.template.strip() == BINARY_CLOUD_EVENT
+        if name == BINARY_CLOUD_EVENT[1:-1] and not alone:
+            raise InvalidParameter(
+                f"InputTemplate for target {target_id}: {BINARY_CLOUD_EVENT} stands alone."
+            )
         if name not in transformer.paths and name not in _RESERVED:
             raise InvalidParameter(
                 f"InputTemplate for target {target_id} contains invalid placeholder {name}."

@@ -9,7 +9,7 @@ from broker.core.limits import (
 )
 from broker.core.names import Arn, destination_name, event_bus_name, is_fifo, is_internal
 from broker.core.resources import Target
-from broker.core.target_input import check_input
+from broker.core.target_input import check_input, is_binary_cloud_event
 
 __all__ = ["check_dead_letter_arn", "check_target"]
 
@@ -35,6 +35,11 @@ def check_target(target: Target) -> None:
     if target.http_parameters is not None and not destination_name(arn):
         raise InvalidParameter(
             f"HttpParameters for target {target.id} is not valid: it is no API destination."
+        )
+    if is_binary_cloud_event(target) and not destination_name(arn):
+        raise InvalidParameter(
+            f"InputTransformer for target {target.id} is not valid: only an API destination gets "
+            "CloudEvents in binary mode."
         )
     _check_input(target, bus)
     check_dead_letter_arn(target.dead_letter_target_arn)

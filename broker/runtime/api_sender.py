@@ -17,6 +17,7 @@ from broker.core.authorization import (
     ClientCredentials,
     Parameter,
 )
+from broker.core.cloudevent import HttpContent
 from broker.core.event_path import MISSING, compile_path
 from broker.core.limits import API_DESTINATION_TIMEOUT_S, DELIVERY_ANSWER_BYTES_MAX
 from broker.core.resources import ApiDestination, Connection, HttpParameters
@@ -33,6 +34,7 @@ TOKEN_MARGIN_S = 60.0  # before it expires, a token is no longer used
 TOKEN_LIFE_S = 3_600.0  # of one that doesn't say
 RETRIED = (401, 407, 409, 429)
 WITHOUT_BODY = ("GET", "HEAD")
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
 USER_AGENT = "Amazon/EventBridge/ApiDestinations"
 
 
@@ -79,21 +81,22 @@ class ApiSender:
         authorization: Authorization,
         parameters: HttpParameters,
         event: Any,
-        text: str,
+        body: str | HttpContent,
         answer_bytes_max: int = DELIVERY_ANSWER_BYTES_MAX,
     ) -> Answer:
         """One attempt, when the destination's rate allows it.
 
-        `event` is what the parameters' paths lead into. Of a longer answer a part is read.
+        `event` is what the parameters' paths lead into; `body` JSON, or something else with its
+        headers. Of a longer answer a part is read.
         """
         await self._keep_rate(destination)
         answer = Answer("failed", f"no answer within {API_DESTINATION_TIMEOUT_S:.0f} s")
         with trio.move_on_after(API_DESTINATION_TIMEOUT_S):
             try:
                 headers = await self._authorized(connection, authorization)
-                request = _request(destination, authorization, parameters, headers, event, text)
-                status, answer_headers, body = await self._send(request, answer_bytes_max)
-                answer = replace(self._judge(status, answer_headers), body=body)
+                request = _request(destination, authorization, parameters, headers, event, body)
+                status, answer_headers, answered = await self._send(request, answer_bytes_max)
+                answer = replace(self._judge(status, answer_headers), body=answered)
                 if status in (401, 407):
                     self._tokens.pop(connection.name, None)
             except ForbiddenAddress as error:
@@ -187,14 +190,14 @@ def _request(
     parameters: HttpParameters,
     authorized: Mapping[str, str],
     event: Any,
-    text: str,
+    body: str | HttpContent,
 ) -> httpx.Request:
     """Of what both name, the connection's value counts."""
     parts = authorization.parts
     query = _values(parameters.query_string_parameters, event) | _plain(parts.query)
     headers = {
         "User-Agent": USER_AGENT,
-        "Content-Type": "application/json; charset=utf-8",
+        **(_JSON if isinstance(body, str) else body.headers),
         **_values(parameters.header_parameters, event),
         **_plain(parts.headers),
         **authorized,
@@ -203,7 +206,8 @@ def _request(
     url = _with_query(_with_path(destination.endpoint, path), query)
     content = b""
     if destination.http_method not in WITHOUT_BODY:
-        content = _with_members(text, _plain(parts.body)).encode()
+        text = _with_members(body, _plain(parts.body)) if isinstance(body, str) else ""
+        content = text.encode() if isinstance(body, str) else body.body
     return httpx.Request(destination.http_method, url, headers=headers, content=content)
 
 

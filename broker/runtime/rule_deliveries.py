@@ -23,7 +23,7 @@ from broker.core.resources import HttpParameters, Rule, Target
 from broker.core.routing import NO_RESOURCE, Obstacle, Router, dead_letter_queues
 from broker.core.rule_dead_letters import rule_dead_letter
 from broker.core.rule_targets import RuleTarget, rule_arn
-from broker.core.target_input import Occasion
+from broker.core.target_input import Occasion, cloud_event_content
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.connections import Connections
 from broker.runtime.drain import Drain, WorkerGone, noted
@@ -137,7 +137,7 @@ class RuleDelivery:
             authorization,
             target.http_parameters or HttpParameters(),
             event,
-            text,
+            cloud_event_content(target, event) or text,
         )
         await self._settle(received, rule, target, body, answer)
 

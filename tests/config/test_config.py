@@ -12,6 +12,7 @@ from broker.core.resources import (
     AnyResource,
     EventBus,
     Function,
+    InputTransformer,
     Queue,
     Rule,
     Subscription,
@@ -159,7 +160,14 @@ event_bus = "shop"
 enabled = false
 description = "d"
 pattern = { source = ["shop"] }
-targets = [{ queue = "orders", input = { a = 1 } }, { topic = "news" }, { function = "f" }]
+targets = [
+  { queue = "orders", input = { a = 1 } },
+  { topic = "news", input_path = "$.detail" },
+  { function = "f", dead_letter_queue = "dead" },
+  { queue = "payments.fifo", message_group_id = "g" },
+  { event_bus = "default" },
+  { queue = "orders", input_template = '{"n": <n>}', input_paths = { n = "$.detail.n" } },
+]
 [[rule]]
 name = "r"
 pattern = '{"source": ["as text"]}'
@@ -209,8 +217,19 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
     assert isinstance(rule, Rule)
     assert rule.targets == (
         Target(id="1", arn=NAMESPACE.arn("sqs", "orders"), input='{"a": 1}'),
-        Target(id="2", arn=NAMESPACE.arn("sns", "news")),
-        Target(id="3", arn=NAMESPACE.arn("lambda", "function:f")),
+        Target(id="2", arn=NAMESPACE.arn("sns", "news"), input_path="$.detail"),
+        Target(
+            id="3",
+            arn=NAMESPACE.arn("lambda", "function:f"),
+            dead_letter_target_arn=NAMESPACE.arn("sqs", "dead"),
+        ),
+        Target(id="4", arn=NAMESPACE.arn("sqs", "payments.fifo"), message_group_id="g"),
+        Target(id="5", arn=NAMESPACE.arn("events", "event-bus/default")),
+        Target(
+            id="6",
+            arn=NAMESPACE.arn("sqs", "orders"),
+            input_transformer=InputTransformer('{"n": <n>}', {"n": "$.detail.n"}),
+        ),
     )
     endpoints = {each.endpoint for each in resources if isinstance(each, Subscription)}
     assert endpoints == {
@@ -424,6 +443,21 @@ MISTAKES = {
     "too many targets": (
         RULE + 'pattern = {source=["a"]}\n' + 6 * '[[rule.targets]]\nqueue = "q"\n',
         "16: rule[0].targets[5]: a rule may have at most 5 targets",
+    ),
+    "a FIFO queue without a group": (
+        '[[queue]]\nname = "q.fifo"\n'
+        + RULE
+        + 'pattern = {source=["a"]}\n[[rule.targets]]\nqueue = "q.fifo"\n',
+        "8: rule[0].targets[0]: Parameter(s) SqsParameters must be specified",
+    ),
+    "two inputs": (
+        RULE
+        + 'pattern = {source=["a"]}\n[[rule.targets]]\nqueue = "q"\ninput = 1\ninput_path = "$"\n',
+        "6: rule[0].targets[0]: Only one of Input",
+    ),
+    "paths without a template": (
+        RULE + 'pattern = {source=["a"]}\ntargets = [{queue = "q", input_paths = {a = "$"}}]\n',
+        "6: rule[0].targets[0].input_paths: ",
     ),
     "a bad pattern": (RULE + 'pattern = {source = "a"}\n', "5: rule[0].pattern: "),
     "a bad pattern as text": (RULE + 'pattern = "{"\n', "5: rule[0].pattern: "),

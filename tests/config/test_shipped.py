@@ -40,7 +40,7 @@ def uncommented(tmp_path: Path) -> Path:
     text = EXAMPLE.read_text()
     file = tmp_path / "broker.toml"
     (tmp_path / "hook.secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")  # it is named
-    file.write_text(re.sub(r"^# (\[\[\w+\]\]|\w+ = .*)$", r"\1", text, flags=re.MULTILINE))
+    file.write_text(re.sub(r"^# (\[\[[\w.]+\]\]|\w+ = .*)$", r"\1", text, flags=re.MULTILINE))
     return file
 
 

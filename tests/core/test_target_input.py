@@ -10,14 +10,19 @@ from hypothesis import strategies as st
 from broker.core.errors import InvalidParameter
 from broker.core.event_path import MISSING, InvalidEventPath, compile_path
 from broker.core.input_template import TransformationFailed
+from broker.core.names import Namespace
 from broker.core.resources import InputTransformer, Target
 from broker.core.target_input import Occasion, check_input, target_input
+from broker.core.targeting import check_target
 
 EVENT: dict[str, Any] = {
     "version": "0",
     "id": "e-1",
     "detail-type": "sold",
     "source": "shop",
+    "account": "000000000000",
+    "time": "2026-01-01T00:00:00Z",
+    "region": "us-east-1",
     "resources": ["r-1", "r-2"],
     "detail": {
         "text": "a sofa",
@@ -43,6 +48,22 @@ def made(**options: Any) -> str:
     make = target_input(target)
     text = json.dumps(EVENT)
     return text if make is None else make(Occasion(EVENT, text, RULE, 1_767_225_600_000))
+
+
+def test_a_template_may_be_a_cloud_event() -> None:
+    document = json.loads(made(input_transformer=InputTransformer("<broker.cloudevent>")))
+    assert (document["specversion"], document["type"]) == ("1.0", "sold")
+    assert document["data"] == EVENT["detail"]
+
+
+def test_a_cloud_event_in_binary_mode_stands_alone_and_is_for_http() -> None:
+    template = InputTransformer('{"data": <broker.cloudevent.binary>}')
+    with pytest.raises(InvalidParameter, match="stands alone"):
+        check_input(Target(id="t", arn="", input_transformer=template))
+    alone = InputTransformer("<broker.cloudevent.binary>")
+    queue = Namespace().arn("sqs", "q")
+    with pytest.raises(InvalidParameter, match="binary mode"):
+        check_target(Target(id="t", arn=queue, input_transformer=alone))
 
 
 def filled(template: str) -> str:
@@ -172,6 +193,9 @@ def test_what_is_known_without_a_path() -> None:
             "id": "e-1",
             "detailType": "sold",
             "source": "shop",
+            "account": "000000000000",
+            "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1",
             "resources": ["r-1", "r-2"],
         },
     }

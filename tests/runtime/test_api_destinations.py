@@ -29,6 +29,7 @@ from broker.core.resources import (
     ApiDestination,
     Connection,
     HttpParameters,
+    InputTransformer,
     Queue,
     Rule,
     Target,
@@ -105,6 +106,27 @@ async def dead_letters(broker: Broker) -> list[dict[str, str]]:
 
 
 # Requests
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+async def test_an_event_is_posted_as_a_cloud_event(
+    directory: Path, clock: object, mode: str
+) -> None:
+    template = "<broker.cloudevent>" if mode == "structured" else "<broker.cloudevent.binary>"
+    async with open_receiver() as receiver:
+        made = InputTransformer(template)
+        async with sending(directory, receiver.url, input_transformer=made) as broker:
+            await put(broker)
+            await trio.sleep(1)
+            (posted,) = receiver.posted
+            headers, body = posted.headers, json.loads(posted.body)
+            if mode == "structured":
+                assert headers["content-type"] == "application/cloudevents+json"
+                assert (body["type"], body["data"]) == ("sold", {"id": "a/b", "total": 12})
+            else:
+                assert headers["content-type"] == "application/json"
+                assert (headers["ce-type"], body) == ("sold", {"id": "a/b", "total": 12})
+                assert headers["ce-specversion"] == "1.0"
 
 
 async def test_an_event_is_posted_with_the_key(directory: Path, clock: object) -> None:

@@ -1,33 +1,28 @@
-"""CloudEvents 1.0 to events of a bus
+"""CloudEvents 1.0 as they come by HTTP, in structured and binary mode, to events of a bus
 
-`type` becomes the detail-type, `source` the source, `data` the detail, `subject` the one resource;
-`id` and `time` are kept. An EventBridge event has no place for anything else, and nothing is
-dropped silently, so `dataschema` and extension attributes are refused by name.
 Source: CloudEvents 1.0.2, HTTP protocol binding and JSON format.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
+from broker.core.cloudevent import event_of_cloud_event, is_json
 from broker.core.errors import InvalidParameter, NotSupported
 from broker.core.event import Event
 from broker.edge.native.errors import MalformedRequest
-from broker.edge.native.event import NewEvent, to_time_ms
+from broker.edge.native.event import check_size, to_time_ms
 
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PREFIX = "ce-"
 
-_KNOWN = frozenset(
-    {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "data"}
-)
-
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvent 1.0 in its JSON format, as far as an event of a bus can hold it."""
+    """A CloudEvent 1.0 in its JSON format; it may have extension attributes."""
 
     specversion: str
     id: str
@@ -36,62 +31,62 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: str | None = None
     subject: str | None = None
     datacontenttype: str | None = None
-    data: dict[str, Any]
+    dataschema: str | None = None
+    data: Any = None
+    data_base64: str | None = None
 
 
 def from_structured(document: Mapping[str, Any]) -> Event:
     """The event that a CloudEvent in JSON is.
 
-    Raises: MalformedRequest, NotSupported, InvalidParameter.
+    Raises: MalformedRequest, NotSupported, InvalidParameter, MessageTooLong.
     """
-    for name in document:
-        if name == "data_base64":
-            raise NotSupported("data_base64: an event's data must be a JSON object here.")
-        if name not in _KNOWN:
-            raise NotSupported(
-                f"{name}: a CloudEvent's dataschema and extension attributes have no place in an "
-                "event of a bus; put what matters into data."
-            )
     try:
         given = msgspec.convert(document, CloudEvent)
     except msgspec.ValidationError as error:
         raise MalformedRequest(f"CloudEvent: {error}".replace("`", "")) from None
-    return _to_event(given)
+    if given.specversion != "1.0":
+        raise NotSupported(f"CloudEvents {given.specversion} is not supported; 1.0 is.")
+    if not (given.id and given.source and given.type):
+        raise InvalidParameter("A CloudEvent's id, source and type must not be empty.")
+    if "data" in document and given.data_base64 is not None:
+        raise MalformedRequest("A CloudEvent has data or data_base64, and not both.")
+    event = event_of_cloud_event(document, to_time_ms(given.time))
+    check_size(event)
+    return event
 
 
 def from_binary(headers: Mapping[str, str], body: bytes) -> Event:
     """The event whose attributes are in `ce-` headers and whose data is the body.
 
-    Raises: MalformedRequest, NotSupported, InvalidParameter.
+    Raises: MalformedRequest, NotSupported, InvalidParameter, MessageTooLong.
     """
     attributes: dict[str, Any] = {
         name.removeprefix(PREFIX): unquote(value)
         for name, value in headers.items()
         if name.startswith(PREFIX)
     }
-    if "data" in attributes or "datacontenttype" in attributes:
-        raise MalformedRequest("ce-data and ce-datacontenttype are no headers of a CloudEvent.")
-    try:
-        attributes["data"] = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedRequest(f"The body is not JSON: {error}") from None
-    except RecursionError:
-        raise MalformedRequest("The body is nested too deeply.") from None
+    if not attributes.keys().isdisjoint({"data", "data_base64", "datacontenttype"}):
+        raise MalformedRequest("A CloudEvent's data and its type are no ce- headers.")
+    content_type = headers.get("content-type")
+    if content_type is not None:
+        attributes["datacontenttype"] = content_type
+    if body:
+        attributes |= _data(content_type or "application/json", body)
     return from_structured(attributes)
 
 
-def _to_event(given: CloudEvent) -> Event:
-    if given.specversion != "1.0":
-        raise NotSupported(f"CloudEvents {given.specversion} is not supported; 1.0 is.")
-    if not (given.id and given.source and given.type):
-        raise InvalidParameter("A CloudEvent's id, source and type must not be empty.")
-    content_type = (given.datacontenttype or "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        raise NotSupported(f"data of the type {content_type} is not supported; JSON is.")
-    return NewEvent(
-        source=given.source,
-        detail_type=given.type,
-        detail=given.data,
-        resources=[given.subject] if given.subject else [],
-        id=given.id,
-    ).to_event(to_time_ms(given.time))
+def _data(content_type: str, body: bytes) -> dict[str, Any]:
+    if is_json(content_type):
+        try:
+            return {"data": msgspec.json.decode(body)}
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise MalformedRequest(f"The body is not JSON: {error}") from None
+        except RecursionError:
+            raise MalformedRequest("The body is nested too deeply.") from None
+    if content_type.startswith("text/"):
+        try:
+            return {"data": body.decode()}
+        except UnicodeDecodeError:
+            pass  # of another character set
+    return {"data_base64": base64.b64encode(body).decode()}

@@ -32,13 +32,7 @@ class NewEvent(Shape, frozen=True, kw_only=True):
 
     def to_event(self, time_ms: int | None) -> Event:
         """Raises: MessageTooLong."""
-        size = sum(len(text.encode()) for text in (self.source, self.detail_type, *self.resources))
-        size += len(msgspec.json.encode(self.detail))
-        if size > EVENT_BYTES_MAX:
-            raise MessageTooLong(
-                f"The event has {size} bytes; at most {EVENT_BYTES_MAX} are allowed."
-            )
-        return Event(
+        event = Event(
             source=self.source,
             detail_type=self.detail_type,
             detail=self.detail,
@@ -46,6 +40,16 @@ class NewEvent(Shape, frozen=True, kw_only=True):
             time_ms=time_ms,
             id=self.id or None,
         )
+        check_size(event)
+        return event
+
+
+def check_size(event: Event) -> None:
+    """Raises: MessageTooLong."""
+    size = sum(len(text.encode()) for text in (event.source, event.detail_type, *event.resources))
+    size += len(msgspec.json.encode([event.detail, event.cloud_event or None])) - len("[,null]")
+    if size > EVENT_BYTES_MAX:
+        raise MessageTooLong(f"The event has {size} bytes; at most {EVENT_BYTES_MAX} are allowed.")
 
 
 def to_time_ms(text: str | None) -> int | None:

@@ -56,8 +56,8 @@ async def put_events(call: Call, query: OnBus) -> PutEvents:
 
     Takes an event in EventBridge's words (application/json), a CloudEvent 1.0 in structured mode
     (application/cloudevents+json), a batch of them (application/cloudevents-batch+json), or one in
-    binary mode: its attributes in `ce-` headers, its data in a JSON body. A CloudEvent's type
-    becomes the detail-type, its subject the one resource; extension attributes are refused.
+    binary mode: its attributes in `ce-` headers, its data in the body. A CloudEvent's type becomes
+    the detail-type, its subject the one resource; other attributes are the event's `cloudevent`.
     Events of a batch succeed or fail each for itself.
     """
     call.broker.event_buses.get(call.namespace, query.bus)
@@ -67,10 +67,10 @@ async def put_events(call: Call, query: OnBus) -> PutEvents:
         return await put_each(call, query.bus, _batch(request.body))
     if media_type == STRUCTURED:
         event = cloudevents.from_structured(decode(JSON, dict[str, Any], request.body))
-    elif media_type != JSON and request.body:
-        raise unsupported(request, (JSON, STRUCTURED, BATCH))
     elif any(name.startswith(PREFIX) for name in request.headers):
         event = cloudevents.from_binary(request.headers, request.body)
+    elif media_type != JSON and request.body:
+        raise unsupported(request, (JSON, STRUCTURED, BATCH))
     else:
         event = from_entry(decode(JSON, NewEvent, request.body))
     event_id = await call.broker.events.put(call.namespace, event, query.bus)
