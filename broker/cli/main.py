@@ -40,6 +40,7 @@ COMMANDS = {
     "test-pattern": "broker.cli.why:test_pattern",
     "why": "broker.cli.why:why",
     "why-not": "broker.cli.why:why_not",
+    "lint": "broker.cli.lint:lint",
     "invoke": "broker.cli.invoke:invoke",
     "certificate": "broker.cli.certificate:certificate",
     "bench": "broker.cli.bench:bench",

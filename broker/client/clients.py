@@ -116,6 +116,8 @@ class _Api:
     delete_replay = _Method(archive_calls.delete_replay)
     trace_event = _Method(event_calls.trace_event)
     why_not = _Method(event_calls.why_not)
+    lint_rules = _Method(event_calls.lint_rules)
+    rule_cost = _Method(event_calls.rule_cost)
     test_event_pattern = _Method(event_calls.test_event_pattern)
     functions = _Method(calls.functions)
     invoke = _Method(calls.invoke)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.client.asking import Ask, get, json_reader, label, post
-from broker.client.results import EventTrace, PatternMatch
+from broker.client.results import EventTrace, PatternMatch, RuleCost, RuleLint
 
 
 def trace_event(event_id: str) -> Ask[EventTrace]:
@@ -21,6 +21,16 @@ def why_not(
         return get(path, json_reader(PatternMatch), {"rule": rule, "bus": bus})
     path = f"/v1/event-buses/{label(bus)}/rules/{label(rule)}/why-not"
     return post(path, {"event": event}, json_reader(PatternMatch))
+
+
+def lint_rules(*, bus: str = "default") -> Ask[RuleLint]:
+    """Rules that never match, that another shadows, that match nearly everything, or that cost."""
+    return get(f"/v1/event-buses/{label(bus)}/lint", json_reader(RuleLint))
+
+
+def rule_cost(rule: str, *, bus: str = "default") -> Ask[RuleCost]:
+    """What a rule costs, as an estimate."""
+    return get(f"/v1/event-buses/{label(bus)}/rules/{label(rule)}/cost", json_reader(RuleCost))
 
 
 def test_event_pattern(

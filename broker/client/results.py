@@ -460,6 +460,30 @@ class PatternMatch(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
 
 
+class LintFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to look at in a rule."""
+
+    rule: str
+    kind: str  # never, shadowed, broad or costly
+    text: str
+
+
+class RuleLint(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be said of a bus's rules."""
+
+    rules: int
+    findings: list[LintFinding]
+    compared_all: bool  # or so many share a target that not all were compared
+
+
+class RuleCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule asks of an event: an estimate of what it costs."""
+
+    branches: int
+    clauses: int
+    asked_for: str
+
+
 class ArchiveInfo(msgspec.Struct, frozen=True, kw_only=True):
     """An archive of an event bus, and what it holds."""
 

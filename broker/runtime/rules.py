@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import msgspec
+import trio
 
 from broker.core import pattern
 from broker.core.errors import LimitExceeded, ResourceInUse, RuleDoesNotExist
@@ -14,6 +15,7 @@ from broker.core.limits import (
 from broker.core.names import Namespace
 from broker.core.registry import Resources
 from broker.core.resources import Queue, Rule, Target
+from broker.core.rule_lint import PAIRS_MAX, Finding, rule_findings, shadowed
 from broker.core.rule_targets import RuleTarget
 from broker.core.schedule import parse_rule_expression
 from broker.core.targeting import check_target
@@ -22,6 +24,8 @@ from broker.runtime.registrar import Change, Registrar
 from broker.runtime.schedule_planner import SchedulePlanner
 
 __all__ = ["Rules", "rule_key", "rule_name"]
+
+LINT_SLICE = 50  # rules, or pairs of them, that are looked at without a pause
 
 
 class Rules:
@@ -53,6 +57,28 @@ class Rules:
         rules = self._resources(namespace).rules_by_bus.get(bus, {})
         start = rule_key(bus, prefix)
         return [rules[key] for key in sorted(rules) if key.startswith(start)]
+
+    async def lint(self, namespace: Namespace, bus: str) -> tuple[int, list[Finding], bool]:
+        """How many rules there are, what was found, and whether all were compared.
+
+        Other work goes on meanwhile.
+        """
+        rules = self.of_bus(namespace, bus)
+        findings: list[Finding] = []
+        for number, rule in enumerate(rules):
+            if rule.event_pattern:
+                findings += rule_findings(rule)
+            if number % LINT_SLICE == 0:
+                await trio.lowlevel.checkpoint()
+        pairs = 0
+        for found in shadowed(rules):
+            if found is not None:
+                findings.append(found)
+                continue
+            pairs += 1
+            if pairs % LINT_SLICE == 0:
+                await trio.lowlevel.checkpoint()
+        return len(rules), findings, pairs < PAIRS_MAX
 
     async def put(self, namespace: Namespace, rule: Rule) -> None:
         """Make a rule or change one, as it is known now.
