@@ -1,4 +1,4 @@
-"""`broker replays`: put what an archive holds on its bus again, watch, halt and resume it"""
+"""`broker replays`: put what a bus had on it again, watch that, halt and resume it"""
 
 import time
 from datetime import datetime
@@ -41,11 +41,11 @@ def list_replays(prefix: str, url: str | None, as_json: bool) -> None:
         return
     now_ms = int(time.time() * 1000)
     print_table(
-        ("replay", "archive", "status", "replayed", "last event", "until"),
+        ("replay", "from", "status", "replayed", "last event", "until"),
         [
             (
                 each.name,
-                each.archive,
+                each.archive or f"ledger of {each.bus}",
                 f"{each.status} {each.reason}".rstrip(),
                 each.replayed,
                 "" if each.last_event_ms is None else time_text(each.last_event_ms, now_ms),
@@ -58,7 +58,9 @@ def list_replays(prefix: str, url: str | None, as_json: bool) -> None:
 
 @replays.command()
 @click.argument("replay")
-@click.argument("archive")
+@click.argument("archive", required=False)
+@click.option("--bus", help="Without an archive: whose events; by default the default bus.")
+@click.option("--event-id", "event_ids", multiple=True, help="Only this one; may be repeated.")
 @click.option("--from", "from_", metavar="TIME", help="RFC 3339; by default the beginning.")
 @click.option("--until", metavar="TIME", help="RFC 3339; by default now.")
 @click.option("--rule", "rules", multiple=True, help="Only to this rule; may be repeated.")
@@ -70,7 +72,9 @@ def list_replays(prefix: str, url: str | None, as_json: bool) -> None:
 @json_option
 def start(
     replay: str,
-    archive: str,
+    archive: str | None,
+    bus: str | None,
+    event_ids: tuple[str, ...],
     from_: str | None,
     until: str | None,
     rules: tuple[str, ...],
@@ -83,6 +87,8 @@ def start(
 ) -> None:
     """Put what ARCHIVE holds on its bus again, marked with the name REPLAY, and wait for the end.
 
+    Without ARCHIVE, what the ledger has of a bus: its last days.
+
     It goes on by itself if the command is interrupted, or the broker restarts.
     """
     settings: dict[str, Any] = {"rules": list(rules), "function": function}
@@ -91,6 +97,12 @@ def start(
     settings["until_ms"] = _epoch_ms(until, "--until") if until is not None else None
     if pattern is not None:
         settings["pattern"] = json_object(pattern, "--pattern")
+    if event_ids:
+        if pattern is not None:
+            raise click.UsageError("--event-id and --pattern are two ways of choosing events")
+        settings["pattern"] = {"id": list(event_ids)}
+    if bus is not None:
+        settings["bus"] = bus
     with connected(url) as client:
         found = client.start_replay(replay, archive, **settings)
         if not no_wait:

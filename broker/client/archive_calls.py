@@ -55,8 +55,8 @@ def replay(name: str) -> Ask[ReplayInfo]:
     return get(f"/v1/replays/{label(name)}", json_reader(ReplayInfo))
 
 
-def start_replay(name: str, archive: str, **settings: Any) -> Ask[ReplayInfo]:
-    """Put what an archive has on its bus again, with these settings."""
+def start_replay(name: str, archive: str | None = None, **settings: Any) -> Ask[ReplayInfo]:
+    """Put what an archive has, or the ledger of a `bus`, on its bus again, with these settings."""
     document = {"name": name, "archive": archive, **settings}
     return post("/v1/replays", document, json_reader(ReplayInfo))
 

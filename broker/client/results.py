@@ -498,16 +498,16 @@ class ArchiveInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A replay of an archive, and how far it has come."""
+    """A replay, and how far it has come."""
 
     name: str
-    archive: str
     bus: str
     status: str  # STARTING, RUNNING, PAUSED, CANCELLING; CANCELLED, COMPLETED or FAILED
     from_ms: int
     until_ms: int
     replayed: int
     started_at_ms: int
+    archive: str | None = None  # none: the ledger, which has the last days
     reason: str = ""
     rules: list[str] = []
     function: str | None = None

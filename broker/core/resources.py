@@ -191,9 +191,9 @@ class Archive(Resource, tag="archive.1", frozen=True, kw_only=True, omit_default
 
 
 class EventReplay(Resource, tag="event_replay.1", frozen=True, kw_only=True, omit_defaults=True):
-    """A replay of an archive: under way, halted or done."""
+    """A replay of an archive, or of the ledger: under way, halted or done."""
 
-    archive: str
+    archive: str  # "": the ledger, which has the bus's events of the last days
     event_bus: str
     from_ms: int
     until_ms: int

@@ -113,7 +113,7 @@ class Broker:
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
         )
         self.pipes = Pipes(self.registrar, now_ms)
-        self.events = Events(self.registry, publisher, self.ids)
+        self.events = Events(self.registry, publisher, self.ledger, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
         )

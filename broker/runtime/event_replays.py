@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import trio
 
-from broker.core import message, pattern
+from broker.core import ledger, message, pattern
 from broker.core.commands import NewEntry, Peeked
 from broker.core.errors import (
     BrokerError,
@@ -26,7 +26,7 @@ from broker.core.errors import (
 from broker.core.json_text import parse_json
 from broker.core.limits import COMMIT_ENTRIES_MAX, FAN_OUT_TARGETS_MAX, REPLAY_SLICE
 from broker.core.message import Message, decode
-from broker.core.names import Namespace, archive_queue, function_queue
+from broker.core.names import Namespace, QueueName, archive_queue, function_queue
 from broker.core.queue.look import cursor_at
 from broker.core.resources import EventReplay
 from broker.core.routing import Router
@@ -80,13 +80,17 @@ class EventReplays:
         return [replays[name] for name in sorted(replays) if name.startswith(prefix)]
 
     async def start(self, namespace: Namespace, replay: EventReplay) -> None:
-        """Begin. What is archived from now on is left out.
+        """Begin. What comes from now on is left out.
 
-        Raises: ReplayExists, ArchiveDoesNotExist, InvalidParameter, InvalidEventPattern.
+        Raises: ReplayExists, ArchiveDoesNotExist, InvalidEventPattern, InvalidParameter (also if it
+        is to be the ledger and there is none).
         """
         exists = ReplayExists(f"Replay {replay.name} already exists.")
         resources = self._registrar.registry.resources(namespace)
-        self._archives.get(namespace, replay.archive)
+        if replay.archive:
+            self._archives.get(namespace, replay.archive)
+        elif ledger.EVENTS not in resources.queues:
+            raise InvalidParameter("There is no ledger to replay from: its days are 0.")
         if replay.name in resources.event_replays:
             raise exists
         if replay.event_pattern is not None:
@@ -189,16 +193,17 @@ class EventReplays:
         after = replay.cursor or cursor_at(replay.from_ms)
         count = min(REPLAY_SLICE, replay.events_per_second or REPLAY_SLICE)
         try:
-            page = await self._queues.peek(namespace, archive_queue(replay.archive), count, after)
+            page = await self._queues.peek(namespace, _queue(replay), count, after)
         except QueueDoesNotExist:
-            await self._end(namespace, replay, "FAILED", "The archive was deleted.")
+            gone = "The archive was deleted." if replay.archive else "The ledger was turned off."
+            await self._end(namespace, replay, "FAILED", gone)
             return 0
         wanted = [one for one in page if one.sent_at_ms <= replay.until_ms]
         resources = self._registrar.registry.resources(namespace)
         router = Router(resources, namespace, self._ids.new, self._now_ms())
-        done = 0
+        done = put = 0
         for one in wanted:
-            self._put(router, replay, one)
+            put += self._put(router, replay, one)
             done += 1
             if len(router.routed.entries) > COMMIT_ENTRIES_MAX - FAN_OUT_TARGETS_MAX:
                 break
@@ -209,7 +214,7 @@ class EventReplays:
             status="COMPLETED" if over else "RUNNING",
             cursor=last.cursor if last is not None else after,
             last_event_ms=last.sent_at_ms if last is not None else replay.last_event_ms,
-            replayed=replay.replayed + done,
+            replayed=replay.replayed + put,
             ended_at_ms=self._now_ms() if over else None,
         )
         routed = router.routed
@@ -221,24 +226,28 @@ class EventReplays:
             undeliverable(f"replay {replay.name}", routed.entries[lost].queue)
         return done
 
-    def _put(self, router: Router, replay: EventReplay, archived: Peeked) -> None:
+    def _put(self, router: Router, replay: EventReplay, archived: Peeked) -> bool:
+        """Replay one event, if it is one of those that are wanted."""
+        if not replay.archive and ledger.read_trace(archived.via).bus != replay.event_bus:
+            return False
         body = decode(archived.body)
         assert isinstance(body, Message)
         event: dict[str, Any] = parse_json(body.body)
         if replay.event_pattern is not None:
             parsed = pattern.parse(replay.event_pattern)
             if not pattern.matches(parsed, event):
-                return
+                return False
         marked = _marked(event, replay.name)
         text = msgspec.json.encode(marked).decode()
         if replay.function is None:
             rules = frozenset(f"{replay.event_bus}|{rule}" for rule in replay.rules)
             router.event(replay.event_bus, marked, text, rules=rules)
-            return
+            return True
         index = router.routed.add_body(message.message(text))
         router.routed.entries.append(
             NewEntry(function_queue(replay.function), self._ids.new(), index)
         )
+        return True
 
     async def _end(
         self, namespace: Namespace, replay: EventReplay, status: str, reason: str = ""
@@ -248,6 +257,10 @@ class EventReplays:
         )
         version = self._registrar.version(namespace, "event_replay", replay.name)
         await self._registrar.put(namespace, ended, expected_version=version)
+
+
+def _queue(replay: EventReplay) -> QueueName:
+    return archive_queue(replay.archive) if replay.archive else ledger.EVENTS
 
 
 def _marked(event: dict[str, Any], name: str) -> dict[str, Any]:

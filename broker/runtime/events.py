@@ -13,6 +13,7 @@ from broker.core.registry import DEFAULT_BUS, Registry
 from broker.core.routed import Routed
 from broker.core.routing import Router
 from broker.runtime.ids import Ids
+from broker.runtime.ledger import Ledger
 from broker.runtime.metrics import EVENTS, EVENTS_UNMATCHED
 from broker.runtime.publisher import Publisher
 
@@ -22,8 +23,11 @@ TARGET_SERVICES = ("sqs", "sns", "lambda")
 class Events:
     """The way of an event to all that its bus's rules send it to."""
 
-    def __init__(self, registry: Registry, publisher: Publisher, ids: Ids) -> None:
+    def __init__(
+        self, registry: Registry, publisher: Publisher, ledger: Ledger, ids: Ids
+    ) -> None:
         self._registry = registry
+        self._ledger = ledger
         self._publisher = publisher
         self._ids = ids
 
@@ -34,6 +38,7 @@ class Events:
         isn't there, or that no rule matches, goes nowhere, as on AWS; it is counted.
         Raises: StoreFull.
         """
+        await self._ledger.open(namespace)
         event_id, routed = self._route(namespace, event, bus)
         await self._publisher.publish(namespace, routed)
         return event_id
@@ -43,6 +48,7 @@ class Events:
     ) -> list[str | BrokerError]:
         """Put many events on a bus, each for itself; the id of each, or why it was refused."""
         event_ids: list[str] = []
+        await self._ledger.open(namespace)
 
         def route_each() -> Iterator[Routed]:
             for event in events:

@@ -77,6 +77,11 @@ class Ledger:
                 await self._registrar.change(Namespace.parse(namespace), changes)
         task_status.started()
 
+    async def open(self, namespace: Namespace) -> None:
+        """Make a namespace's ledger, if there is to be one and isn't: its first event comes."""
+        if self._options.days and ledger.EVENTS not in self._registry.resources(namespace).queues:
+            await self._registrar.change(namespace, self.queue_changes(namespace))
+
     def queue_changes(self, namespace: Namespace) -> list[Change]:
         """What makes a namespace's ledger, if it isn't there yet."""
         there = self._registry.resources(namespace).queues

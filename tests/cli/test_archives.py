@@ -59,6 +59,21 @@ def test_a_replay_of_some_events_to_a_chosen_rule(run: Run, client: Client, arch
     assert totals(client) == [2, 3]
 
 
+def test_the_ledger_is_replayed_without_any_archive(run: Run, client: Client) -> None:
+    first, second = (client.put_event("shop", "sold", {"total": total}) for total in (8, 9))
+    client.put_event("shop", "sold", {"total": 10})
+    totals(client)
+    chosen = ("--event-id", first, "--event-id", second)
+    done = run("replays", "start", "days", *chosen)
+    assert done.stderr.endswith("COMPLETED: 2 events.\n")
+    assert totals(client) == [8, 9]
+    assert "ledger of default" in run("replays").stdout
+    client.delete_replay("days")
+    both = run("replays", "start", "x", *chosen, "--pattern", "{}")
+    assert both.exit_code == 2
+    assert run("replays", "start", "x", "--bus", "nowhere").exit_code == 1
+
+
 def test_a_replay_is_halted_resumed_and_cancelled(run: Run, client: Client, archive: str) -> None:
     started = run("replays", "start", "slow", archive, "--rate", "1", "--no-wait")
     assert started.exit_code == 0

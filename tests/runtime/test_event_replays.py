@@ -13,9 +13,12 @@ from broker.core.errors import InvalidParameter, ReplayIsOver
 from broker.core.event import Event
 from broker.core.message import Message, decode
 from broker.core.names import Namespace
-from broker.core.resources import Archive, EventReplay, Queue, Rule, Target
+from broker.core.resources import Archive, EventBus, EventReplay, Queue, Rule, Target
 from broker.runtime.broker import Broker
-from broker.testing.broker import open_broker
+from broker.runtime.ledger import LedgerOptions
+from broker.store.clock import Clock
+from broker.store.inline import open_inline_store
+from broker.testing.broker import now_ms, open_broker
 
 NS = Namespace()
 REPLAY = EventReplay(name="again", archive="all", event_bus="default", from_ms=0, until_ms=1 << 50)
@@ -62,6 +65,36 @@ async def test_a_replay_keeps_its_rate(directory: Path, autojump_clock: object) 
         await trio.sleep(10)
         assert await numbers(broker) == list(range(100))
         assert broker.event_replays.get(NS, "again").status == "COMPLETED"
+
+
+async def test_the_ledger_of_a_bus_is_replayed(directory: Path, autojump_clock: object) -> None:
+    async with archived(directory, 30) as broker:
+        await broker.event_buses.create(NS, EventBus(name="other"))
+        await broker.events.put(NS, Event(source="shop", detail_type="x", detail={}), "other")
+        await broker.archives.delete(NS, "all")
+        replay = msgspec.structs.replace(REPLAY, archive="")
+        await broker.event_replays.start(NS, replay)
+        await trio.sleep(5)
+        assert await numbers(broker) == list(range(30))
+        done = broker.event_replays.get(NS, "again")
+        assert (done.status, done.replayed) == ("COMPLETED", 30)
+        # What was replayed isn't in the ledger once more.
+        again = msgspec.structs.replace(REPLAY, name="2", archive="")
+        await broker.event_replays.start(NS, again)
+        await trio.sleep(5)
+        assert broker.event_replays.get(NS, "2").replayed == 30
+
+
+async def test_without_a_ledger_there_is_nothing_to_replay_from(
+    directory: Path, autojump_clock: object
+) -> None:
+    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
+        broker = Broker(store, {}, now_ms, ledger_options=LedgerOptions(days=0))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+            with pytest.raises(InvalidParameter, match="no ledger"):
+                await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, archive=""))
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_replay_is_halted_and_goes_on_where_it_was_even_in_another_daemon(

@@ -125,14 +125,18 @@ class NewReplay(Shape, frozen=True, kw_only=True):
     """What is to be replayed, and to whom."""
 
     name: str
-    archive: str
+    archive: Annotated[
+        str | None,
+        msgspec.Meta(description="By default the ledger, which has the last days of every bus."),
+    ] = None
+    bus: Annotated[
+        str | None, msgspec.Meta(description="Without an archive; by default the default bus.")
+    ] = None
     from_ms: Instant = 0
     until_ms: Annotated[
         Instant | None, msgspec.Meta(description="By default now, which is the latest, too.")
     ] = None
-    rules: Annotated[
-        list[str], msgspec.Meta(description="Of the archive's bus; none: all that match.")
-    ] = []
+    rules: Annotated[list[str], msgspec.Meta(description="Of the bus; none: all that match.")] = []
     function: Annotated[
         str | None, msgspec.Meta(description="Gets the events, in the rules' place.")
     ] = None
@@ -145,7 +149,7 @@ class ReplayDescription(Result, frozen=True, kw_only=True):
     """A replay, and how far it has come."""
 
     name: str
-    archive: str
+    archive: str | None = None  # none: the ledger
     bus: str
     status: Annotated[
         str,
@@ -189,14 +193,15 @@ async def list_replays(call: Call, query: Page) -> Replays:
     raises=(
         errors.ReplayExists,
         errors.ArchiveDoesNotExist,
+        errors.EventBusDoesNotExist,
         InvalidEventPattern,
         errors.StoreFull,
     ),
 )
 async def start_replay(call: Call, new: NewReplay) -> ReplayDescription:
-    """Put what an archive has of a time on its bus again, marked with the replay's name."""
+    """Put what an archive, or the ledger, has of a time on its bus again, marked as replayed."""
     _check_name(REPLAY_NAME, new.name)
-    archive = call.broker.archives.get(call.namespace, new.archive)
+    bus = _bus_replayed(call, new)
     until_ms = call.broker.now_ms() if new.until_ms is None else new.until_ms
     if new.from_ms >= until_ms:
         raise InvalidParameter("from_ms must be before until_ms.")
@@ -204,8 +209,8 @@ async def start_replay(call: Call, new: NewReplay) -> ReplayDescription:
         raise InvalidParameter("A replay goes to rules or to a function.")
     replay = EventReplay(
         name=new.name,
-        archive=archive.name,
-        event_bus=archive.event_bus,
+        archive=new.archive or "",
+        event_bus=bus,
         from_ms=new.from_ms,
         until_ms=until_ms,
         rules=tuple(new.rules),
@@ -216,6 +221,15 @@ async def start_replay(call: Call, new: NewReplay) -> ReplayDescription:
     )
     await call.broker.event_replays.start(call.namespace, replay)
     return _replay(call.broker.event_replays.get(call.namespace, new.name))
+
+
+def _bus_replayed(call: Call, new: NewReplay) -> str:
+    if new.archive is None:
+        return call.broker.event_buses.get(call.namespace, new.bus or DEFAULT_BUS).name
+    archive = call.broker.archives.get(call.namespace, new.archive)
+    if new.bus not in (None, archive.event_bus):
+        raise InvalidParameter(f"The archive {archive.name} is one of the bus {archive.event_bus}.")
+    return archive.event_bus
 
 
 @operations.add(
@@ -297,7 +311,7 @@ async def _archive(call: Call, archive: Archive) -> ArchiveDescription:
 def _replay(replay: EventReplay) -> ReplayDescription:
     return ReplayDescription(
         name=replay.name,
-        archive=replay.archive,
+        archive=replay.archive or None,
         bus=replay.event_bus,
         status=replay.status,
         reason=replay.reason,

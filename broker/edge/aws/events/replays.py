@@ -164,7 +164,11 @@ def _shared(namespace: Namespace, replay: EventReplay) -> dict[str, Any]:
     last_ms, ended_ms = replay.last_event_ms, replay.ended_at_ms
     return {
         "replay_name": replay.name,
-        "event_source_arn": archive_arn(namespace, replay.archive),
+        "event_source_arn": (
+            archive_arn(namespace, replay.archive)
+            if replay.archive
+            else bus_arn(namespace, replay.event_bus)  # a native replay of the ledger
+        ),
         "state": replay.status,
         "state_reason": replay.reason or None,
         "event_start_time": replay.from_ms / 1000,
