@@ -23,9 +23,7 @@ TARGET_SERVICES = ("sqs", "sns", "lambda")
 class Events:
     """The way of an event to all that its bus's rules send it to."""
 
-    def __init__(
-        self, registry: Registry, publisher: Publisher, ledger: Ledger, ids: Ids
-    ) -> None:
+    def __init__(self, registry: Registry, publisher: Publisher, ledger: Ledger, ids: Ids) -> None:
         self._registry = registry
         self._ledger = ledger
         self._publisher = publisher
