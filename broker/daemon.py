@@ -32,6 +32,8 @@ from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.invokers import BrokenPlugin, load_invokers
 from broker.runtime.ledger import LedgerOptions
+from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
+from broker.runtime.log_files import LogFileOptions, LogFiles
 from broker.runtime.notify import Notifier
 from broker.runtime.queues import QueueOptions
 from broker.runtime.schedule_runner import ScheduleOptions
@@ -133,6 +135,12 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 public_url=public_url,
                 signing=signing,
                 secrets=secrets,
+                logs=LogFiles(
+                    directory / LOG_DIRECTORY,
+                    LogFileOptions(
+                        config.rules.log_file_mb * 1024 * 1024, config.rules.log_files_kept
+                    ),
+                ),
             )
             await runtime.start(broker.run)
             namespace = Namespace(config.broker.account, config.broker.region)

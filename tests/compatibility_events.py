@@ -14,7 +14,7 @@ hold with a running daemon, through an unmodified boto3, the AWS SDK for JavaScr
 *supported* means that one of them has it, with the answer it must have.
 
 Of rules, what has no place here is refused by name: partner event sources, global endpoints, and
-targets that are neither queues, topics, functions, event buses nor API destinations.
+targets that are neither queues, topics, functions, event buses, log groups nor API destinations.
 """
 
 _PAGES = "supported; 100 at most"

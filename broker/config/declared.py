@@ -214,12 +214,15 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
             ("sqs", table.queue),
             ("sns", table.topic),
             ("lambda", table.function and f"function:{table.function}"),
+            ("logs", table.log_group and f"log-group:{table.log_group}"),
             ("events", table.event_bus and f"event-bus/{table.event_bus}"),
         )
         if resource is not None
     ]
     if len(arns) != 1:
-        raise Refused(key, "a target has exactly one of queue, topic, function and event_bus")
+        raise Refused(
+            key, "a target has exactly one of queue, topic, function, event_bus and log_group"
+        )
     constant = json_text(table.input, (*key, "input")) if table.input is not None else None
     if constant is not None and len(constant) > INPUT_CHARS_MAX:
         raise Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")

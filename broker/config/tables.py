@@ -25,6 +25,8 @@ from broker.core.limits import (
     LEDGER_DAYS_MAX,
     LEDGER_EVENTS,
     LEDGER_EVENTS_MAX,
+    LOG_FILE_MB_MAX,
+    LOG_FILES_KEPT_MAX,
     LONG_DELAY_S_MAX,
     MAX_RECEIVE_COUNT_MAX,
     MEMORY_MB_MAX,
@@ -87,6 +89,8 @@ _TopicMessageSize = Annotated[int, _between(MESSAGE_BYTES_MIN_SETTING, TOPIC_MES
 _DisplayName = Annotated[str, msgspec.Meta(max_length=DISPLAY_NAME_CHARS_MAX)]
 _ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
 _Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
+_LogFileMb = Annotated[int, _between(1, LOG_FILE_MB_MAX)]
+_LogFilesKept = Annotated[int, _between(0, LOG_FILES_KEPT_MAX)]
 _Window = Annotated[int, _between(1, SCHEDULE_WINDOW_MINUTES_MAX)]
 _LedgerDays = Annotated[float, _between(0, LEDGER_DAYS_MAX)]
 _LedgerEvents = Annotated[int, _between(1, LEDGER_EVENTS_MAX)]
@@ -132,6 +136,8 @@ class RuleSettings(_Table, frozen=True, kw_only=True):
     """[rules]: what holds for all of them"""
 
     targets_max: _Targets = TARGETS_PER_RULE_MAX  # of one rule
+    log_file_mb: _LogFileMb = 64  # of a log group that rules write into
+    log_files_kept: _LogFilesKept = 4  # full ones
 
 
 class ScheduleSettings(_Table, frozen=True, kw_only=True):
@@ -231,12 +237,13 @@ class EventBusTable(_Table, frozen=True, kw_only=True):
 
 
 class TargetTable(_Table, frozen=True, kw_only=True):
-    """A target of a rule: exactly one of `queue`, `topic`, `function` and `event_bus`"""
+    """A target of a rule: exactly one of these five"""
 
     queue: str | None = None
     topic: str | None = None
     function: str | None = None
     event_bus: str | None = None
+    log_group: str | None = None
     # What is sent in place of the event, at most one of these:
     input: Any = None  # constant JSON
     input_path: str | None = None  # a part of it

@@ -104,6 +104,10 @@ INPUT_PATHS_MAX = 100
 INPUT_PATH_CHARS_MAX = 256
 INPUT_PATH_NAME_CHARS_MAX = 256
 
+# Log groups that rules write into (ours)
+LOG_FILE_MB_MAX = 1_024
+LOG_FILES_KEPT_MAX = 100
+
 # Pipes and event source mappings (models of `pipes` and `lambda`)
 FILTERS_MAX = 5
 FILTER_CHARS_MAX = 4_096

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from typing import NewType
+from urllib.parse import quote
 
 QueueName = NewType("QueueName", str)
 ReceiptHandle = NewType("ReceiptHandle", bytes)
@@ -19,6 +20,7 @@ ARCHIVE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,48}")
 REPLAY_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 SCHEDULE_NAME = re.compile(r"[0-9a-zA-Z\-_.]{1,64}")  # and a schedule group's
+LOG_GROUP_NAME = re.compile(r"[._/#A-Za-z0-9-]{1,512}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
 MESSAGE_GROUP_ID = re.compile(
     r"[!-~]{1,128}"
@@ -140,6 +142,18 @@ def destination_name(arn: Arn) -> str:
     if arn.service != "events" or kind != "api-destination":
         return ""
     return rest.partition("/")[0]
+
+
+def log_group_name(arn: Arn) -> str:
+    """The name in an ARN's `log-group:NAME[:*]`; "" if it is no log group's."""
+    if arn.service != "logs" or not arn.resource.startswith("log-group:"):
+        return ""
+    return arn.resource.removeprefix("log-group:").removesuffix(":*")
+
+
+def log_file_name(group: str) -> str:
+    """The file that a log group's lines are written into."""
+    return quote(group, safe="") + ".log"
 
 
 def is_fifo(name: str) -> bool:

@@ -15,6 +15,7 @@ from broker.core.names import (
     event_bus_name,
     function_name,
     function_queue,
+    log_group_name,
     target_queue,
 )
 from broker.core.resources import Rule, Target
@@ -50,7 +51,7 @@ class RuleTarget:
 def _place(namespace: Namespace, rule: Rule, target: Target) -> tuple[Kind, str]:
     arn = Arn.parse(target.arn)
     assert arn is not None
-    if arn.namespace == namespace and not destination_name(arn):
+    if arn.namespace == namespace and not (destination_name(arn) or log_group_name(arn)):
         if arn.service == "sqs":
             return "queue", arn.resource
         if arn.service == "sns":

@@ -7,11 +7,22 @@ from broker.core.limits import (
     EVENT_RETRY_ATTEMPTS_MAX,
     TARGET_GROUP_ID_CHARS_MAX,
 )
-from broker.core.names import Arn, destination_name, event_bus_name, is_fifo, is_internal
+from broker.core.names import (
+    LOG_GROUP_NAME,
+    Arn,
+    destination_name,
+    event_bus_name,
+    is_fifo,
+    is_internal,
+    log_file_name,
+    log_group_name,
+)
 from broker.core.resources import Target
 from broker.core.target_input import check_input, is_binary_cloud_event
 
 __all__ = ["check_dead_letter_arn", "check_target"]
+
+FILE_NAME_CHARS_MAX = 240  # file systems take 255, and full files get a number
 
 
 def check_target(target: Target) -> None:
@@ -20,7 +31,13 @@ def check_target(target: Target) -> None:
     if arn is None:
         raise _invalid(target.arn, "Provided Arn is not in correct format.")
     bus = event_bus_name(arn.resource) if arn.service == "events" else ""
-    if arn.service not in ("sqs", "sns", "lambda") and not bus and not destination_name(arn):
+    group = log_group_name(arn)
+    if group and not LOG_GROUP_NAME.fullmatch(group):
+        raise _invalid(target.arn, "it names no log group.")
+    if group and len(log_file_name(group)) > FILE_NAME_CHARS_MAX:
+        raise _invalid(target.arn, "the log group's name is too long for a file of this broker.")
+    known = arn.service in ("sqs", "sns", "lambda") or bus or destination_name(arn) or group
+    if not known:
         kind = f"{arn.service} {arn.resource.partition('/')[0]}"
         raise _invalid(target.arn, f"targets of the kind {kind!r} are not supported.")
     if arn.service == "sqs" and is_internal(arn.resource):

@@ -27,6 +27,7 @@ from broker.runtime.internal_queues import InternalQueues
 from broker.runtime.invokers import InvokerHost
 from broker.runtime.ledger import Ledger, LedgerOptions
 from broker.runtime.live import Live
+from broker.runtime.log_files import LogFiles
 from broker.runtime.message_moves import MessageMoves
 from broker.runtime.pipe_consumer import PipeParts, PipePollers
 from broker.runtime.pipes import Pipes
@@ -34,7 +35,7 @@ from broker.runtime.publisher import Publisher
 from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.replays import Replays
-from broker.runtime.rule_deliveries import TargetQueues
+from broker.runtime.rule_deliveries import TargetParts, TargetQueues
 from broker.runtime.rules import Rules
 from broker.runtime.schedule_groups import ScheduleGroups
 from broker.runtime.schedule_planner import SchedulePlanner
@@ -74,6 +75,7 @@ class Broker:
         public_url: str = "",
         signing: SigningCertificates | None = None,  # by default one in memory
         secrets: SecretBox | None = None,  # likewise
+        logs: LogFiles | None = None,  # by default nowhere
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
@@ -132,7 +134,16 @@ class Broker:
         )
         function_queues = FunctionQueues(self.registry, self.functions, self.ids, now_ms)
         internal_queues = InternalQueues(
-            TargetQueues(self.registry, publisher, self.ids, self.connections, self._api_senders),
+            TargetQueues(
+                TargetParts(
+                    self.registry,
+                    publisher,
+                    self.ids,
+                    self.connections,
+                    self._api_senders,
+                    logs or LogFiles(None),
+                )
+            ),
             ScheduleQueues(
                 self.registrar,
                 publisher,

@@ -1,4 +1,4 @@
-"""sends what rules' targets get that are elsewhere: in other namespaces, and behind HTTP APIs
+"""sends what rules' targets get that are elsewhere: other namespaces, HTTP APIs, log files
 
 What leaves the namespace was put into a queue of its target by the publish's own commit, and is
 sent from there. A crash in between may send it twice: it is delivered at least once, and into a
@@ -7,6 +7,7 @@ FIFO queue once, as the event's id tells.
 
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +18,7 @@ from broker.core.input_template import TransformationFailed
 from broker.core.json_text import parse_json
 from broker.core.limits import EVENT_RETRY_AGE_S_MAX, EVENT_RETRY_ATTEMPTS_MAX
 from broker.core.message import Message, decode, encode
-from broker.core.names import Arn, Namespace, destination_name
+from broker.core.names import Arn, Namespace, destination_name, log_group_name
 from broker.core.registry import Registry, Resources
 from broker.core.resources import HttpParameters, Rule, Target
 from broker.core.routing import NO_RESOURCE, Obstacle, Router, dead_letter_queues
@@ -28,6 +29,7 @@ from broker.runtime.api_senders import ApiSenders
 from broker.runtime.connections import Connections
 from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.ids import Ids
+from broker.runtime.log_files import LogFiles
 from broker.runtime.publisher import Publisher, undeliverable
 from broker.runtime.secret_box import Unreadable
 
@@ -40,26 +42,25 @@ BACKOFF_S = (1.0, 600.0)  # first and longest wait between two attempts
 PARKED_S = (20.0, 300.0)  # likewise, after a 429 that doesn't say how long
 
 
+@dataclass(frozen=True, slots=True)
+class TargetParts:
+    """What deliveries to targets elsewhere need of the broker."""
+
+    registry: Registry
+    publisher: Publisher
+    ids: Ids
+    connections: Connections
+    senders: ApiSenders
+    logs: LogFiles
+
+
 class RuleDelivery:
     """Sends what waits for one target; the worker of its drain."""
 
-    def __init__(
-        self,
-        drain: Drain,
-        registry: Registry,
-        publisher: Publisher,
-        ids: Ids,
-        connections: Connections,
-        senders: ApiSenders,
-        queue: str,
-    ) -> None:
-        self._connections = connections
-        self._senders = senders
+    def __init__(self, drain: Drain, parts: TargetParts, queue: str) -> None:
+        self._parts = parts
         self._parks = 0  # in a row
         self._drain = drain
-        self._registry = registry
-        self._publisher = publisher
-        self._ids = ids
         self._rule, _, self._id = queue.partition("/")[2].rpartition("|")
         self._room = trio.Semaphore(CONCURRENCY)
         self.label = f"rule {self._rule}, target {self._id}"
@@ -87,6 +88,8 @@ class RuleDelivery:
         assert arn is not None
         if destination_name(arn):
             await self._call(received, rule, target, body, arn)
+        elif log_group_name(arn):
+            await self._log(received, rule, target, body, arn)
         else:
             await self._route(received, rule, target, body, arn.namespace)
 
@@ -94,8 +97,8 @@ class RuleDelivery:
         self, received: Received, rule: Rule, target: Target, body: Message, there: Namespace
     ) -> None:
         """Deliver in another namespace, by a commit there."""
-        resources = self._registry.resources(there)
-        router = Router(resources, there, self._ids.new, self._publisher.now_ms())
+        resources = self._parts.registry.resources(there)
+        router = Router(resources, there, self._parts.ids.new, self._parts.publisher.now_ms())
         obstacle = router.event_to_target(
             RuleTarget.of(there, rule, target),
             rule.event_bus,
@@ -106,8 +109,29 @@ class RuleDelivery:
         if obstacle is not None:
             await self._give_up(received, rule, target, body, obstacle)
             return
-        await self._publisher.publish(there, router.routed)
-        note = noted(received, self._publisher.now_ms(), "delivered", f"routed in {there}")
+        await self._parts.publisher.publish(there, router.routed)
+        note = noted(received, self._parts.publisher.now_ms(), "delivered", f"routed in {there}")
+        await self._drain.done(received, note)
+
+    async def _log(
+        self, received: Received, rule: Rule, target: Target, body: Message, arn: Arn
+    ) -> None:
+        """Write a line into a log group's file."""
+        text = self._text(received, rule, target, parse_json(body.body), body)
+        if isinstance(text, Obstacle):
+            await self._give_up(received, rule, target, body, text)
+            return
+        path = self._parts.logs.path(arn.namespace, log_group_name(arn))
+        if path is None:
+            await self._give_up(received, rule, target, body, NO_RESOURCE)
+            return
+        try:
+            await self._parts.logs.append(path, text)
+        except OSError as error:
+            obstacle = Obstacle("ERROR_FROM_TARGET", f"{path.name}: {error.strerror}")
+            await self._retry(received, rule, target, body, obstacle)
+            return
+        note = noted(received, self._parts.publisher.now_ms(), "delivered", f"in {path.name}")
         await self._drain.done(received, note)
 
     async def _call(
@@ -115,7 +139,7 @@ class RuleDelivery:
     ) -> None:
         """Make one request of an API destination."""
         event: dict[str, Any] = parse_json(body.body)
-        resources = self._registry.resources(arn.namespace)
+        resources = self._parts.registry.resources(arn.namespace)
         destination = resources.api_destinations.get(destination_name(arn))
         connection = resources.connections.get(destination.connection) if destination else None
         if destination is None or connection is None:
@@ -126,12 +150,12 @@ class RuleDelivery:
             await self._give_up(received, rule, target, body, text)
             return
         try:
-            authorization = self._connections.authorization(connection)
+            authorization = self._parts.connections.authorization(connection)
         except Unreadable as error:
             reason = f"The secret of connection {connection.name} can't be read: {error}."
             await self._retry(received, rule, target, body, Obstacle("NO_PERMISSIONS", reason))
             return
-        answer = await self._senders.of(arn.namespace).send(
+        answer = await self._parts.senders.of(arn.namespace).send(
             destination,
             connection,
             authorization,
@@ -146,7 +170,7 @@ class RuleDelivery:
     ) -> None:
         if answer.verdict == "delivered":
             self._parks = 0
-            note = noted(received, self._publisher.now_ms(), "delivered", answer.text)
+            note = noted(received, self._parts.publisher.now_ms(), "delivered", answer.text)
             await self._drain.done(received, note)
         elif answer.verdict == "parked":
             await self._park(received, rule, target, body, answer)
@@ -186,7 +210,7 @@ class RuleDelivery:
         if self._age_s(received) + delay_s > _age_s_max(target):
             await self._give_up(received, rule, target, body, obstacle, TOO_OLD)
             return
-        now_ms = self._publisher.now_ms()
+        now_ms = self._parts.publisher.now_ms()
         note = noted(received, now_ms, "failed", obstacle.error, now_ms + round(delay_s * 1000))
         await self._drain.hide(received, delay_s, attempt=note)
 
@@ -204,7 +228,7 @@ class RuleDelivery:
             return Obstacle("TRANSFORMATION_FAILED", str(error))
 
     def _age_s(self, received: Received) -> float:
-        return (self._publisher.now_ms() - received.sent_at_ms) / 1000
+        return (self._parts.publisher.now_ms() - received.sent_at_ms) / 1000
 
     async def aclose(self) -> None:
         """See `broker.runtime.drain.Worker`. It holds nothing."""
@@ -234,12 +258,12 @@ class RuleDelivery:
             resources, RuleTarget.of(namespace, rule, target), rule.event_bus
         )
         queue = next((name for name in queues if name in resources.queues), None)
-        note = noted(received, self._publisher.now_ms(), "given up", ": ".join(obstacle))
+        note = noted(received, self._parts.publisher.now_ms(), "given up", ": ".join(obstacle))
         if queue is None:
             await self._drain.replace(received, [], [], note)
             undeliverable(f"rule {rule.name}", target.arn, obstacle.code)
             return
-        entry = NewEntry(queue, self._ids.new(), 0)
+        entry = NewEntry(queue, self._parts.ids.new(), 0)
         note = msgspec.structs.replace(
             note, dead_letter_queue=queue, dead_letter_id=entry.message_id
         )
@@ -256,34 +280,23 @@ class RuleDelivery:
         raise WorkerGone
 
     def _resources(self) -> Resources:
-        return self._registry.resources(self._drain.namespace)
+        return self._parts.registry.resources(self._drain.namespace)
 
 
 class TargetQueues:
     """The queues of targets, to be drained each for itself."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        publisher: Publisher,
-        ids: Ids,
-        connections: Connections,
-        senders: ApiSenders,
-    ) -> None:
-        self._registry = registry
-        self._publisher = publisher
-        self._ids = ids
-        self._connections = connections
-        self._senders = senders
+    def __init__(self, parts: TargetParts) -> None:
+        self._parts = parts
 
     def names(self, namespace: str) -> Iterable[str]:
         """See `broker.runtime.dispatchers.Workers`."""
-        queues = self._registry.resources(namespace).queues
+        queues = self._parts.registry.resources(namespace).queues
         return [name for name in queues if name.startswith(_PREFIX)]
 
     def has(self, namespace: str, name: str) -> bool:
         """See `broker.runtime.dispatchers.Workers`."""
-        return name.startswith(_PREFIX) and name in self._registry.resources(namespace).queues
+        return name.startswith(_PREFIX) and name in self._parts.registry.resources(namespace).queues
 
     def queue(self, name: str) -> str:
         """See `broker.runtime.dispatchers.Workers`."""
@@ -291,15 +304,7 @@ class TargetQueues:
 
     def worker(self, drain: Drain, name: str) -> RuleDelivery:
         """See `broker.runtime.dispatchers.Workers`."""
-        return RuleDelivery(
-            drain,
-            self._registry,
-            self._publisher,
-            self._ids,
-            self._connections,
-            self._senders,
-            name,
-        )
+        return RuleDelivery(drain, self._parts, name)
 
 
 _PREFIX = "target/"

@@ -13,6 +13,8 @@ from broker.plugin import Invoker
 from broker.runtime.broker import Broker
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
+from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
+from broker.runtime.log_files import LogFiles
 from broker.runtime.schedule_runner import ScheduleOptions
 from broker.store.clock import Clock
 from broker.store.inline import InlineStore, open_inline_store
@@ -40,7 +42,12 @@ async def open_broker(
     """
     with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
         async with running_broker(
-            store, resources, invokers, account_concurrency, delivery_options
+            store,
+            resources,
+            invokers,
+            account_concurrency,
+            delivery_options,
+            logs=LogFiles(directory / LOG_DIRECTORY),
         ) as broker:
             yield broker
 
@@ -54,6 +61,7 @@ async def running_broker(
     delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
     schedule_options: ScheduleOptions = ScheduleOptions(),  # noqa: B008 (immutable)
     wall_ms: Callable[[], int] = now_ms,
+    logs: LogFiles | None = None,
 ) -> AsyncIterator[Broker]:
     """The same over a store that the test has opened, for instance with failpoints."""
     broker = Broker(
@@ -64,6 +72,7 @@ async def running_broker(
         origin="http://broker.test",
         delivery_options=delivery_options,
         schedule_options=schedule_options,
+        logs=logs,
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(broker.run)

@@ -62,6 +62,8 @@ delay_s_max = 86400
 deleted_name_blocked_s = 0
 [rules]
 targets_max = 7
+log_file_mb = 1
+log_files_kept = 0
 [ledger]
 days = 1.5
 events_max = 10
@@ -166,6 +168,7 @@ targets = [
   { function = "f", dead_letter_queue = "dead" },
   { queue = "payments.fifo", message_group_id = "g" },
   { event_bus = "default" },
+  { log_group = "/shop" },
   { queue = "orders", input_template = '{"n": <n>}', input_paths = { n = "$.detail.n" } },
 ]
 [[rule]]
@@ -225,8 +228,9 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         ),
         Target(id="4", arn=NAMESPACE.arn("sqs", "payments.fifo"), message_group_id="g"),
         Target(id="5", arn=NAMESPACE.arn("events", "event-bus/default")),
+        Target(id="6", arn=NAMESPACE.arn("logs", "log-group:/shop")),
         Target(
-            id="6",
+            id="7",
             arn=NAMESPACE.arn("sqs", "orders"),
             input_transformer=InputTransformer('{"n": <n>}', {"n": "$.detail.n"}),
         ),
