@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from broker.core.archiver import Archiver
 from broker.core.names import Namespace
-from broker.core.pattern import Matcher, parse
 from broker.core.resources import (
     KINDS,
     AnyResource,
@@ -31,6 +30,7 @@ from broker.core.resources import (
     Subscription,
     Topic,
 )
+from broker.core.rule_net import RuleNet
 from broker.core.rule_targets import RuleTarget
 from broker.core.subscribers import Subscriber, Subscribers
 
@@ -68,7 +68,7 @@ class Resources:
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
-    matchers: dict[str, Matcher[str]] = field(default_factory=dict)  # by event bus
+    matchers: dict[str, RuleNet] = field(default_factory=dict)  # by event bus
     archivers: dict[str, Archiver] = field(default_factory=dict)  # by event bus
     rule_targets: dict[str, tuple[RuleTarget, ...]] = field(default_factory=dict)  # by rule
 
@@ -105,9 +105,19 @@ class Registry:
         return self.namespaces.get(str(namespace)) or Resources()
 
     def change(
-        self, namespace: str, kind: str, name: str, resource: AnyResource | None, version: int
+        self,
+        namespace: str,
+        kind: str,
+        name: str,
+        resource: AnyResource | None,
+        version: int,
+        *,
+        starting: bool = False,
     ) -> None:
-        """Take in one committed change; None is a deletion."""
+        """Take in one committed change; None is a deletion.
+
+        While the broker is starting, rules only wait to be taken into their bus's net.
+        """
         resources = self.namespaces.setdefault(namespace, Resources())
         table = resources.of_kind(kind)
         before = table.get(name)
@@ -120,10 +130,10 @@ class Registry:
         assert KINDS[type(resource)] == kind
         table[name] = resource
         resources.versions[kind, name] = version
-        _link(namespace, resources, resource)
+        _link(namespace, resources, resource, starting=starting)
 
 
-def _link(namespace: str, resources: Resources, resource: Resource) -> None:
+def _link(namespace: str, resources: Resources, resource: Resource, *, starting: bool) -> None:
     if isinstance(resource, Subscription):
         subscribers = resources.subscribers.setdefault(resource.topic, Subscribers())
         subscribers.put(Subscriber.of(Namespace.parse(namespace), resource))
@@ -134,8 +144,10 @@ def _link(namespace: str, resources: Resources, resource: Resource) -> None:
             RuleTarget.of(place, resource, target) for target in resource.targets
         )
         if resource.enabled and resource.event_pattern:
-            matcher = resources.matchers.setdefault(resource.event_bus, Matcher())
-            matcher.add(resource.name, parse(resource.event_pattern))
+            net = resources.matchers.get(resource.event_bus)
+            if net is None:
+                net = resources.matchers[resource.event_bus] = RuleNet()
+            net.put(resource.name, resource.event_pattern, later=starting)
     elif isinstance(resource, Archive):
         resources.archivers.setdefault(resource.event_bus, Archiver()).put(resource)
     elif isinstance(resource, Schedule):

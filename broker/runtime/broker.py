@@ -36,6 +36,7 @@ from broker.runtime.queues import QueueOptions, Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.replays import Replays
 from broker.runtime.rule_deliveries import TargetParts, TargetQueues
+from broker.runtime.rule_nets import take_in_all
 from broker.runtime.rules import Rules
 from broker.runtime.schedule_groups import ScheduleGroups
 from broker.runtime.schedule_planner import SchedulePlanner
@@ -189,6 +190,7 @@ class Broker:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(take_in_all, self.registry)
             await nursery.start(self.ledger.run)
             nursery.start_soon(self._timekeeper.run)
             nursery.start_soon(self._api_senders.run)

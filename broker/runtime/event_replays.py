@@ -36,6 +36,7 @@ from broker.runtime.live import Live
 from broker.runtime.publisher import undeliverable
 from broker.runtime.queues import Queues
 from broker.runtime.registrar import Registrar
+from broker.runtime.rule_nets import ready
 
 log = logging.getLogger(__name__)
 
@@ -200,6 +201,7 @@ class EventReplays:
             return 0
         wanted = [one for one in page if one.sent_at_ms <= replay.until_ms]
         resources = self._registrar.registry.resources(namespace)
+        await ready(resources)
         router = Router(resources, namespace, self._ids.new, self._now_ms())
         done = put = 0
         for one in wanted:

@@ -16,6 +16,7 @@ from broker.runtime.ids import Ids
 from broker.runtime.ledger import Ledger
 from broker.runtime.metrics import EVENTS, EVENTS_UNMATCHED
 from broker.runtime.publisher import Publisher
+from broker.runtime.rule_nets import taken_in
 
 TARGET_SERVICES = ("sqs", "sns", "lambda")
 
@@ -36,7 +37,7 @@ class Events:
         isn't there, or that no rule matches, goes nowhere, as on AWS; it is counted.
         Raises: StoreFull.
         """
-        await self._ledger.open(namespace)
+        await self._ready(namespace, bus)
         event_id, routed = self._route(namespace, event, bus)
         await self._publisher.publish(namespace, routed)
         return event_id
@@ -46,7 +47,7 @@ class Events:
     ) -> list[str | BrokerError]:
         """Put many events on a bus, each for itself; the id of each, or why it was refused."""
         event_ids: list[str] = []
-        await self._ledger.open(namespace)
+        await self._ready(namespace, bus)
 
         def route_each() -> Iterator[Routed]:
             for event in events:
@@ -59,6 +60,10 @@ class Events:
             outcome if isinstance(outcome, BrokerError) else event_id
             for event_id, outcome in zip(event_ids, outcomes, strict=True)
         ]
+
+    async def _ready(self, namespace: Namespace, bus: str) -> None:
+        await self._ledger.open(namespace)
+        await taken_in(self._registry.resources(namespace).matchers.get(bus))
 
     def _route(self, namespace: Namespace, event: Event, bus: str) -> tuple[str, Routed]:
         """An event's id and its deliveries."""

@@ -35,6 +35,7 @@ from broker.runtime.ids import Ids
 from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
 from broker.runtime.publisher import Publisher
 from broker.runtime.queues import Queues
+from broker.runtime.rule_nets import ready
 from broker.runtime.secret_box import Unreadable
 
 __all__ = ["PipeParts", "PipePollers"]
@@ -180,6 +181,7 @@ class _PipeConsumer:
         self, pipe: Pipe, items: Sequence[_Item], occasion: PipeOccasion
     ) -> list[Received]:
         resources = self._parts.registry.resources(self._namespace)
+        await ready(resources)
         router = PipeRouter(resources, self._namespace, pipe, self._parts.ids.new, occasion.now_ms)
         routed, failed = _routed(router, pipe, items, occasion)
         if not routed:

@@ -35,7 +35,7 @@ class Registrar:
         self._changing = trio.Lock()
 
     async def load(self) -> None:
-        """Read all resources from the store."""
+        """Read all resources from the store; rules are still to be taken into their nets."""
         records: list[commands.Record] = await submit_one(self._store, "", commands.ReadRecords())
         for record in records:
             self.registry.change(
@@ -44,6 +44,7 @@ class Registrar:
                 record.name,
                 resources.decode(record.value),
                 record.version,
+                starting=True,
             )
 
     def version(self, namespace: Namespace, kind: str, name: str) -> int:

@@ -31,6 +31,7 @@ from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.ids import Ids
 from broker.runtime.log_files import LogFiles
 from broker.runtime.publisher import Publisher, undeliverable
+from broker.runtime.rule_nets import ready
 from broker.runtime.secret_box import Unreadable
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class RuleDelivery:
     ) -> None:
         """Deliver in another namespace, by a commit there."""
         resources = self._parts.registry.resources(there)
+        await ready(resources)
         router = Router(resources, there, self._parts.ids.new, self._parts.publisher.now_ms())
         obstacle = router.event_to_target(
             RuleTarget.of(there, rule, target),

@@ -40,6 +40,7 @@ from broker.runtime.ids import Ids
 from broker.runtime.metrics import SCHEDULE_RUNS
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Registrar
+from broker.runtime.rule_nets import ready
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class ScheduleRunner:
 
     async def work(self, received: Received) -> None:
         """Take up one run, or what is left of one. Raises: StoreFull, to be tried again."""
+        await ready(self._resources())
         run = PlannedRun.decoded(received.body)
         if run.step == "send":
             await self._send(received, run)
