@@ -172,6 +172,9 @@ class _PipeConsumer:
     async def _to_resource(
         self, pipe: Pipe, items: Sequence[_Item], occasion: PipeOccasion
     ) -> list[Received]:
+        if pipe.enrichment is not None:
+            # All stand for all messages, which can be replaced only once.
+            return await self._commit(pipe, items, occasion)
         failed: list[Received] = []
         for start in range(0, len(items), COMMIT_ITEMS_MAX):
             failed += await self._commit(pipe, items[start : start + COMMIT_ITEMS_MAX], occasion)

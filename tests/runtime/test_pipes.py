@@ -417,6 +417,15 @@ async def test_an_enrichment_makes_other_events_of_the_batch(
         assert await counts(broker) == (0, 0, 0)
 
 
+async def test_an_enrichment_may_make_many_events_of_one(directory: Path, clock: object) -> None:
+    async with opened(directory, behaviour=says([{"n": n} for n in range(1_200)])) as (broker, _):
+        await broker.pipes.create(NS, pipe(enrichment=by_f()))
+        await send(broker, "a")
+        await trio.sleep(5)
+        assert await counts(broker, "done") == (1_200, 0, 0)
+        assert await counts(broker) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("nothing", [None, "", {}, []])
 async def test_an_enrichment_may_keep_events_from_the_target(
     directory: Path, clock: object, nothing: Any
