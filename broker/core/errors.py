@@ -127,6 +127,14 @@ class PipeExists(BrokerError):
     """A pipe of this name exists."""
 
 
+class MappingDoesNotExist(BrokerError):
+    """The resource you requested does not exist."""
+
+
+class MappingExists(BrokerError):
+    """The function is mapped to the queue already."""
+
+
 class ScheduleDoesNotExist(BrokerError):
     """The schedule does not exist."""
 

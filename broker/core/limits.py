@@ -119,6 +119,7 @@ PIPES_MAX = 1_000  # of a namespace
 PIPE_INPUT_CHARS_MAX = 8_192
 POLLER_CONCURRENCY = 5  # batches at a time, at first
 POLLER_CONCURRENCY_MAX = 1_000
+MAPPING_CONCURRENCY_MIN = 2
 
 # Schedules (EventBridge Scheduler quotas and API reference)
 SCHEDULE_INPUT_BYTES_MAX = 256 * KIB

@@ -19,6 +19,7 @@ from broker.core.resources import (
     DeletedQueue,
     EventBus,
     EventReplay,
+    EventSourceMapping,
     Function,
     MessageMoveTask,
     Pipe,
@@ -64,6 +65,7 @@ class Resources:
     )
     schedule_names: list[str] = field(default_factory=list)  # in order; so a group's stand together
     pipes: dict[str, Pipe] = field(default_factory=dict)
+    event_source_mappings: dict[str, EventSourceMapping] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -89,6 +91,7 @@ class Resources:
             "schedule": self.schedules,
             "schedule_group": self.schedule_groups,
             "pipe": self.pipes,
+            "event_source_mapping": self.event_source_mappings,
             "function": self.functions,
         }[kind]  # type: ignore[assignment]
         return table

@@ -317,6 +317,18 @@ class Pipe(Resource, tag="pipe.1", frozen=True, kw_only=True, omit_defaults=True
     kms_key_id: str | None = None  # as the role
 
 
+class EventSourceMapping(
+    Resource, tag="event_source_mapping.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """A queue whose messages a function is invoked with, in batches; its name is a UUID."""
+
+    source: BatchSource
+    function: str
+    enabled: bool = True
+    maximum_concurrency: int | None = None  # 2..1_000 batches at a time; None: as it goes
+    reports_failures: bool = False  # the result's batchItemFailures count
+
+
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
     """A function and how it is run."""
 
@@ -350,6 +362,7 @@ AnyResource = (
     | Schedule
     | ScheduleGroup
     | Pipe
+    | EventSourceMapping
     | Function
 )
 R = TypeVar("R", bound=Resource)
@@ -369,6 +382,7 @@ KINDS: dict[type[Resource], str] = {
     Schedule: "schedule",
     ScheduleGroup: "schedule_group",
     Pipe: "pipe",
+    EventSourceMapping: "event_source_mapping",
     Function: "function",
 }
 

@@ -20,6 +20,7 @@ from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.endpoints import Endpoints
 from broker.runtime.event_buses import EventBuses
 from broker.runtime.event_replays import EventReplays
+from broker.runtime.event_source_mappings import EventSourceMappings
 from broker.runtime.events import Events
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
@@ -28,6 +29,7 @@ from broker.runtime.invokers import InvokerHost
 from broker.runtime.ledger import Ledger, LedgerOptions
 from broker.runtime.live import Live
 from broker.runtime.log_files import LogFiles
+from broker.runtime.mapping_consumer import MappingParts, MappingPollers
 from broker.runtime.message_moves import MessageMoves
 from broker.runtime.pipe_consumer import PipeParts, PipePollers
 from broker.runtime.pipes import Pipes
@@ -116,6 +118,7 @@ class Broker:
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
         )
         self.pipes = Pipes(self.registrar, now_ms)
+        self.event_source_mappings = EventSourceMappings(self.registrar, now_ms)
         self.events = Events(self.registry, publisher, self.ledger, self.ids)
         self.functions = Functions(
             self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
@@ -164,6 +167,9 @@ class Broker:
             self.ids,
         )
 
+        mapping_parts = MappingParts(self.registry, self.queues, self.functions, self.ids, now_ms)
+        self.last_results = mapping_parts.last_results  # of event source mappings
+
         def drains(workers: Workers) -> Drains:
             return Drains(store, self.queues, self.ledger, workers)
 
@@ -174,6 +180,7 @@ class Broker:
                 "subscription": drains(self.endpoints),
                 "queue": drains(internal_queues),
                 "pipe": PipePollers(pipe_parts),
+                "event_source_mapping": MappingPollers(mapping_parts),
             },
         )
         store.listener = self._hear

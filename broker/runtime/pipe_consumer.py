@@ -87,13 +87,14 @@ class _PipeConsumer:
         source = self._pipe().source
         return Polling(_resource(source.arn), source.batch_size, source.window_s)
 
-    async def take_room(self) -> None:
+    async def take_room(self) -> str:
         """See `broker.runtime.poller.Consumer`. What is called says itself when it has none."""
+        return ""
 
-    def give_room(self) -> None:
+    def give_room(self, room: str) -> None:
         """See `broker.runtime.poller.Consumer`."""
 
-    async def consume(self, batch: list[Received]) -> list[Received]:
+    async def consume(self, batch: list[Received], room: str) -> list[Received]:
         """See `broker.runtime.poller.Consumer`."""
         pipe = self._pipe()
         items, unwanted = self._filtered(pipe, batch)

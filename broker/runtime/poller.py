@@ -39,6 +39,7 @@ __all__ = ["BatchFailed", "BatchThrottled", "Consumer", "Poller", "Polling"]
 log = logging.getLogger(__name__)
 
 RECEIVE_MAX = 1_000  # at once; a larger batch is gathered by several
+ROOM_PATIENCE_S = 10.0
 NO_QUEUE_PAUSE_S = 10.0
 BEATEN_PAUSE_S = 0.1  # after a receive that others were faster at, or that finds too many in flight
 THROTTLED_S = (1.0, 30.0)  # first and longest wait, unless the one who has no room asks for more
@@ -74,13 +75,13 @@ class Consumer(Protocol):
     def polling(self) -> Polling:
         """How to receive the next batch. Raises: WorkerGone."""
 
-    async def take_room(self) -> None:
-        """Wait until one more batch can be taken on."""
+    async def take_room(self) -> str:
+        """Wait until one more batch can be taken on; what it was taken of."""
 
-    def give_room(self) -> None:
+    def give_room(self, room: str) -> None:
         """Give back what `take_room` took."""
 
-    async def consume(self, batch: list[Received]) -> list[Received]:
+    async def consume(self, batch: list[Received], room: str) -> list[Received]:
         """Hand a batch on and delete what is done; what has failed is answered.
 
         Raises: BatchThrottled, BatchFailed, BrokerError, WorkerGone.
@@ -129,22 +130,25 @@ class Poller:
     async def _start(self, polling: Polling, working: trio.Nursery) -> None:
         while self._out >= min(self._limit, polling.concurrency_max):
             await self._returned.park()
-        await self._consumer.take_room()
         self._out += 1
+        room: str | None = None
         batch: list[Received] = []
         try:
+            if not polling.window_s:
+                room = await self._consumer.take_room()
             batch = await self._gathered(polling)
         finally:
             if not batch:
-                self._return()
+                self._return(room)
         if batch:
-            working.start_soon(self._work, polling, batch)
+            working.start_soon(self._work, polling, batch, room)
         else:
             await trio.sleep(BEATEN_PAUSE_S)
 
-    def _return(self) -> None:
+    def _return(self, room: str | None) -> None:
         self._out -= 1
-        self._consumer.give_room()
+        if room is not None:
+            self._consumer.give_room(room)
         self._returned.unpark_all()
 
     async def _gathered(self, polling: Polling) -> list[Received]:
@@ -173,10 +177,17 @@ class Poller:
             self._queues.give_back(self._namespace, polling.queue, batch)
             raise
 
-    async def _work(self, polling: Polling, batch: list[Received]) -> None:
+    async def _room(self) -> str:
+        """For a batch whose window has ended: no room is held while it gathers."""
+        with trio.move_on_after(ROOM_PATIENCE_S):
+            return await self._consumer.take_room()
+        raise BatchThrottled("nothing became free")
+
+    async def _work(self, polling: Polling, batch: list[Received], room: str | None) -> None:
         label = self._consumer.label
         try:
-            failed = await self._consumer.consume(batch)
+            room = await self._room() if room is None else room
+            failed = await self._consumer.consume(batch, room)
         except BatchThrottled as throttled:
             self._shrink("throttled")
             await self._put_off(polling, batch, throttled)
@@ -201,7 +212,7 @@ class Poller:
                 log.warning("%s: %d of a batch of %d failed", label, len(failed), len(batch))
             self._limit = min(self._limit + 1, POLLER_CONCURRENCY_MAX)
         finally:
-            self._return()
+            self._return(room)
 
     def _shrink(self, outcome: str) -> None:
         BATCHES.labels(self._consumer.label, outcome).inc()

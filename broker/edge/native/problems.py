@@ -74,6 +74,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.StatementDoesNotExist: Row(404, "Statement does not exist"),
     errors.PipeDoesNotExist: Row(404, "Pipe does not exist"),
     errors.PipeExists: Row(409, "Pipe exists"),
+    errors.MappingDoesNotExist: Row(404, "Event source mapping does not exist"),
+    errors.MappingExists: Row(409, "Event source mapping exists"),
     errors.ScheduleDoesNotExist: Row(404, "Schedule does not exist"),
     errors.ScheduleExists: Row(409, "Schedule exists"),
     errors.ScheduleGroupDoesNotExist: Row(404, "Schedule group does not exist"),

@@ -32,6 +32,9 @@ lambda_ = RestService(
     re.compile(rb"/20[0-9]{2}-[0-9]{2}-[0-9]{2}/.*"),
     {
         errors.FunctionDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.MappingDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.MappingExists: Wire(409, "ResourceConflictException"),
+        errors.RecordChanged: Wire(409, "ResourceConflictException"),
         errors.InvalidParameter: _INVALID,
         errors.InvalidPayload: Wire(400, "InvalidRequestContentException"),
         errors.PayloadTooLarge: Wire(413, "RequestEntityTooLargeException"),

@@ -1,0 +1,198 @@
+"""invokes functions with batches of a queue's messages; what is done is deleted there
+
+A batch is received only when the function has room for it, so that want of room costs no receive.
+Source: Lambda developer guide, using Lambda with Amazon SQS.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from broker.core.batch_result import failed_items
+from broker.core.commands import Received
+from broker.core.errors import FunctionDoesNotExist
+from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX, POLLER_CONCURRENCY_MAX
+from broker.core.message import decode, rendered
+from broker.core.names import Namespace, uuid_text
+from broker.core.record_filter import record_filter
+from broker.core.registry import Registry
+from broker.core.resources import EventSourceMapping, Function
+from broker.core.sqs_record import sqs_record
+from broker.plugin import InvokerError, InvokerThrottled
+from broker.runtime.drain import WorkerGone
+from broker.runtime.functions import Functions
+from broker.runtime.ids import Ids
+from broker.runtime.invokers import InvokerNotFound
+from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
+from broker.runtime.queues import Queues
+
+__all__ = ["MappingParts", "MappingPollers"]
+
+OK, FAILED = "OK", "PROBLEM: Function call failed"
+
+
+@dataclass(frozen=True, slots=True)
+class MappingParts:
+    """What mappings need of the broker."""
+
+    registry: Registry
+    queues: Queues
+    functions: Functions
+    ids: Ids
+    now_ms: Callable[[], int]
+    # How the last batch of each ended, by namespace and UUID; not kept over a restart.
+    last_results: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class _MappingConsumer:
+    """One mapping's; see `broker.runtime.poller.Consumer`."""
+
+    def __init__(self, parts: MappingParts, namespace: Namespace, name: str) -> None:
+        self.label = f"event source mapping {name}"
+        self._parts = parts
+        self._namespace = namespace
+        self._name = name
+
+    def polling(self) -> Polling:
+        """See `broker.runtime.poller.Consumer`."""
+        mapping = self._mapping()
+        source = mapping.source
+        return Polling(
+            _queue(mapping),
+            source.batch_size,
+            source.window_s,
+            mapping.maximum_concurrency or POLLER_CONCURRENCY_MAX,
+        )
+
+    async def take_room(self) -> str:
+        """See `broker.runtime.poller.Consumer`: an execution of the function."""
+        function = self._mapping().function
+        await self._parts.functions.wait_permit(self._namespace, function)
+        return function
+
+    def give_room(self, room: str) -> None:
+        """See `broker.runtime.poller.Consumer`."""
+        self._parts.functions.release(self._namespace, room)
+
+    async def consume(self, batch: list[Received], room: str) -> list[Received]:
+        """See `broker.runtime.poller.Consumer`."""
+        mapping = self._mapping()
+        records, unwanted = self._filtered(mapping, batch)
+        if unwanted:
+            await self._delete(mapping, unwanted)
+        if not records:
+            return []
+        try:
+            failed = await self._invoke(mapping, self._function(room), records)
+        except BatchFailed:
+            self._note(FAILED)
+            raise
+        self._note(FAILED if failed else OK)
+        done = [one for one, record in records if record["messageId"] not in failed]
+        if done:
+            await self._delete(mapping, done)
+        return [one for one, record in records if record["messageId"] in failed]
+
+    def _filtered(
+        self, mapping: EventSourceMapping, batch: Sequence[Received]
+    ) -> tuple[list[tuple[Received, dict[str, Any]]], list[Received]]:
+        wanted = record_filter(mapping.source.filters)
+        records: list[tuple[Received, dict[str, Any]]] = []
+        unwanted: list[Received] = []
+        for one in batch:
+            message = rendered(decode(one.body), one.via, self._parts.functions.origin)
+            record = sqs_record(one, message, self._namespace, mapping.source.arn)
+            if wanted.wants(record):
+                records.append((one, record))
+            else:
+                unwanted.append(one)
+        return records, unwanted
+
+    async def _invoke(
+        self,
+        mapping: EventSourceMapping,
+        function: Function,
+        records: Sequence[tuple[Received, dict[str, Any]]],
+    ) -> set[str]:
+        """The ids of the messages that have failed. Raises: BatchThrottled, BatchFailed."""
+        payload = msgspec.json.encode({"Records": [record for _, record in records]})
+        if len(payload) > PAYLOAD_SYNC_BYTES_MAX and len(records) > 1:
+            # Written as JSON it is larger than it was: in two halves, one after the other.
+            middle = len(records) // 2
+            first = await self._invoke(mapping, function, records[:middle])
+            return first | await self._invoke(mapping, function, records[middle:])
+        try:
+            attempt = await self._parts.functions.host.attempt(
+                self._namespace,
+                function,
+                payload,
+                uuid_text(self._parts.ids.new()),
+                self._parts.now_ms(),
+            )
+        except InvokerThrottled as throttled:
+            reason = f"function {function.name} is throttled"
+            raise BatchThrottled(reason, throttled.retry_after_s) from None
+        except (InvokerError, InvokerNotFound) as error:
+            reason = f"function {function.name} can't be reached: {error}"
+            raise BatchThrottled(reason) from None
+        result = attempt.result
+        if result.function_error is not None:
+            text = result.payload[:300].decode(errors="replace")
+            raise BatchFailed(f"function {function.name}: {text}")
+        if not mapping.reports_failures:
+            return set()
+        failed = failed_items(result.payload, [record["messageId"] for _, record in records])
+        if failed is None:
+            raise BatchFailed("the function's batchItemFailures can't be understood")
+        return failed
+
+    def _note(self, result: str) -> None:
+        self._parts.last_results[str(self._namespace), self._name] = result
+
+    async def _delete(self, mapping: EventSourceMapping, messages: Sequence[Received]) -> None:
+        handles = [one.receipt_handle for one in messages]
+        await self._parts.queues.delete_messages(self._namespace, _queue(mapping), handles)
+
+    def _function(self, name: str) -> Function:
+        try:
+            return self._parts.functions.get(self._namespace, name)
+        except FunctionDoesNotExist as error:
+            raise BatchFailed(error.message) from None
+
+    def _mapping(self) -> EventSourceMapping:
+        resources = self._parts.registry.resources(self._namespace)
+        mapping = resources.event_source_mappings.get(self._name)
+        if mapping is None:
+            raise WorkerGone
+        return mapping
+
+
+class MappingPollers:
+    """A poller for every mapping that is enabled; see `broker.runtime.dispatchers.Runners`."""
+
+    def __init__(self, parts: MappingParts) -> None:
+        self._parts = parts
+
+    def names(self, namespace: str) -> Iterable[str]:
+        """See `broker.runtime.dispatchers.Runners`."""
+        mappings = self._parts.registry.resources(namespace).event_source_mappings
+        return [name for name in mappings if self.has(namespace, name)]
+
+    def has(self, namespace: str, name: str) -> bool:
+        """See `broker.runtime.dispatchers.Runners`."""
+        mappings = self._parts.registry.resources(namespace).event_source_mappings
+        mapping = mappings.get(name)
+        if mapping is None:
+            self._parts.last_results.pop((namespace, name), None)
+        return mapping is not None and mapping.enabled
+
+    def runner(self, namespace: Namespace, name: str) -> Poller:
+        """See `broker.runtime.dispatchers.Runners`."""
+        consumer = _MappingConsumer(self._parts, namespace, name)
+        return Poller(self._parts.queues, namespace, consumer)
+
+
+def _queue(mapping: EventSourceMapping) -> str:
+    return mapping.source.arn.rpartition(":")[2]
