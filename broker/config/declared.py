@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
+from broker.config.declared_mappings import declared_mapping
 from broker.config.declared_schedules import declared_schedule, rule_expression
 from broker.config.declared_topics import (
     declared_subscription,
@@ -103,6 +104,11 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
     for index, schedule in enumerate(config.schedule):
         _check_name(SCHEDULE_NAME, schedule.name, ("schedule", index, "name"))
         found.append(declared_schedule(schedule, namespace, ("schedule", index)))
+    functions = {function.name: function for function in config.function}
+    by_name = {queue.name: queue for queue in queues}
+    for index, mapping in enumerate(config.event_source_mapping):
+        place = ("event_source_mapping", index)
+        found.append(declared_mapping(mapping, namespace, place, by_name, functions))
     _check_unique(config)
     _check_references(config)
     _check_dead_letter_queues(queues, namespace)
@@ -261,13 +267,15 @@ def _check_unique(config: Config) -> None:
         "function": [table.name for table in config.function],
         "subscription": [(table.topic, *endpoint_of(table)) for table in config.subscription],
         "schedule": [table.name for table in config.schedule],
+        "event_source_mapping": [(m.queue, m.function) for m in config.event_source_mapping],
         "rule": [(table.event_bus, table.name) for table in config.rule],
     }
     for kind, names in tables.items():
         first: dict[Hashable, int] = {}
         for index, name in enumerate(names):
             if name in first:
-                key = (kind, index) if kind == "subscription" else (kind, index, "name")
+                nameless = kind in ("subscription", "event_source_mapping")
+                key = (kind, index) if nameless else (kind, index, "name")
                 raise Refused(key, f"the same is declared in {kind}[{first[name]}]")
             first[name] = index
 
@@ -308,6 +316,9 @@ def _check_references(config: Config) -> None:
         check((*place, "function"), schedule.function, functions)
         check((*place, "event_bus"), schedule.event_bus, buses)
         check_dead_letters((*place, "dead_letter_queue"), schedule.dead_letter_queue)
+    for index, mapping in enumerate(config.event_source_mapping):
+        check(("event_source_mapping", index, "queue"), mapping.queue, queues)
+        check(("event_source_mapping", index, "function"), mapping.function, functions)
     for index, rule in enumerate(config.rule):
         check(("rule", index, "event_bus"), rule.event_bus, buses)
         for number, target in enumerate(rule.targets):

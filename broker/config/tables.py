@@ -8,6 +8,8 @@ from broker.core.limits import (
     ACCOUNT_CONCURRENCY,
     ACCOUNT_CONCURRENCY_MAX,
     ARCHIVE_RETENTION_DAYS_MAX,
+    BATCH_SIZE_MAX,
+    BATCH_WINDOW_S_MAX,
     CONNECTIONS_MAX,
     DELAY_S_MAX,
     DELETED_NAME_BLOCKED_S,
@@ -28,12 +30,14 @@ from broker.core.limits import (
     LOG_FILE_MB_MAX,
     LOG_FILES_KEPT_MAX,
     LONG_DELAY_S_MAX,
+    MAPPING_CONCURRENCY_MIN,
     MAX_RECEIVE_COUNT_MAX,
     MEMORY_MB_MAX,
     MEMORY_MB_MIN,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_MIN_SETTING,
     PAUSE_AFTER_S,
+    POLLER_CONCURRENCY_MAX,
     QUOTA_MB_MAX,
     QUOTA_MB_MIN,
     RETENTION_S_MAX,
@@ -91,6 +95,9 @@ _ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
 _Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
 _LogFileMb = Annotated[int, _between(1, LOG_FILE_MB_MAX)]
 _LogFilesKept = Annotated[int, _between(0, LOG_FILES_KEPT_MAX)]
+_BatchSize = Annotated[int, _between(1, BATCH_SIZE_MAX)]
+_BatchWindow = Annotated[int, _between(0, BATCH_WINDOW_S_MAX)]
+_MappingConcurrency = Annotated[int, _between(MAPPING_CONCURRENCY_MIN, POLLER_CONCURRENCY_MAX)]
 _Window = Annotated[int, _between(1, SCHEDULE_WINDOW_MINUTES_MAX)]
 _LedgerDays = Annotated[float, _between(0, LEDGER_DAYS_MAX)]
 _LedgerEvents = Annotated[int, _between(1, LEDGER_EVENTS_MAX)]
@@ -303,6 +310,19 @@ class FunctionTable(_Table, frozen=True, kw_only=True):
     dead_letter_queue: str | None = None
 
 
+class EventSourceMappingTable(_Table, frozen=True, kw_only=True):
+    """[[event_source_mapping]]: a function is invoked with a queue's messages"""
+
+    queue: str
+    function: str
+    batch_size: _BatchSize = 10
+    window_s: _BatchWindow = 0  # how long a batch that isn't full waits for more
+    filters: list[dict[str, Any] | str] = []  # patterns; what none of them matches is deleted
+    maximum_concurrency: _MappingConcurrency | None = None
+    report_batch_item_failures: bool = False
+    enabled: bool = True
+
+
 class Config(_Table, frozen=True, kw_only=True):
     """The whole file: settings, and resources to be there."""
 
@@ -322,4 +342,5 @@ class Config(_Table, frozen=True, kw_only=True):
     event_bus: list[EventBusTable] = []
     rule: list[RuleTable] = []
     schedule: list[ScheduleTable] = []
+    event_source_mapping: list[EventSourceMappingTable] = []
     function: list[FunctionTable] = []

@@ -10,7 +10,9 @@ from broker.config.declared import declared_resources
 from broker.core.names import Namespace
 from broker.core.resources import (
     AnyResource,
+    BatchSource,
     EventBus,
+    EventSourceMapping,
     Function,
     InputTransformer,
     Queue,
@@ -174,6 +176,15 @@ targets = [
 [[rule]]
 name = "r"
 pattern = '{"source": ["as text"]}'
+[[event_source_mapping]]
+queue = "orders"
+function = "f"
+batch_size = 100
+window_s = 5
+filters = [{ body = { total = [1] } }, '{"body": ["x"]}']
+maximum_concurrency = 2
+report_batch_item_failures = true
+enabled = false
 """
 
 
@@ -190,7 +201,7 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         assert told[table].keys() == plain[table].keys()
         for key in plain[table]:
             assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
-    assert len(resources) == 16
+    assert len(resources) == 17
     assert all(resource.declared for resource in resources)
     by_kind = {(type(resource), resource.name): resource for resource in resources}
     orders = by_kind[Queue, "orders"]
@@ -234,6 +245,21 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
             arn=NAMESPACE.arn("sqs", "orders"),
             input_transformer=InputTransformer('{"n": <n>}', {"n": "$.detail.n"}),
         ),
+    )
+    (mapping,) = (each for each in resources if isinstance(each, EventSourceMapping))
+    assert mapping == EventSourceMapping(
+        name=mapping.name,
+        source=BatchSource(
+            arn=NAMESPACE.arn("sqs", "orders"),
+            batch_size=100,
+            window_s=5,
+            filters=('{"body": {"total": [1]}}', '{"body": ["x"]}'),
+        ),
+        function="f",
+        enabled=False,
+        maximum_concurrency=2,
+        reports_failures=True,
+        declared=True,
     )
     endpoints = {each.endpoint for each in resources if isinstance(each, Subscription)}
     assert endpoints == {
@@ -462,6 +488,23 @@ MISTAKES = {
     "paths without a template": (
         RULE + 'pattern = {source=["a"]}\ntargets = [{queue = "q", input_paths = {a = "$"}}]\n',
         "6: rule[0].targets[0].input_paths: ",
+    ),
+    "an undeclared mapped queue": (
+        '[[function]]\nname = "f"\ninvoker = "http"\n'
+        '[[event_source_mapping]]\nqueue = "x"\nfunction = "f"\n',
+        "5: event_source_mapping[0].queue: x is not",
+    ),
+    "a large batch without a window": (
+        QUEUE
+        + '[[function]]\nname = "f"\ninvoker = "http"\n'
+        + '[[event_source_mapping]]\nqueue = "q"\nfunction = "f"\nbatch_size = 11\n',
+        "6: event_source_mapping[0]: Maximum batch window in seconds",
+    ),
+    "a function that takes longer than its queue hides": (
+        QUEUE
+        + '[[function]]\nname = "f"\ninvoker = "http"\ntimeout_s = 60\n'
+        + '[[event_source_mapping]]\nqueue = "q"\nfunction = "f"\n',
+        "7: event_source_mapping[0]: the queue's visibility_timeout_s (30) is less",
     ),
     "a bad pattern": (RULE + 'pattern = {source = "a"}\n', "5: rule[0].pattern: "),
     "a bad pattern as text": (RULE + 'pattern = "{"\n', "5: rule[0].pattern: "),

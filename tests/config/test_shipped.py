@@ -31,6 +31,7 @@ RESOURCES = {
     "rule": tables.RuleTable,
     "schedule": tables.ScheduleTable,
     "function": tables.FunctionTable,
+    "event_source_mapping": tables.EventSourceMappingTable,
 }
 
 

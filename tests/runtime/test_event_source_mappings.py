@@ -117,6 +117,16 @@ async def test_a_function_is_invoked_with_records_and_they_are_deleted(
         assert broker.last_results[str(NS), made.name] == "OK"
 
 
+async def test_a_declared_mapping_works_too(directory: Path, clock: object) -> None:
+    declared = EventSourceMapping(
+        name="6a0c3f0e-57c1-5f0c-9a52-3d4f6f0f6f0d", source=mapping().source, function="f"
+    )
+    async with opened(directory, says(None), declared) as (broker, fake):
+        await send(broker, "a")
+        await trio.sleep(1)
+        assert [bodies(each) for each in fake.seen] == [["a"]]
+
+
 async def test_a_mapping_goes_on_after_a_restart(directory: Path, clock: object) -> None:
     async with opened(directory, says(None)) as (broker, _):
         await broker.event_source_mappings.create(NS, mapping())
