@@ -114,7 +114,6 @@ FILTER_CHARS_MAX = 4_096
 BATCH_SIZE_MAX = 10_000
 FIFO_BATCH_SIZE_MAX = 10
 BATCH_WINDOW_S_MAX = 300
-BATCH_BYTES_MAX = 6 * 1024 * KIB  # that a function is called with
 PIPES_MAX = 1_000  # of a namespace
 PIPE_INPUT_CHARS_MAX = 8_192
 POLLER_CONCURRENCY = 5  # batches at a time, at first

@@ -18,7 +18,7 @@ from broker.core.errors import (
 )
 from broker.core.input_template import TransformationFailed
 from broker.core.json_text import InvalidJson, parse_json
-from broker.core.limits import BATCH_BYTES_MAX
+from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX
 from broker.core.message import decode, rendered
 from broker.core.names import Arn, Namespace, destination_name, function_name, is_fifo
 from broker.core.pipe_input import PipeOccasion, piped
@@ -243,8 +243,8 @@ class _PipeConsumer:
 
     async def _invoke(self, arn: Arn, payload: bytes) -> bytes:
         """A function's result. Raises: BatchThrottled, BatchFailed."""
-        if len(payload) > BATCH_BYTES_MAX:
-            raise BatchFailed(f"the batch is larger than {BATCH_BYTES_MAX} bytes")
+        if len(payload) > PAYLOAD_SYNC_BYTES_MAX:
+            raise BatchFailed(f"the batch is larger than {PAYLOAD_SYNC_BYTES_MAX} bytes")
         name = function_name(arn.resource)
         try:
             invoked = await self._parts.functions.invoke(self._namespace, name, payload)
@@ -274,7 +274,7 @@ class _PipeConsumer:
         except Unreadable as error:
             raise BatchFailed(f"the secret of {connection.name} can't be read: {error}") from None
         answer = await self._parts.senders.of(self._namespace).send(
-            destination, connection, authorization, parameters, event, text, BATCH_BYTES_MAX
+            destination, connection, authorization, parameters, event, text, PAYLOAD_SYNC_BYTES_MAX
         )
         if answer.verdict == "parked":
             raise BatchThrottled(f"{destination.name}: {answer.text}", answer.retry_after_s)

@@ -24,7 +24,7 @@ from broker.core.errors import (
     StoreFull,
 )
 from broker.core.limits import (
-    BATCH_BYTES_MAX,
+    PAYLOAD_SYNC_BYTES_MAX,
     POLLER_CONCURRENCY,
     POLLER_CONCURRENCY_MAX,
     WAIT_TIME_S_MAX,
@@ -170,7 +170,9 @@ class Poller:
                     min(left_s, WAIT_TIME_S_MAX) if batch else 0.0,
                 )
                 batch += more
-                full = len(batch) >= polling.batch_size or _bytes(batch) >= BATCH_BYTES_MAX // 2
+                full = (
+                    len(batch) >= polling.batch_size or _bytes(batch) >= PAYLOAD_SYNC_BYTES_MAX // 2
+                )
                 if not batch or full or trio.current_time() >= until:
                     return batch
         except BaseException:
