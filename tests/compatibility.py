@@ -35,7 +35,7 @@ class Page:
     exchanges: list[Exchange]
     protocols: str  # the column's head
     refusal_code: str  # of what is refused by its name
-    attributes: Callable[["Page"], dict[str, list[Row]]]  # rows by section
+    attributes: Callable[["Page"], dict[str, list[Row]]] = lambda _: {}  # rows by section
     errors_introduction: str = ""
     action_notes: Mapping[str, str] = field(default_factory=dict)
     member_reasons: Mapping[Member, str] = field(default_factory=dict)

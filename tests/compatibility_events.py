@@ -1,7 +1,7 @@
 """docs/compatibility-eventbridge.md: what there is of EventBridge; run it to write the page"""
 
 from broker.edge.aws.events import events
-from tests.compatibility import Page, Row
+from tests.compatibility import Page
 from tests.module_map import ROOT
 from tests.wire.events_exchanges import CONVERSATIONS
 from tests.wire.service_clients import MODELS
@@ -69,10 +69,6 @@ ERROR_REASONS = {
 }
 
 
-def _attributes(_: Page) -> dict[str, list[Row]]:
-    return {}
-
-
 PAGE = Page(
     file=ROOT / "docs" / "compatibility-eventbridge.md",
     title="EventBridge",
@@ -82,7 +78,6 @@ PAGE = Page(
     exchanges=[exchange for each in CONVERSATIONS.values() for exchange in each],
     protocols="JSON",
     refusal_code="ValidationException",
-    attributes=_attributes,
     member_reasons=MEMBER_REASONS,
     name_reasons=NAME_REASONS,
     error_reasons=ERROR_REASONS,

@@ -1,7 +1,7 @@
 """docs/compatibility-pipes.md: what there is of Pipes; run it to write the page"""
 
 from broker.edge.aws.pipes import pipes
-from tests.compatibility import Page, Row
+from tests.compatibility import Page
 from tests.module_map import ROOT
 from tests.wire.pipes_exchanges import CONVERSATIONS, OTHER_SOURCES, OTHER_TARGETS
 from tests.wire.service_clients import MODELS
@@ -47,10 +47,6 @@ ERROR_REASONS = {
 }
 
 
-def _attributes(_: Page) -> dict[str, list[Row]]:
-    return {}
-
-
 PAGE = Page(
     file=ROOT / "docs" / "compatibility-pipes.md",
     title="Pipes",
@@ -60,7 +56,6 @@ PAGE = Page(
     exchanges=[exchange for each in CONVERSATIONS.values() for exchange in each],
     protocols="REST",
     refusal_code="ValidationException",
-    attributes=_attributes,
     member_reasons=MEMBER_REASONS,
     name_reasons=NAME_REASONS,
     error_reasons=ERROR_REASONS,

@@ -1,7 +1,7 @@
 """docs/compatibility-scheduler.md: what there is of Scheduler; run it to write the page"""
 
 from broker.edge.aws.scheduler import scheduler
-from tests.compatibility import Page, Row
+from tests.compatibility import Page
 from tests.module_map import ROOT
 from tests.wire.scheduler_exchanges import CONVERSATIONS, NEWER_TARGETS, OTHER_TARGETS
 from tests.wire.service_clients import MODELS
@@ -38,10 +38,6 @@ ERROR_REASONS = {
 }
 
 
-def _attributes(_: Page) -> dict[str, list[Row]]:
-    return {}
-
-
 PAGE = Page(
     file=ROOT / "docs" / "compatibility-scheduler.md",
     title="Scheduler",
@@ -51,7 +47,6 @@ PAGE = Page(
     exchanges=[exchange for each in CONVERSATIONS.values() for exchange in each],
     protocols="REST",
     refusal_code="ValidationException",
-    attributes=_attributes,
     member_reasons=MEMBER_REASONS,
     name_reasons=NAME_REASONS,
     error_reasons=ERROR_REASONS,
