@@ -135,6 +135,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 public_url=public_url,
                 signing=signing,
                 secrets=secrets,
+                rule_target_concurrency=config.rules.target_concurrency,
                 logs=LogFiles(
                     directory / LOG_DIRECTORY,
                     LogFileOptions(

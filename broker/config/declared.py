@@ -246,6 +246,7 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
         input_transformer=transformer,
         message_group_id=table.message_group_id,
         dead_letter_target_arn=namespace.arn("sqs", dead_letters) if dead_letters else None,
+        events_per_second=table.events_per_second,
     )
     try:
         check_target(target)

@@ -43,6 +43,9 @@ from broker.core.limits import (
     RETENTION_S_MAX,
     RETENTION_S_MIN,
     RETRY_ATTEMPTS_MAX,
+    RULE_TARGET_CONCURRENCY,
+    RULE_TARGET_CONCURRENCY_MAX,
+    RULE_TARGET_RATE_MAX,
     SCHEDULE_WINDOW_MINUTES_MAX,
     SHUTDOWN_GRACE_S_MAX,
     TARGETS_PER_RULE_BOUND,
@@ -95,6 +98,8 @@ _ArchiveDays = Annotated[int, _between(1, ARCHIVE_RETENTION_DAYS_MAX)]
 _Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
 _LogFileMb = Annotated[int, _between(1, LOG_FILE_MB_MAX)]
 _LogFilesKept = Annotated[int, _between(0, LOG_FILES_KEPT_MAX)]
+_TargetConcurrency = Annotated[int, _between(1, RULE_TARGET_CONCURRENCY_MAX)]
+_TargetRate = Annotated[float, msgspec.Meta(gt=0, le=RULE_TARGET_RATE_MAX)]
 _BatchSize = Annotated[int, _between(1, BATCH_SIZE_MAX)]
 _BatchWindow = Annotated[int, _between(0, BATCH_WINDOW_S_MAX)]
 _MappingConcurrency = Annotated[int, _between(MAPPING_CONCURRENCY_MIN, POLLER_CONCURRENCY_MAX)]
@@ -143,6 +148,7 @@ class RuleSettings(_Table, frozen=True, kw_only=True):
     """[rules]: what holds for all of them"""
 
     targets_max: _Targets = TARGETS_PER_RULE_MAX  # of one rule
+    target_concurrency: _TargetConcurrency = RULE_TARGET_CONCURRENCY  # sent to one at a time
     log_file_mb: _LogFileMb = 64  # of a log group that rules write into
     log_files_kept: _LogFilesKept = 4  # full ones
 
@@ -258,6 +264,7 @@ class TargetTable(_Table, frozen=True, kw_only=True):
     input_paths: dict[str, str] = {}
     message_group_id: str | None = None  # in a FIFO queue
     dead_letter_queue: str | None = None
+    events_per_second: _TargetRate | None = None
 
 
 class RuleTable(_Table, frozen=True, kw_only=True):

@@ -104,6 +104,11 @@ INPUT_PATHS_MAX = 100
 INPUT_PATH_CHARS_MAX = 256
 INPUT_PATH_NAME_CHARS_MAX = 256
 
+# Targets of rules that are sent events one by one (ours)
+RULE_TARGET_CONCURRENCY = 10
+RULE_TARGET_CONCURRENCY_MAX = 1_000
+RULE_TARGET_RATE_MAX = 10_000
+
 # Log groups that rules write into (ours)
 LOG_FILE_MB_MAX = 1_024
 LOG_FILES_KEPT_MAX = 100

@@ -165,6 +165,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     dead_letter_target_arn: str | None = None  # None: the bus's
     retry_attempts: int | None = None  # after the first; None: as many as EventBridge makes
     maximum_event_age_s: int | None = None  # None: as old as EventBridge lets it become
+    events_per_second: float | None = None  # at most; more wait in a queue of the target's
 
 
 class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True):

@@ -51,7 +51,8 @@ class RuleTarget:
 def _place(namespace: Namespace, rule: Rule, target: Target) -> tuple[Kind, str]:
     arn = Arn.parse(target.arn)
     assert arn is not None
-    if arn.namespace == namespace and not (destination_name(arn) or log_group_name(arn)):
+    waits = destination_name(arn) or log_group_name(arn) or target.events_per_second is not None
+    if arn.namespace == namespace and not waits:
         if arn.service == "sqs":
             return "queue", arn.resource
         if arn.service == "sns":

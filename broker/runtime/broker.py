@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping
 import trio
 
 from broker.core.commands import StoreStatus, Wakeup
-from broker.core.limits import ACCOUNT_CONCURRENCY, TARGETS_PER_RULE_MAX
+from broker.core.limits import (
+    ACCOUNT_CONCURRENCY,
+    RULE_TARGET_CONCURRENCY,
+    TARGETS_PER_RULE_MAX,
+)
 from broker.core.registry import Registry
 from broker.plugin import Invoker
 from broker.runtime.api_senders import ApiSenders
@@ -79,6 +83,7 @@ class Broker:
         signing: SigningCertificates | None = None,  # by default one in memory
         secrets: SecretBox | None = None,  # likewise
         logs: LogFiles | None = None,  # by default nowhere
+        rule_target_concurrency: int = RULE_TARGET_CONCURRENCY,
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
@@ -146,6 +151,7 @@ class Broker:
                     self.connections,
                     self._api_senders,
                     logs or LogFiles(None),
+                    rule_target_concurrency,
                 )
             ),
             ScheduleQueues(

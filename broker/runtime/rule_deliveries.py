@@ -16,7 +16,11 @@ import trio
 from broker.core.commands import NewEntry, Received
 from broker.core.input_template import TransformationFailed
 from broker.core.json_text import parse_json
-from broker.core.limits import EVENT_RETRY_AGE_S_MAX, EVENT_RETRY_ATTEMPTS_MAX
+from broker.core.limits import (
+    EVENT_RETRY_AGE_S_MAX,
+    EVENT_RETRY_ATTEMPTS_MAX,
+    RULE_TARGET_CONCURRENCY,
+)
 from broker.core.message import Message, decode, encode
 from broker.core.names import Arn, Namespace, destination_name, log_group_name
 from broker.core.registry import Registry, Resources
@@ -37,7 +41,6 @@ from broker.runtime.secret_box import Unreadable
 if TYPE_CHECKING:
     from broker.runtime.http_sender import Answer  # httpx takes long to load
 
-CONCURRENCY = 10  # events that one target is sent at a time
 LEASE_S = 300.0  # before an event is sent again whose sending was lost
 BACKOFF_S = (1.0, 600.0)  # first and longest wait between two attempts
 PARKED_S = (20.0, 300.0)  # likewise, after a 429 that doesn't say how long
@@ -53,6 +56,7 @@ class TargetParts:
     connections: Connections
     senders: ApiSenders
     logs: LogFiles
+    concurrency: int = RULE_TARGET_CONCURRENCY  # events that one target is sent at a time
 
 
 class RuleDelivery:
@@ -63,13 +67,26 @@ class RuleDelivery:
         self._parks = 0  # in a row
         self._drain = drain
         self._rule, _, self._id = queue.partition("/")[2].rpartition("|")
-        self._room = trio.Semaphore(CONCURRENCY)
+        self._room = trio.Semaphore(parts.concurrency)
+        self._next_at = 0.0  # on trio's clock, of a target with a rate
         self.label = f"rule {self._rule}, target {self._id}"
 
     async def take_room(self) -> int:
         """See `broker.runtime.drain.Worker`."""
         await self._room.acquire()
+        try:
+            await self._keep_rate()
+        except BaseException:
+            self._room.release()
+            raise
         return 1
+
+    async def _keep_rate(self) -> None:
+        rate = self._target()[1].events_per_second
+        if rate is not None:
+            at = max(self._next_at, trio.current_time())
+            self._next_at = at + 1 / rate
+            await trio.sleep_until(at)
 
     def give_room(self, count: int) -> None:
         """See `broker.runtime.drain.Worker`."""
@@ -97,12 +114,12 @@ class RuleDelivery:
     async def _route(
         self, received: Received, rule: Rule, target: Target, body: Message, there: Namespace
     ) -> None:
-        """Deliver in another namespace, by a commit there."""
+        """Deliver in another namespace, or in this one at the target's rate, by a commit there."""
         resources = self._parts.registry.resources(there)
         await ready(resources)
         router = Router(resources, there, self._parts.ids.new, self._parts.publisher.now_ms())
         obstacle = router.event_to_target(
-            RuleTarget.of(there, rule, target),
+            RuleTarget.of(there, rule, msgspec.structs.replace(target, events_per_second=None)),
             rule.event_bus,
             parse_json(body.body),
             body.body,

@@ -12,7 +12,7 @@ from broker.core.limits import (
     RETENTION_S_MAX,
     TARGETS_PER_RULE_MAX,
 )
-from broker.core.names import Namespace
+from broker.core.names import Namespace, target_queue
 from broker.core.registry import Resources
 from broker.core.resources import Queue, Rule, Target
 from broker.core.rule_lint import PAIRS_MAX, Finding, rule_findings, shadowed
@@ -145,16 +145,24 @@ class Rules:
         await self._replace(namespace, msgspec.structs.replace(rule, tags=dict(tags)))
 
     def queue_changes(self, namespace: Namespace, rule: Rule) -> list[Change]:
-        """What makes the queues that a rule needs beside those that are there, and ends others."""
+        """What makes the queues that a rule needs beside those that are there, and ends others.
+
+        The queue of a target that is there still stays, though it may need none any more: what
+        waits in it is sent.
+        """
         queues = self._resources(namespace).queues
         wanted = _sent_from(RuleTarget.of(namespace, rule, target) for target in rule.targets)
-        had = _sent_from(self._resources(namespace).rule_targets.get(rule.name, ()))
+        before = self._resources(namespace).rules.get(rule.name)
+        gone = {target.id for target in before.targets} if before is not None else set()
+        gone -= {target.id for target in rule.targets}
         changes = self._buses.queue_changes(namespace, rule.event_bus)
         for name in sorted(wanted):
             if name not in queues:
                 queue = Queue(name=name, retention_s=RETENTION_S_MAX, messages_max=DELIVERY_BACKLOG)
                 changes.append(("queue", name, queue, None))
-        changes += [("queue", name, None, None) for name in sorted(had - wanted)]
+        for name in sorted(target_queue(rule.name, id_) for id_ in gone):
+            if name in queues:
+                changes.append(("queue", name, None, None))
         return changes
 
     async def _replace(self, namespace: Namespace, rule: Rule) -> None:

@@ -64,6 +64,7 @@ delay_s_max = 86400
 deleted_name_blocked_s = 0
 [rules]
 targets_max = 7
+target_concurrency = 2
 log_file_mb = 1
 log_files_kept = 0
 [ledger]
@@ -166,7 +167,7 @@ description = "d"
 pattern = { source = ["shop"] }
 targets = [
   { queue = "orders", input = { a = 1 } },
-  { topic = "news", input_path = "$.detail" },
+  { topic = "news", input_path = "$.detail", events_per_second = 0.5 },
   { function = "f", dead_letter_queue = "dead" },
   { queue = "payments.fifo", message_group_id = "g" },
   { event_bus = "default" },
@@ -231,7 +232,12 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
     assert isinstance(rule, Rule)
     assert rule.targets == (
         Target(id="1", arn=NAMESPACE.arn("sqs", "orders"), input='{"a": 1}'),
-        Target(id="2", arn=NAMESPACE.arn("sns", "news"), input_path="$.detail"),
+        Target(
+            id="2",
+            arn=NAMESPACE.arn("sns", "news"),
+            input_path="$.detail",
+            events_per_second=0.5,
+        ),
         Target(
             id="3",
             arn=NAMESPACE.arn("lambda", "function:f"),

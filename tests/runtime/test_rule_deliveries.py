@@ -113,10 +113,22 @@ async def test_a_removed_target_s_queue_goes_with_it(directory: Path, clock: obj
         assert "target/default|r|1" not in queues
         await broker.rules.put_targets(NS, "default", "r", [target], 0)
         assert "target/default|r|1" in queues
-        await broker.rules.put_targets(
-            NS, "default", "r", [Target(id="1", arn=NS.arn("sqs", "orders"))], 0
-        )
-        assert "target/default|r|1" not in queues
+
+
+async def test_what_waits_for_a_target_that_is_changed_is_sent_where_it_is_now(
+    directory: Path, clock: object
+) -> None:
+    async with open_broker(directory, [Queue(name="orders")]) as broker:
+        await broker.rules.put(NS, rule(Target(id="1", arn=OTHER.arn("sqs", "orders"))))
+        broker.dispatchers.stop()
+        await broker.events.put(NS, EVENT)
+        here = Target(id="1", arn=NS.arn("sqs", "orders"))
+        await broker.rules.put_targets(NS, "default", "r", [here], 0)
+    async with open_broker(directory) as broker:
+        await trio.sleep(1)
+        assert len(await broker.queues.peek(NS, "orders", 10)) == 1
+        await broker.rules.remove_targets(NS, "default", "r", ["1"], 0)
+        assert "target/default|r|1" not in broker.registry.resources(NS).queues
 
 
 async def test_what_waited_when_the_daemon_ended_is_sent_after_it(
@@ -131,3 +143,35 @@ async def test_what_waited_when_the_daemon_ended_is_sent_after_it(
         await trio.sleep(1)
         (message,) = await texts(broker, OTHER, "orders")
         assert event_id in message.body
+
+
+async def test_a_target_with_a_rate_gets_events_at_it_and_none_twice(
+    directory: Path, clock: object
+) -> None:
+    async with open_broker(directory, [Queue(name="orders"), Queue(name="all")]) as broker:
+        slow = Target(
+            id="1", arn=NS.arn("sqs", "orders"), input_path="$.detail.n", events_per_second=2
+        )
+        await broker.rules.put(NS, rule(slow, Target(id="2", arn=NS.arn("sqs", "all"))))
+        for n in range(20):
+            await broker.events.put(NS, Event(source="shop", detail_type="x", detail={"n": n}))
+        assert len(await broker.queues.peek(NS, "all", 100)) == 20
+        await trio.sleep(4.75)
+        assert 8 <= len(await broker.queues.peek(NS, "orders", 100)) <= 11
+        await trio.sleep(6)
+        found = await broker.queues.peek(NS, "orders", 100)
+        assert len(found) == 20
+        bodies = [body.body for body in await texts(broker, NS, "orders")]
+        assert len(bodies) == len(set(bodies))
+
+
+async def test_a_rate_that_is_taken_away_loses_nothing(directory: Path, clock: object) -> None:
+    async with open_broker(directory, [Queue(name="orders")]) as broker:
+        slow = Target(id="1", arn=NS.arn("sqs", "orders"), events_per_second=0.1)
+        await broker.rules.put(NS, rule(slow))
+        for _ in range(5):
+            await broker.events.put(NS, EVENT)
+        await broker.rules.put(NS, rule(Target(id="1", arn=NS.arn("sqs", "orders"))))
+        await broker.events.put(NS, EVENT)
+        await trio.sleep(60)
+        assert len(await broker.queues.peek(NS, "orders", 100)) == 6
