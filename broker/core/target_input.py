@@ -13,10 +13,11 @@ from broker.core.cloudevent import (
     cloud_event,
     structured_content,
 )
-from broker.core.errors import InvalidParameter
+from broker.core.errors import BrokerError, InvalidParameter
 from broker.core.event_path import MISSING, EventPath, InvalidEventPath, compile_path
 from broker.core.input_template import InputTemplate, TransformationFailed
 from broker.core.json_text import InvalidJson, parse_json
+from broker.core.jsonata_template import compile_jsonata, jsonata_text
 from broker.core.limits import (
     INPUT_CHARS_MAX,
     INPUT_PATH_CHARS_MAX,
@@ -111,11 +112,25 @@ def _part(path: EventPath, occasion: Occasion) -> str:
 
 
 def _transformed(transformer: InputTransformer) -> TargetInput:
+    jsonata = jsonata_text(transformer.template)
+    if jsonata is not None:
+        return _by_jsonata(jsonata)
     template = InputTemplate(transformer.template)
     paths = {name: compile_path(path) for name, path in transformer.paths.items()}
 
     def make(occasion: Occasion) -> str:
         return template.fill(lambda name: _value(name, paths, occasion))
+
+    return make
+
+
+def _by_jsonata(text: str) -> TargetInput:
+    def make(occasion: Occasion) -> str:
+        try:
+            made = compile_jsonata(text)
+        except BrokerError as error:  # the library was there when the target was made
+            raise TransformationFailed(error.message) from None
+        return made(occasion.event)
 
     return make
 
@@ -170,6 +185,12 @@ def _check_transformer(transformer: InputTransformer, target_id: str) -> None:
         _check_path(path, f"The path {name} of the {what}")
     if not 1 <= len(transformer.template) <= INPUT_CHARS_MAX:
         raise InvalidParameter(f"InputTemplate for target {target_id} is longer than allowed.")
+    jsonata = jsonata_text(transformer.template)
+    if jsonata is not None:
+        if transformer.paths:
+            raise InvalidParameter(f"{what} has paths, which JSONata has no use for.")
+        compile_jsonata(jsonata)
+        return
     for name in InputTemplate(transformer.template).names:
         alone = transformer.template.strip() == BINARY_CLOUD_EVENT
         if name == BINARY_CLOUD_EVENT[1:-1] and not alone:
