@@ -51,7 +51,8 @@ ABANDONED = Counter(
 )
 BATCHES = Counter(
     "broker_batches_total",
-    "Batches of a queue that a pipe took, by outcome: done, failed (or a part), throttled.",
+    "Batches that a pipe or an event source mapping took, by outcome: done, failed (or a part) or "
+    "throttled.",
     ["taker", "outcome"],
     registry=REGISTRY,
 )
