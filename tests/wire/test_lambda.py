@@ -366,7 +366,7 @@ def test_actions_that_are_not_supported_say_so(functions: Any) -> None:
     for call in (
         lambda: functions.delete_function(FunctionName="echo"),
         lambda: functions.list_aliases(FunctionName="echo"),
-        lambda: functions.list_event_source_mappings(),
+        lambda: functions.list_layers(),
         lambda: functions.put_function_concurrency(
             FunctionName="echo", ReservedConcurrentExecutions=1
         ),
