@@ -19,7 +19,7 @@ _FIRST = {"source": 0, "detail-type": 1, "account": 2}
 class CompiledBranch:
     """A branch; its fields that must equal something are led to by their values, one by one."""
 
-    __slots__ = ("exact", "fields", "order", "paths", "residual")
+    __slots__ = ("exact", "fields", "order", "residual")
 
     def __init__(
         self, order: int, fields: tuple[FieldPredicate, ...], crowds: dict[FieldPredicate, int]
@@ -30,7 +30,6 @@ class CompiledBranch:
         """
         self.order = order
         self.fields = fields  # in path order
-        self.paths = frozenset(each.path for each in fields)
         exact = sorted(crowds, key=lambda each: (_FIRST.get(each.path, 3), crowds[each]))
         places = 1
         leading: list[FieldPredicate] = []
@@ -45,6 +44,13 @@ class CompiledBranch:
     def tests(self, depth: int) -> Tests:
         """What is to be tested once the first `depth` exact fields are known to hold."""
         return tests_of((*self.exact[depth:], *self.residual))
+
+    def spans(self, nested: set[str]) -> bool:
+        """Whether several of its fields may lie in arrays of objects, which must then agree."""
+        found = 0
+        for each in self.fields:
+            found += each.path in nested
+        return found > 1
 
     def consistent(self, leaves: Leaves) -> bool:
         """Whether an event matches that has arrays of objects in several of its fields."""

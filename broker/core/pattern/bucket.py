@@ -53,12 +53,10 @@ class Bucket:
                     found.add(branch.order)
             return
         for order, branch in self.complete.items():
-            if len(branch.paths & nested) < 2 or branch.consistent(leaves):
+            if not branch.spans(nested) or branch.consistent(leaves):
                 found.add(order)
         for branch, tests in self.tested.items():
             if branch.order not in found and (
-                branch.consistent(leaves)
-                if len(branch.paths & nested) > 1
-                else holds(tests, leaves)
+                branch.consistent(leaves) if branch.spans(nested) else holds(tests, leaves)
             ):
                 found.add(branch.order)

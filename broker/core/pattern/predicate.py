@@ -6,6 +6,7 @@ What is equal to something is looked up in a set; the rest is asked one after th
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from broker.core.pattern.language import (
     Address,
@@ -41,8 +42,9 @@ class FieldPredicate:
     values: frozenset[Value] | None  # if the field holds for exactly these
 
 
+@lru_cache(maxsize=20_000)
 def compile_field(field: Field) -> FieldPredicate:
-    """The field as a predicate."""
+    """The field as a predicate; many rules ask for the same source, and share it."""
     values = frozenset(each.value for each in field.alternatives if isinstance(each, Exact))
     others = [
         _predicate(each) for each in field.alternatives if not isinstance(each, Exact | Exists)

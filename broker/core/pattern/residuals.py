@@ -212,7 +212,7 @@ def _collect_each(tested: Iterable[_Tested], visit: Visit) -> None:
     for branch, tests in tested:
         if branch.order in found:
             continue
-        if nested and len(branch.paths & nested) > 1:
+        if nested and branch.spans(nested):
             if branch.consistent(leaves):
                 found.add(branch.order)
         elif not tests or holds(tests, leaves):
