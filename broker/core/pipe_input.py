@@ -11,7 +11,7 @@ from broker.core.event_path import MISSING, InvalidEventPath, compile_path
 from broker.core.input_template import InputTemplate
 from broker.core.limits import PIPE_INPUT_CHARS_MAX
 from broker.core.message import iso_time
-from broker.core.sqs_record import filtered_document
+from broker.core.sqs_record import taken_apart
 
 __all__ = ["PipeOccasion", "check_pipe_input", "pipe_value", "pipe_value_check", "piped"]
 
@@ -32,7 +32,7 @@ def piped(template: str | None, event: Any, occasion: PipeOccasion) -> str:
     """What is handed on of an event, as JSON. Raises: TransformationFailed."""
     if not template:
         return msgspec.json.encode(event).decode()
-    parsed = _taken_apart(event)
+    parsed = taken_apart(event)
 
     def value_of(name: str) -> Any:
         if name.startswith("$"):
@@ -46,7 +46,7 @@ def pipe_value(text: str, event: Any) -> str:
     """A constant, or what a path that begins with `$.` finds in the event; "" for nothing."""
     if not text.startswith("$."):
         return text
-    found = compile_path(text)(_taken_apart(event))
+    found = compile_path(text)(taken_apart(event))
     if found is MISSING or found is None:
         return ""
     return found if isinstance(found, str) else msgspec.json.encode(found).decode()
@@ -81,11 +81,6 @@ def _check_path(member: str, path: str) -> None:
         raise InvalidParameter(f"{member} is not valid: {error}.") from None
 
 
-def _taken_apart(event: Any) -> Any:
-    is_record = isinstance(event, dict) and isinstance(event.get("body"), str)
-    return filtered_document(event) if is_record else event
-
-
 _RESERVED: dict[str, Callable[[Any, PipeOccasion], Any]] = {
     "aws.pipes.pipe-arn": lambda _, occasion: occasion.pipe_arn,
     "aws.pipes.pipe-name": lambda _, occasion: occasion.pipe_name,
@@ -94,5 +89,5 @@ _RESERVED: dict[str, Callable[[Any, PipeOccasion], Any]] = {
     "aws.pipes.target-arn": lambda _, occasion: occasion.target_arn,
     "aws.pipes.event.ingestion-time": lambda _, occasion: iso_time(occasion.now_ms),
     "aws.pipes.event": lambda event, _: event,
-    "aws.pipes.event.json": lambda event, _: _taken_apart(event),
+    "aws.pipes.event.json": lambda event, _: taken_apart(event),
 }

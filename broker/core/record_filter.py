@@ -4,18 +4,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from broker.core.commands import Received
 from broker.core.errors import InvalidParameter
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import FILTER_CHARS_MAX, FILTERS_MAX
+from broker.core.message import decode, rendered
+from broker.core.names import Namespace
 from broker.core.pattern import InvalidEventPattern, Matcher, parse
-from broker.core.sqs_record import filtered_document
+from broker.core.resources import BatchSource
+from broker.core.sqs_record import sqs_record, taken_apart
 
-__all__ = ["RecordFilter", "check_filters", "record_filter"]
+__all__ = ["Records", "check_filters", "filtered"]
+
+Records = list[tuple[Received, dict[str, Any]]]  # messages, and how functions and pipes see them
 
 _PLAIN_ONLY = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 
 
-class RecordFilter:
+class _RecordFilter:
     """Patterns of which one has to match."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -23,13 +29,32 @@ class RecordFilter:
 
     def wants(self, record: dict[str, Any]) -> bool:
         """Whether a record matches; without any pattern each does."""
-        return not len(self._matcher) or bool(self._matcher.matching(filtered_document(record)))
+        return not len(self._matcher) or bool(self._matcher.matching(taken_apart(record)))
 
 
 @lru_cache(maxsize=1_000)
-def record_filter(patterns: tuple[str, ...]) -> RecordFilter:
-    """The filter of patterns that were checked."""
-    return RecordFilter(patterns)
+def _record_filter(patterns: tuple[str, ...]) -> _RecordFilter:
+    return _RecordFilter(patterns)
+
+
+def filtered(
+    batch: Sequence[Received], source: BatchSource, namespace: Namespace, origin: str
+) -> tuple[Records, list[Received]]:
+    """The messages that a source's filters want, as records; and those that they don't want.
+
+    `origin` is where receivers find the broker, for what is rendered.
+    """
+    wanted = _record_filter(source.filters)
+    records: Records = []
+    unwanted: list[Received] = []
+    for one in batch:
+        message = rendered(decode(one.body), one.via, origin)
+        record = sqs_record(one, message, namespace, source.arn)
+        if wanted.wants(record):
+            records.append((one, record))
+        else:
+            unwanted.append(one)
+    return records, unwanted
 
 
 def check_filters(patterns: Sequence[str]) -> None:

@@ -70,7 +70,7 @@ class Resources:
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
-    matchers: dict[str, RuleNet] = field(default_factory=dict)  # by event bus
+    rule_nets: dict[str, RuleNet] = field(default_factory=dict)  # by event bus
     archivers: dict[str, Archiver] = field(default_factory=dict)  # by event bus
     rule_targets: dict[str, tuple[RuleTarget, ...]] = field(default_factory=dict)  # by rule
 
@@ -147,9 +147,9 @@ def _link(namespace: str, resources: Resources, resource: Resource, *, starting:
             RuleTarget.of(place, resource, target) for target in resource.targets
         )
         if resource.enabled and resource.event_pattern:
-            net = resources.matchers.get(resource.event_bus)
+            net = resources.rule_nets.get(resource.event_bus)
             if net is None:
-                net = resources.matchers[resource.event_bus] = RuleNet()
+                net = resources.rule_nets[resource.event_bus] = RuleNet()
             net.put(resource.name, resource.event_pattern, later=starting)
     elif isinstance(resource, Archive):
         resources.archivers.setdefault(resource.event_bus, Archiver()).put(resource)
@@ -166,7 +166,7 @@ def _unlink(resources: Resources, resource: Resource) -> None:
         del resources.rule_targets[resource.name]
         del resources.rules_by_bus[resource.event_bus][resource.name]
         if resource.enabled and resource.event_pattern:
-            resources.matchers[resource.event_bus].remove(resource.name)
+            resources.rule_nets[resource.event_bus].remove(resource.name)
     elif isinstance(resource, Archive):
         resources.archivers[resource.event_bus].remove(resource.name)
     elif isinstance(resource, Schedule):

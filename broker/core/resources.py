@@ -282,6 +282,11 @@ class BatchSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     window_s: int = 0  # 0..300: how long a batch that isn't full waits for more
     filters: tuple[str, ...] = ()  # event patterns; what none of them matches is deleted
 
+    @property
+    def queue(self) -> str:
+        """The queue's name; the ARN is checked."""
+        return self.arn.rpartition(":")[2]
+
 
 class PipeEnrichment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What makes other events of a pipe's: a function or an API destination."""

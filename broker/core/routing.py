@@ -91,7 +91,7 @@ class Router:
         self.routed.events.append((bus, event))
         arrived = _Arrived(bus, event, event_json, hops)
         self._archive(arrived)
-        matcher = self._resources.matchers.get(bus)
+        matcher = self._resources.rule_nets.get(bus)
         matched = matcher.matching(event) if matcher is not None else []
         for rule in matched:
             if not rules or rule in rules:

@@ -10,7 +10,7 @@ from broker.core.message import Attributes, Message, md5_of_attributes
 from broker.core.names import Namespace, uuid_text
 from broker.core.system_attributes import system_attributes
 
-__all__ = ["filtered_document", "sqs_record"]
+__all__ = ["sqs_record", "taken_apart"]
 
 
 def sqs_record(
@@ -44,13 +44,18 @@ def sqs_record(
     }
 
 
-def filtered_document(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with its body taken apart, if that is a JSON object, for patterns and paths."""
+def taken_apart(event: Any) -> Any:
+    """A record with its body parsed, if that is a JSON object or array, for patterns and paths.
+
+    What is no record, as an enrichment may make, is as it was.
+    """
+    if not isinstance(event, dict) or not isinstance(event.get("body"), str):
+        return event
     try:
-        body = parse_json(record["body"])
+        body = parse_json(event["body"])
     except InvalidJson:
-        return record
-    return {**record, "body": body} if isinstance(body, dict | list) else record
+        return event
+    return {**event, "body": body} if isinstance(body, dict | list) else event
 
 
 def _message_attributes(attributes: Attributes) -> dict[str, Any]:

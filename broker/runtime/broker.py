@@ -173,8 +173,14 @@ class Broker:
             self.ids,
         )
 
-        mapping_parts = MappingParts(self.registry, self.queues, self.functions, self.ids, now_ms)
-        self.last_results = mapping_parts.last_results  # of event source mappings
+        mapping_parts = MappingParts(
+            self.registry,
+            self.queues,
+            self.functions,
+            self.ids,
+            now_ms,
+            self.event_source_mappings.last_results,
+        )
 
         def drains(workers: Workers) -> Drains:
             return Drains(store, self.queues, self.ledger, workers)

@@ -22,6 +22,12 @@ class EventSourceMappings:
     def __init__(self, registrar: Registrar, now_ms: Callable[[], int]) -> None:
         self._registrar = registrar
         self._now_ms = now_ms
+        # How the last batch of each ended, by namespace and UUID; not kept over a restart.
+        self.last_results: dict[tuple[str, str], str] = {}
+
+    def last_result(self, namespace: Namespace, name: str) -> str:
+        """How a mapping's last batch ended, in Lambda's words."""
+        return self.last_results.get((str(namespace), name), "No records processed")
 
     def get(self, namespace: Namespace, name: str) -> EventSourceMapping:
         """One mapping, by its UUID."""
@@ -89,7 +95,7 @@ class EventSourceMappings:
                 f"{POLLER_CONCURRENCY_MAX}."
             )
         resources = self._resources(namespace)
-        queue = resources.queues.get(mapping.source.arn.rpartition(":")[2])
+        queue = resources.queues.get(mapping.source.queue)
         if queue is None:
             raise InvalidParameter(
                 "Error occurred while ReceiveMessage. SQS Error Code: "

@@ -63,7 +63,7 @@ class Events:
 
     async def _ready(self, namespace: Namespace, bus: str) -> None:
         await self._ledger.open(namespace)
-        await taken_in(self._registry.resources(namespace).matchers.get(bus))
+        await taken_in(self._registry.resources(namespace).rule_nets.get(bus))
 
     def _route(self, namespace: Namespace, event: Event, bus: str) -> tuple[str, Routed]:
         """An event's id and its deliveries."""

@@ -5,8 +5,7 @@ Source: Lambda developer guide, using Lambda with Amazon SQS.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,12 +13,10 @@ from broker.core.batch_result import failed_items
 from broker.core.commands import Received
 from broker.core.errors import FunctionDoesNotExist
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX, POLLER_CONCURRENCY_MAX
-from broker.core.message import decode, rendered
 from broker.core.names import Namespace, uuid_text
-from broker.core.record_filter import record_filter
+from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
 from broker.core.resources import EventSourceMapping, Function
-from broker.core.sqs_record import sqs_record
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
@@ -42,8 +39,7 @@ class MappingParts:
     functions: Functions
     ids: Ids
     now_ms: Callable[[], int]
-    # How the last batch of each ended, by namespace and UUID; not kept over a restart.
-    last_results: dict[tuple[str, str], str] = field(default_factory=dict)
+    last_results: dict[tuple[str, str], str]  # of `EventSourceMappings`
 
 
 class _MappingConsumer:
@@ -60,7 +56,7 @@ class _MappingConsumer:
         mapping = self._mapping()
         source = mapping.source
         return Polling(
-            _queue(mapping),
+            mapping.source.queue,
             source.batch_size,
             source.window_s,
             mapping.maximum_concurrency or POLLER_CONCURRENCY_MAX,
@@ -79,7 +75,8 @@ class _MappingConsumer:
     async def consume(self, batch: list[Received], room: str) -> list[Received]:
         """See `broker.runtime.poller.Consumer`."""
         mapping = self._mapping()
-        records, unwanted = self._filtered(mapping, batch)
+        origin = self._parts.functions.origin
+        records, unwanted = filtered(batch, mapping.source, self._namespace, origin)
         if unwanted:
             await self._delete(mapping, unwanted)
         if not records:
@@ -95,26 +92,11 @@ class _MappingConsumer:
             await self._delete(mapping, done)
         return [one for one, record in records if record["messageId"] in failed]
 
-    def _filtered(
-        self, mapping: EventSourceMapping, batch: Sequence[Received]
-    ) -> tuple[list[tuple[Received, dict[str, Any]]], list[Received]]:
-        wanted = record_filter(mapping.source.filters)
-        records: list[tuple[Received, dict[str, Any]]] = []
-        unwanted: list[Received] = []
-        for one in batch:
-            message = rendered(decode(one.body), one.via, self._parts.functions.origin)
-            record = sqs_record(one, message, self._namespace, mapping.source.arn)
-            if wanted.wants(record):
-                records.append((one, record))
-            else:
-                unwanted.append(one)
-        return records, unwanted
-
     async def _invoke(
         self,
         mapping: EventSourceMapping,
         function: Function,
-        records: Sequence[tuple[Received, dict[str, Any]]],
+        records: Records,
     ) -> set[str]:
         """The ids of the messages that have failed. Raises: BatchThrottled, BatchFailed."""
         payload = msgspec.json.encode({"Records": [record for _, record in records]})
@@ -153,7 +135,7 @@ class _MappingConsumer:
 
     async def _delete(self, mapping: EventSourceMapping, messages: Sequence[Received]) -> None:
         handles = [one.receipt_handle for one in messages]
-        await self._parts.queues.delete_messages(self._namespace, _queue(mapping), handles)
+        await self._parts.queues.delete_messages(self._namespace, mapping.source.queue, handles)
 
     def _function(self, name: str) -> Function:
         try:
@@ -192,7 +174,3 @@ class MappingPollers:
         """See `broker.runtime.dispatchers.Runners`."""
         consumer = _MappingConsumer(self._parts, namespace, name)
         return Poller(self._parts.queues, namespace, consumer)
-
-
-def _queue(mapping: EventSourceMapping) -> str:
-    return mapping.source.arn.rpartition(":")[2]

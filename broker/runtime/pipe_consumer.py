@@ -19,14 +19,13 @@ from broker.core.errors import (
 from broker.core.input_template import TransformationFailed
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX
-from broker.core.message import decode, rendered
 from broker.core.names import Arn, Namespace, destination_name, function_name, is_fifo
 from broker.core.pipe_input import PipeOccasion, piped
 from broker.core.pipe_routing import PipeRouter
-from broker.core.record_filter import record_filter
+from broker.core.record_filter import filtered
 from broker.core.registry import Registry
 from broker.core.resources import HttpParameters, Pipe
-from broker.core.sqs_record import filtered_document, sqs_record
+from broker.core.sqs_record import taken_apart
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.connections import Connections
 from broker.runtime.drain import WorkerGone
@@ -73,6 +72,12 @@ class _Item:
         return replace(self, messages=held)
 
 
+def _item(received: Received, record: dict[str, Any]) -> _Item:
+    fifo = is_fifo(record["eventSourceARN"])
+    group = record["attributes"].get("MessageGroupId") if fifo else None
+    return _Item(record, (received,), record["messageId"], group)
+
+
 class _PipeConsumer:
     """One pipe's; see `broker.runtime.poller.Consumer`."""
 
@@ -85,7 +90,7 @@ class _PipeConsumer:
     def polling(self) -> Polling:
         """See `broker.runtime.poller.Consumer`."""
         source = self._pipe().source
-        return Polling(_resource(source.arn), source.batch_size, source.window_s)
+        return Polling(source.queue, source.batch_size, source.window_s)
 
     async def take_room(self) -> str:
         """See `broker.runtime.poller.Consumer`. What is called says itself when it has none."""
@@ -97,11 +102,13 @@ class _PipeConsumer:
     async def consume(self, batch: list[Received], room: str) -> list[Received]:
         """See `broker.runtime.poller.Consumer`."""
         pipe = self._pipe()
-        items, unwanted = self._filtered(pipe, batch)
+        origin = self._parts.functions.origin
+        records, unwanted = filtered(batch, pipe.source, self._namespace, origin)
         if unwanted:
             await self._delete(pipe, unwanted)
-        if not items:
+        if not records:
             return []
+        items = [_item(received, record) for received, record in records]
         occasion = PipeOccasion(
             self._namespace.arn("pipes", f"pipe/{pipe.name}"),
             pipe.name,
@@ -124,24 +131,6 @@ class _PipeConsumer:
             return await self._to_function(pipe, items, occasion, arn)
         return await self._to_resource(pipe, items, occasion)
 
-    def _filtered(
-        self, pipe: Pipe, batch: Sequence[Received]
-    ) -> tuple[list[_Item], list[Received]]:
-        wanted = record_filter(pipe.source.filters)
-        fifo = is_fifo(pipe.source.arn)
-        items: list[_Item] = []
-        unwanted: list[Received] = []
-        for received in batch:
-            origin = self._parts.functions.origin
-            message = rendered(decode(received.body), received.via, origin)
-            record = sqs_record(received, message, self._namespace, pipe.source.arn)
-            if wanted.wants(record):
-                group = record["attributes"].get("MessageGroupId") if fifo else None
-                items.append(_Item(record, (received,), record["messageId"], group))
-            else:
-                unwanted.append(received)
-        return items, unwanted
-
     # Enrichment
 
     async def _enriched(
@@ -155,7 +144,7 @@ class _PipeConsumer:
         payload = _array(_texts(enrichment.input_template, items, occasion))
         if destination_name(arn):
             parameters = enrichment.http_parameters or HttpParameters()
-            first = _paths_into(items[0].event)
+            first = taken_apart(items[0].event)
             answer = await self._call(arn, parameters, first, payload.decode())
         else:
             answer = await self._invoke(arn, payload)
@@ -191,7 +180,7 @@ class _PipeConsumer:
         if not routed:
             return failed
         handles = list(dict.fromkeys(one.receipt_handle for one in _of(routed)))
-        queue = _resource(pipe.source.arn)
+        queue = pipe.source.queue
         stale = await self._parts.publisher.publish_in_place(
             self._namespace, router.routed, queue, handles
         )
@@ -222,7 +211,7 @@ class _PipeConsumer:
         done: list[_Item] = []
         try:
             for item, text in zip(items, texts, strict=True):
-                await self._call(arn, parameters, _paths_into(item.event), text)
+                await self._call(arn, parameters, taken_apart(item.event), text)
                 done.append(item)
         finally:
             if done and pipe.enrichment is None:
@@ -286,9 +275,7 @@ class _PipeConsumer:
 
     async def _delete(self, pipe: Pipe, messages: Sequence[Received]) -> None:
         handles = [one.receipt_handle for one in messages]
-        await self._parts.queues.delete_messages(
-            self._namespace, _resource(pipe.source.arn), handles
-        )
+        await self._parts.queues.delete_messages(self._namespace, pipe.source.queue, handles)
 
     def _pipe(self) -> Pipe:
         pipe = self._parts.registry.resources(self._namespace).pipes.get(self._name)
@@ -366,12 +353,3 @@ def _array(texts: Sequence[str]) -> bytes:
 
 def _of(items: Iterable[_Item]) -> list[Received]:
     return [one for item in items for one in item.messages]
-
-
-def _paths_into(event: Any) -> Any:
-    is_record = isinstance(event, dict) and isinstance(event.get("body"), str)
-    return filtered_document(event) if is_record else event
-
-
-def _resource(arn: str) -> str:
-    return arn.rpartition(":")[2]

@@ -25,7 +25,7 @@ async def taken_in(net: RuleNet | None) -> None:
 
 async def ready(resources: Resources) -> None:
     """Until all rules of a namespace take part."""
-    for net in list(resources.matchers.values()):
+    for net in list(resources.rule_nets.values()):
         await taken_in(net)
 
 
@@ -34,7 +34,7 @@ async def take_in_all(registry: Registry) -> None:
 
     The collector would look at each rule again and again while they come, for nothing.
     """
-    nets = [net for each in registry.namespaces.values() for net in each.matchers.values()]
+    nets = [net for each in registry.namespaces.values() for net in each.rule_nets.values()]
     rules = since = 0
     for net in sorted(nets, key=lambda each: each.waiting):
         while net.waiting:

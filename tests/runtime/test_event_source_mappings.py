@@ -114,7 +114,7 @@ async def test_a_function_is_invoked_with_records_and_they_are_deleted(
         assert (record["body"], record["eventSource"]) == ("a", "aws:sqs")
         assert record["eventSourceARN"] == NS.arn("sqs", "orders")
         assert await counts(broker) == (0, 0, 0)
-        assert broker.last_results[str(NS), made.name] == "OK"
+        assert broker.event_source_mappings.last_result(NS, made.name) == "OK"
 
 
 async def test_a_declared_mapping_works_too(directory: Path, clock: object) -> None:
@@ -272,7 +272,10 @@ async def test_a_failing_function_s_messages_end_in_the_dead_letter_queue(
         await trio.sleep(200)
         assert [at - start for at in fake.times] == pytest.approx([0, 60, 120], abs=0.5)
         assert await dead_letters(broker) == ["a"]
-        assert broker.last_results[str(NS), made.name] == "PROBLEM: Function call failed"
+        assert (
+            broker.event_source_mappings.last_result(NS, made.name)
+            == "PROBLEM: Function call failed"
+        )
 
 
 async def test_fifo_groups_keep_their_order_through_failures(

@@ -37,7 +37,7 @@ async def seed(directory: Path) -> None:
 
 
 def waiting(broker: Broker, bus: str) -> int:
-    return broker.registry.resources(NS).matchers[bus].waiting
+    return broker.registry.resources(NS).rule_nets[bus].waiting
 
 
 async def orders(broker: Broker) -> int:

@@ -8,7 +8,7 @@ to have tests of their own.
 import json
 from typing import Any
 
-from tests.wire.exchange import ANY, Error, Exchange
+from tests.wire.exchange import ANY, Error, Exchange, invalid, refused, unsupported
 
 Conversation = list[Exchange]
 
@@ -26,18 +26,6 @@ LONG_AGO, NEVER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
 NO_BUS = Error("ResourceNotFoundException", "Event bus nowhere does not exist.")
 NO_RULE = Error("ResourceNotFoundException", "Rule nothing does not exist on EventBus ${name}.")
-
-
-def invalid(message: str) -> Error:
-    return Error("ValidationException", message)
-
-
-def unsupported(member: str) -> Error:
-    return invalid(f"{member} is not supported by this broker.")
-
-
-def refused(action: str, error: Error, **request: Any) -> Exchange:
-    return Exchange(action, request, refusal=error)
 
 
 def made(**settings: Any) -> Exchange:

@@ -49,6 +49,21 @@ class Exchange:
     eventually: bool = False  # asked again until it is answered so
 
 
+def refused(action: str, error: Error, **request: Any) -> Exchange:
+    """A request that is answered so."""
+    return Exchange(action, request, refusal=error)
+
+
+def invalid(message: str) -> Error:
+    """What EventBridge's services call a request that can't be."""
+    return Error("ValidationException", message)
+
+
+def unsupported(member: str) -> Error:
+    """A member that the service has and this broker doesn't."""
+    return invalid(f"{member} is not supported by this broker.")
+
+
 def filled(value: Any, kept: dict[str, str]) -> Any:
     """The value with what was kept in its place."""
     if isinstance(value, str):

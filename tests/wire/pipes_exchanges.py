@@ -8,7 +8,7 @@ Each conversation has a queue and an API destination, `${destination}`.
 from typing import Any
 
 from tests.daemon import Daemon
-from tests.wire.exchange import ANY, Error, Exchange
+from tests.wire.exchange import ANY, Error, Exchange, invalid, refused, unsupported
 
 Conversation = list[Exchange]
 
@@ -39,18 +39,6 @@ def prepare(broker: Daemon, name: str) -> dict[str, str]:
         HttpMethod="POST",
     )
     return {"destination": destination["ApiDestinationArn"]}
-
-
-def invalid(message: str) -> Error:
-    return Error("ValidationException", message)
-
-
-def unsupported(member: str) -> Error:
-    return invalid(f"{member} is not supported by this broker.")
-
-
-def refused(action: str, error: Error, **request: Any) -> Exchange:
-    return Exchange(action, request, refusal=error)
 
 
 def state(desired: str, current: str = "") -> dict[str, Any]:

@@ -6,7 +6,7 @@ supported there if it stands here with its answer. When schedules run has tests 
 
 from typing import Any
 
-from tests.wire.exchange import ANY, Error, Exchange
+from tests.wire.exchange import ANY, Error, Exchange, refused, unsupported
 
 Conversation = list[Exchange]
 
@@ -26,18 +26,6 @@ RETRY = {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}
 
 NO_GROUP = Error("ResourceNotFoundException", "Schedule group nowhere does not exist.")
 NO_SCHEDULE = Error("ResourceNotFoundException", "Schedule nothing does not exist.")
-
-
-def invalid(message: str) -> Error:
-    return Error("ValidationException", message)
-
-
-def unsupported(member: str) -> Error:
-    return invalid(f"{member} is not supported by this broker.")
-
-
-def refused(action: str, error: Error, **request: Any) -> Exchange:
-    return Exchange(action, request, refusal=error)
 
 
 def plain(**settings: Any) -> dict[str, Any]:

@@ -232,8 +232,8 @@ def _member(call: Call, mapping: EventSourceMapping, state: str = "") -> Mapping
         batch_size=source.batch_size,
         maximum_batching_window_in_seconds=source.window_s,
         last_modified=mapping.modified_at_ms / 1000,
-        last_processing_result=call.broker.last_results.get(
-            (str(namespace), mapping.name), "No records processed"
+        last_processing_result=call.broker.event_source_mappings.last_result(
+            namespace, mapping.name
         ),
         state=state or ("Enabled" if mapping.enabled else "Disabled"),
         state_transition_reason="USER_INITIATED",
