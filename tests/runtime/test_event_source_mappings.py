@@ -1,7 +1,7 @@
 """event source mappings: batches, partial failures, concurrency, and what want of room costs"""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from broker.core.commands import NewMessage
 from broker.core.errors import InvalidParameter, MappingExists
-from broker.core.message import Message, decode, encode, message
+from broker.core.message import Message, decode
 from broker.core.names import Namespace
 from broker.core.resources import (
     BatchSource,
@@ -25,6 +24,7 @@ from broker.plugin import Invocation, InvocationResult, InvokerThrottled, Invoke
 from broker.runtime.broker import Broker
 from broker.runtime.functions import changes_for
 from broker.testing.broker import open_broker
+from tests.runtime.batches import Behaviour, counts, fails, says, send, send_fifo
 from tests.runtime.conftest import FakeInvoker
 
 NS = Namespace()
@@ -35,8 +35,6 @@ ORDERS = Queue(
 )
 FIFO = Queue(name="orders.fifo", fifo=True, visibility_timeout_s=60)
 F = Function(name="f", invoker="fake", timeout_s=30)
-
-Behaviour = Callable[[Invocation], Awaitable[InvocationResult]]
 
 
 @pytest.fixture
@@ -55,17 +53,6 @@ def bodies(invocation: Invocation) -> list[str]:
     return [record["body"] for record in json.loads(invocation.payload)["Records"]]
 
 
-def says(result: Any) -> Behaviour:
-    async def behaviour(_: Invocation) -> InvocationResult:
-        return InvocationResult(payload=json.dumps(result).encode())
-
-    return behaviour
-
-
-async def fails(_: Invocation) -> InvocationResult:
-    return InvocationResult(payload=b'{"errorMessage":"no"}', function_error="Unhandled")
-
-
 @asynccontextmanager
 async def opened(
     directory: Path, behaviour: Behaviour, *more: Any
@@ -74,23 +61,6 @@ async def opened(
     resources = [Queue(name="dead"), ORDERS, FIFO, F, *more]
     async with open_broker(directory, resources, {"fake": fake}) as broker:
         yield broker, fake
-
-
-async def send(broker: Broker, *texts: str) -> None:
-    for text in texts:
-        await broker.queues.send(NS, "orders", [(message(text), 0)])
-
-
-async def send_fifo(broker: Broker, group: str, *texts: str) -> None:
-    for text in texts:
-        body = encode(message(text, None, {"MessageGroupId": group}))
-        new = NewMessage(broker.ids.new(), body, 0, group, text)
-        await broker.queues.send_encoded(NS, "orders.fifo", [new])
-
-
-async def counts(broker: Broker, name: str = "orders") -> tuple[int, int, int]:
-    (found,) = await broker.queues.counts(NS, name)
-    return found.visible, found.in_flight, found.delayed
 
 
 async def dead_letters(broker: Broker) -> list[str]:

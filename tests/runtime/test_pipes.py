@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import trio
 import trio.testing
 
 from broker.core.authorization import ApiKey, Authorization
-from broker.core.commands import NewMessage
 from broker.core.errors import InvalidParameter, NotSupported
-from broker.core.message import Message, Notification, decode, encode, message
+from broker.core.message import Message, Notification, decode
 from broker.core.names import Namespace
 from broker.core.resources import (
     ApiDestination,
@@ -38,6 +36,7 @@ from broker.runtime.broker import Broker
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.functions import changes_for
 from broker.testing.broker import open_broker
+from tests.runtime.batches import Behaviour, counts, fails, says, send, send_fifo
 from tests.runtime.conftest import FakeInvoker
 from tests.runtime.http_receiver import BODY, answer, first, open_receiver
 
@@ -52,8 +51,6 @@ DEAD, DONE = Queue(name="dead"), Queue(name="done")
 F = Function(name="f", invoker="fake", timeout_s=60)
 TO_DONE = PipeTarget(arn=NS.arn("sqs", "done"))
 TO_F = PipeTarget(arn=NS.arn("lambda", "function:f"))
-
-Behaviour = Callable[[Invocation], Awaitable[InvocationResult]]
 
 
 @pytest.fixture
@@ -78,17 +75,6 @@ def by_f(**options: Any) -> PipeEnrichment:
     return PipeEnrichment(arn=NS.arn("lambda", "function:f"), **options)
 
 
-def says(result: Any) -> Behaviour:
-    async def behaviour(_: Invocation) -> InvocationResult:
-        return InvocationResult(payload=json.dumps(result).encode())
-
-    return behaviour
-
-
-async def fails(_: Invocation) -> InvocationResult:
-    return InvocationResult(payload=b'{"errorMessage":"no"}', function_error="Unhandled")
-
-
 def opened(directory: Path, *resources: Any, behaviour: Behaviour = fails, **options: Any) -> Any:
     @asynccontextmanager
     async def running() -> Any:
@@ -100,25 +86,8 @@ def opened(directory: Path, *resources: Any, behaviour: Behaviour = fails, **opt
     return running()
 
 
-async def send(broker: Broker, *texts: str) -> None:
-    for text in texts:
-        await broker.queues.send(NS, "orders", [(message(text), 0)])
-
-
-async def send_fifo(broker: Broker, group: str, *texts: str) -> None:
-    for text in texts:
-        body = encode(message(text, None, {"MessageGroupId": group}))
-        new = NewMessage(broker.ids.new(), body, 0, group, text)
-        await broker.queues.send_encoded(NS, "orders.fifo", [new])
-
-
 async def set_function(broker: Broker, function: Function) -> None:
     await broker.registrar.change(NS, changes_for(function))
-
-
-async def counts(broker: Broker, name: str = "orders") -> tuple[int, int, int]:
-    (found,) = await broker.queues.counts(NS, name)
-    return found.visible, found.in_flight, found.delayed
 
 
 async def texts(broker: Broker, name: str = "done") -> list[str]:
