@@ -30,7 +30,7 @@ from broker.plugin import Invoker
 from broker.runtime.broker import Broker, wall_ms
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
-from broker.runtime.invokers import BrokenPlugin, load_invokers
+from broker.runtime.invokers import STATE_DIRECTORY, BrokenPlugin, load_invokers
 from broker.runtime.ledger import LedgerOptions
 from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
 from broker.runtime.log_files import LogFileOptions, LogFiles
@@ -136,6 +136,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 signing=signing,
                 secrets=secrets,
                 rule_target_concurrency=config.rules.target_concurrency,
+                state_directory=directory / STATE_DIRECTORY,
                 logs=LogFiles(
                     directory / LOG_DIRECTORY,
                     LogFileOptions(

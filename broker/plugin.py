@@ -11,11 +11,13 @@ and dead letters. An invoker only runs one attempt. When the timeout ends the ho
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 __all__ = [
+    "Host",
     "Invocation",
     "InvocationResult",
     "Invoker",
@@ -35,6 +37,14 @@ Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The daemon that an invoker runs in."""
+
+    state_directory: Path  # the invoker's own, kept from start to start, and this daemon's alone
+    origin: str = ""  # `http://host:port`, where the daemon answers programs on this machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """One attempt to run a function. New fields come with defaults, so they break nobody."""
 
@@ -42,7 +52,9 @@ class Invocation:
     function_name: str
     function_arn: str  # as invoked, with the qualifier if one was given
     function_version: str = "$LATEST"
+    revision: str = ""  # another one whenever the function is another: its code, its settings
     handler: str = ""  # what it means is the invoker's affair
+    code_directory: str | None = None  # where its code lies, if it was given to the daemon
     payload: bytes  # JSON text, at most 6 MiB
     timeout_s: float  # the host cancels after this; for telling the function only
     deadline_ms: int  # the same instant, in milliseconds since the epoch
@@ -54,6 +66,9 @@ class Invocation:
     account: str = "000000000000"
     region: str = "us-east-1"
     write_log: Callable[[bytes], None] = _discard  # what the function logs, as it comes
+    # Entered while the function is only being made ready: Lambda's init phase, at most 10 s of
+    # which don't count towards the timeout.
+    cold_start: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +119,7 @@ class Invoker(Protocol):
         Raises: SettingsError.
         """
 
-    def running(self) -> AbstractAsyncContextManager[None]:
+    def running(self, host: Host, /) -> AbstractAsyncContextManager[None]:
         """Hold open what lives longer than one invocation: clients, nurseries, workers.
 
         The host leaves it only after every invocation has ended.

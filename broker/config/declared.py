@@ -159,8 +159,9 @@ def _check_dead_letter_queues(queues: list[Queue], namespace: Namespace) -> None
 def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Path) -> Function:
     settings = dict(table.settings)
     json_text(settings, (*key, "settings"))  # the store keeps what JSON can say
-    if isinstance(settings.get("cwd"), str):
-        settings["cwd"] = str((folder / Path(settings["cwd"]).expanduser()).absolute())
+    for path in ("cwd", "code"):
+        if isinstance(settings.get(path), str):
+            settings[path] = str((folder / Path(settings[path]).expanduser()).absolute())
     dead_letter = table.dead_letter_queue
     return Function(
         name=table.name,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import trio
 
@@ -84,6 +85,7 @@ class Broker:
         secrets: SecretBox | None = None,  # likewise
         logs: LogFiles | None = None,  # by default nowhere
         rule_target_concurrency: int = RULE_TARGET_CONCURRENCY,
+        state_directory: Path | None = None,  # of the invokers; by default a temporary one
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
@@ -126,7 +128,12 @@ class Broker:
         self.event_source_mappings = EventSourceMappings(self.registrar, now_ms)
         self.events = Events(self.registry, publisher, self.ledger, self.ids)
         self.functions = Functions(
-            self.registrar, publisher, InvokerHost(invokers), self.ids, account_concurrency, origin
+            self.registrar,
+            publisher,
+            InvokerHost(invokers, state_directory, origin),
+            self.ids,
+            account_concurrency,
+            origin,
         )
         self._timekeeper = Timekeeper(store)
         self.clock_watch = ClockWatch(now_ms, self._timekeeper.look)

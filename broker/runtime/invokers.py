@@ -1,10 +1,12 @@
 """the invoker host: finds plugins, keeps them running, and runs one attempt under a timeout"""
 
 import logging
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import trio
 
@@ -12,12 +14,21 @@ from broker.core.errors import InvalidParameter
 from broker.core.limits import LOG_KEPT_BYTES, LOG_TAIL_BYTES
 from broker.core.names import Namespace
 from broker.core.resources import Function
-from broker.plugin import Invocation, InvocationResult, Invoker, InvokerError, SettingsError
+from broker.plugin import (
+    Host,
+    Invocation,
+    InvocationResult,
+    Invoker,
+    InvokerError,
+    SettingsError,
+)
 from broker.runtime.metrics import INVOCATION_SECONDS, INVOCATIONS
 
 log = logging.getLogger(__name__)
 
 GROUP = "broker.invokers"
+STATE_DIRECTORY = "invokers"  # in the data directory: one for each plugin
+INIT_S = 10.0  # of a cold start, that don't count towards the timeout; Lambda's init phase
 
 
 class InvokerNotFound(InvalidParameter):
@@ -50,16 +61,24 @@ class Attempt:
     """One attempt to run a function, and what it cost."""
 
     result: InvocationResult
-    duration_s: float
+    duration_s: float  # without `init_s`
     log: bytes = b""  # its end
     timed_out: bool = False
+    init_s: float | None = None  # of a cold start, if it was one
 
 
 class InvokerHost:
     """Runs functions through their invokers."""
 
-    def __init__(self, invokers: Mapping[str, Invoker]) -> None:
+    def __init__(
+        self,
+        invokers: Mapping[str, Invoker],
+        state_directory: Path | None = None,  # None: a temporary one
+        origin: str = "",
+    ) -> None:
         self._invokers = dict(invokers)
+        self._state_directory = state_directory
+        self._origin = origin
 
     def check(self, function: Function) -> None:
         """Raises: InvalidParameter, for an unknown invoker or settings it can't use."""
@@ -76,8 +95,15 @@ class InvokerHost:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
         async with AsyncExitStack() as stack:
-            for invoker in self._invokers.values():
-                await stack.enter_async_context(invoker.running())
+            directory = self._state_directory
+            if directory is None:
+                directory = Path(stack.enter_context(TemporaryDirectory(prefix="broker-")))
+            for name, invoker in self._invokers.items():
+                own = directory / name
+                own.mkdir(mode=0o700, parents=True, exist_ok=True)
+                await stack.enter_async_context(
+                    invoker.running(Host(state_directory=own, origin=self._origin))
+                )
             task_status.started()
             await trio.sleep_forever()
 
@@ -91,6 +117,7 @@ class InvokerHost:
         *,
         number: int = 1,
         client_context: bytes | None = None,
+        revision: str = "",
     ) -> Attempt:
         """Run the function once. A timeout is a result, as Lambda words it.
 
@@ -98,6 +125,7 @@ class InvokerHost:
         """
         invoker = self._find(function)
         log_end = _LogEnd()
+        limit = _Limit(function.timeout_s)
         invocation = Invocation(
             request_id=request_id,
             function_name=function.name,
@@ -110,24 +138,30 @@ class InvokerHost:
             environment=function.environment,
             settings=function.settings,
             client_context=client_context,
+            revision=revision,
             attempt=number,
             account=namespace.account,
             region=namespace.region,
             write_log=log_end.write,
+            cold_start=limit.cold_start,
         )
         started = trio.current_time()
         outcome = "unavailable"
         try:
-            with trio.move_on_after(function.timeout_s) as limit:
+            with limit.scope:
                 result = await _invoke(invoker, invocation)
-            duration_s = trio.current_time() - started
-            if limit.cancelled_caught:
+            if limit.scope.cancelled_caught:
                 outcome = "timeout"
                 result = _timed_out(invocation)
-                attempt = Attempt(result, function.timeout_s, bytes(log_end.data), timed_out=True)
             else:
                 outcome = "function_error" if result.function_error else "success"
-                attempt = Attempt(result, duration_s, bytes(log_end.data))
+            attempt = Attempt(
+                result,
+                limit.used_s(),
+                bytes(log_end.data),
+                timed_out=limit.scope.cancelled_caught,
+                init_s=limit.init_s,
+            )
         finally:
             INVOCATIONS.labels(function.name, outcome).inc()
             INVOCATION_SECONDS.labels(function.name).observe(trio.current_time() - started)
@@ -157,6 +191,32 @@ async def _invoke(invoker: Invoker, invocation: Invocation) -> InvocationResult:
         # One bad plugin or setting is that function's failure and nobody else's.
         log.exception("the invoker of %s failed", invocation.function_name)
         return InvocationResult.failed("Invoker.Failed", f"{type(bug).__name__}: {bug}")
+
+
+class _Limit:
+    """The timeout of one attempt, which a cold start puts off."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._began = trio.current_time()
+        self.init_s: float | None = None
+        self.scope = trio.CancelScope(deadline=self._began + timeout_s)
+
+    @contextmanager
+    def cold_start(self) -> Iterator[None]:
+        """See `Invocation.cold_start`."""
+        began = trio.current_time()
+        self.scope.deadline += INIT_S
+        try:
+            yield
+        finally:
+            self.init_s = trio.current_time() - began
+            self.scope.deadline -= max(INIT_S - self.init_s, 0.0)
+
+    def used_s(self) -> float:
+        """How long the function itself has taken, and no longer than it may."""
+        taken_s = trio.current_time() - self._began - min(self.init_s or 0.0, INIT_S)
+        return min(taken_s, self._timeout_s)
 
 
 class _LogEnd:

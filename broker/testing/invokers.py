@@ -18,6 +18,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +27,7 @@ import msgspec
 import trio
 
 from broker.plugin import (
+    Host,
     Invocation,
     InvocationResult,
     Invoker,
@@ -75,7 +78,27 @@ async def check_invoker(
     _require(isinstance(invoker, Invoker), "it lacks a method of broker.plugin.Invoker")
     accepted = [echo, failing, hanging, throttled, unavailable]
     _check_settings(invoker, [each for each in accepted if each is not None], refused)
-    check = _Check(invoker, echo, patience_s)
+    with TemporaryDirectory(prefix="broker-") as directory:
+        await _check_running(
+            _Check(invoker, echo, patience_s, Path(directory)),
+            failing,
+            hanging,
+            throttled,
+            unavailable,
+            wait_hanging,
+            wait_stopped,
+        )
+
+
+async def _check_running(
+    check: "_Check",
+    failing: Settings,
+    hanging: Settings,
+    throttled: Settings | None,
+    unavailable: Settings | None,
+    wait_hanging: Callable[[], Awaitable[object]] | None,
+    wait_stopped: Callable[[], Awaitable[object]] | None,
+) -> None:
     children = child_processes()
     for _ in range(2):
         async with check.running():
@@ -127,13 +150,16 @@ def _check_refusal(invoker: Invoker, key: str, settings: Settings) -> None:
 
 
 class _Check:
-    def __init__(self, invoker: Invoker, echo: Settings, patience_s: float) -> None:
+    def __init__(
+        self, invoker: Invoker, echo: Settings, patience_s: float, directory: Path
+    ) -> None:
+        self._directory = directory
         self._invoker = invoker
         self._echo = echo
         self._patience_s = patience_s
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        return self._invoker.running()
+        return self._invoker.running(Host(state_directory=self._directory))
 
     async def echoes(self) -> None:
         for event in EVENTS:

@@ -10,7 +10,7 @@ import httpx
 from broker.outgoing.address import is_public
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
-from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_http.response import read_body, result_of
 from broker_http.settings import HttpSettings, parse_settings
 
@@ -35,7 +35,7 @@ class HttpInvoker:
         """Refuse what cannot be a request. Raises: SettingsError."""
         parse_settings(settings)
 
-    def running(self) -> AbstractAsyncContextManager[None]:
+    def running(self, _: Host, /) -> AbstractAsyncContextManager[None]:
         """Hold the connections open."""
         return self._running()
 

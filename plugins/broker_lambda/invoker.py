@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_lambda.response import log_of, read_body, result_of
 from broker_lambda.settings import LambdaSettings, find_credentials, parse_settings
 from broker_lambda.signature import Credentials, Scope, signed_headers
@@ -45,7 +45,7 @@ class LambdaInvoker:
         """
         parse_settings(settings)
 
-    def running(self) -> AbstractAsyncContextManager[None]:
+    def running(self, _: Host, /) -> AbstractAsyncContextManager[None]:
         """Hold the connections open."""
         return self._running()
 

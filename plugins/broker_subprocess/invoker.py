@@ -1,24 +1,18 @@
-"""runs one process per event: the event's JSON on stdin, the result's JSON on stdout"""
+"""functions as programs of this host: one process per event, or workers that stay warm"""
 
-import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
-from broker.plugin import Invocation, InvocationResult, InvokerUnavailable, Settings
-from broker_subprocess import outcome
-from broker_subprocess.environment import function_environment
+from broker.plugin import Host, Invocation, InvocationResult, Settings
 from broker_subprocess.guardian import Guardian
-from broker_subprocess.process_group import ProcessGroup, running_group
+from broker_subprocess.leftovers import end_leftovers
 from broker_subprocess.settings import parse_settings
+from broker_subprocess.stdio import Stdio
+from broker_subprocess.worker_pool import WorkerPool
 
 __all__ = ["SubprocessInvoker"]
-
-CHUNK_BYTES_MAX = 64 * 1024
-DRAIN_S = 1.0  # for what stands in the pipes when the group is dead
-
-HOST_IS_SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 class SubprocessInvoker:
@@ -28,95 +22,42 @@ class SubprocessInvoker:
     """
 
     def __init__(self) -> None:
-        self._guardian: Guardian | None = None
+        self._stdio: Stdio | None = None
+        self._workers: WorkerPool | None = None
 
     def check_settings(self, settings: Settings, /) -> None:
-        """Refuse anything but a `command` and perhaps a `cwd`. Raises: SettingsError."""
+        """Refuse what names neither a program nor a runtime. Raises: SettingsError."""
         parse_settings(settings)
 
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """Stand ready to clean up after a killed daemon."""
-        return self._running()
+    def running(self, host: Host, /) -> AbstractAsyncContextManager[None]:
+        """End what a killed daemon has left behind, then keep workers warm."""
+        return self._running(host)
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:
-        """Run the command to its end, then kill what it left behind.
+        """Give the event to a process of its own, or to a worker, and wait for the result.
 
-        Cancelled: its process group is killed and reaped.
+        Cancelled: the process or the worker is killed and reaped, with its descendants.
         Raises: InvokerUnavailable if this host is out of processes, memory or files; SettingsError.
         """
-        assert self._guardian is not None, "invoke() belongs inside running()"
+        assert self._stdio is not None, "invoke() belongs inside running()"
+        assert self._workers is not None
         settings = parse_settings(invocation.settings)
-        environment = function_environment(invocation)
-        capture = Capture(invocation.write_log)
-        try:
-            async with running_group(
-                settings.command,
-                cwd=settings.cwd,
-                environment=environment,
-                memory_mb=invocation.memory_mb,
-                guardian=self._guardian,
-            ) as group:
-                await capture.exchange(group, invocation.payload)
-        except OSError as error:
-            if error.errno in HOST_IS_SHORT:
-                raise InvokerUnavailable(f"no process could be started: {error}") from error
-            return outcome.of_failed_start(invocation, error)
-        except ValueError as error:
-            return outcome.of_failed_start(invocation, error)
-        if capture.is_oversize:
-            return outcome.of_oversize()
-        status = group.process.returncode
-        if status is None:
-            raise InvokerUnavailable(f"process {group.process.pid} was killed but does not end")
-        return outcome.of_exit(invocation, settings, environment, status, bytes(capture.output))
+        if settings.runtime is None:
+            return await self._stdio.invoke(invocation, settings)
+        return await self._workers.invoke(invocation, settings)
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        self._guardian = Guardian()
+    async def _running(self, host: Host) -> AsyncIterator[None]:
+        # Before the first event: whatever runs still would be one more than the limits allow.
+        await end_leftovers(host.state_directory)
+        guardian = Guardian()
         try:
-            yield
+            async with trio.open_nursery() as nursery:
+                self._stdio = Stdio(guardian, host)
+                self._workers = WorkerPool(guardian, host, nursery)
+                nursery.start_soon(self._workers.watch)
+                yield
+                nursery.cancel_scope.cancel()
         finally:
-            guardian, self._guardian = self._guardian, None
+            self._stdio = self._workers = None
             await guardian.aclose()
-
-
-class Capture:
-    """What one process wrote, within bounds."""
-
-    def __init__(self, write_log: Callable[[bytes], None]) -> None:
-        self.output = bytearray()
-        self._write_log = write_log
-        self.is_oversize = False
-
-    async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
-        """Give the process its event and take what it writes, until it has ended."""
-        async with trio.open_nursery() as pipes:
-            pipes.start_soon(self._feed, group, payload)
-            pipes.start_soon(self._take_output, group)
-            pipes.start_soon(self._take_log, group)
-            await group.wait_exit()
-            group.kill()  # the leftovers, which may hold the pipes open
-            pipes.cancel_scope.deadline = trio.current_time() + DRAIN_S
-
-    async def _feed(self, group: ProcessGroup, payload: bytes) -> None:
-        stdin = group.process.stdin
-        assert stdin is not None
-        with suppress(trio.BrokenResourceError):  # a process need not read its event
-            await stdin.send_all(payload)
-        await stdin.aclose()
-
-    async def _take_output(self, group: ProcessGroup) -> None:
-        stdout = group.process.stdout
-        assert stdout is not None
-        while chunk := await stdout.receive_some(CHUNK_BYTES_MAX):
-            if len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
-                self.is_oversize = True
-                group.kill()
-                return
-            self.output += chunk
-
-    async def _take_log(self, group: ProcessGroup) -> None:
-        stderr = group.process.stderr
-        assert stderr is not None
-        while chunk := await stderr.receive_some(CHUNK_BYTES_MAX):
-            self._write_log(bytes(chunk))

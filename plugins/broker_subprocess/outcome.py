@@ -11,7 +11,15 @@ from broker.plugin import Invocation, InvocationResult
 from broker_subprocess.environment import PATH
 from broker_subprocess.settings import SubprocessSettings
 
-__all__ = ["OUTPUT_BYTES_MAX", "of_exit", "of_failed_start", "of_oversize"]
+__all__ = [
+    "OUTPUT_BYTES_MAX",
+    "of_exit",
+    "of_failed_start",
+    "of_oversize",
+    "of_report",
+    "of_response",
+    "of_worker_exit",
+]
 
 OUTPUT_BYTES_MAX = 6_291_556  # Lambda: 6 MiB and 100 bytes
 
@@ -27,7 +35,7 @@ def of_exit(
 ) -> InvocationResult:
     """The result of a process that ended by itself or by a signal (a negative status)."""
     if status == 0:
-        return _of_success(invocation, output)
+        return of_response(invocation.request_id, output)
     if _is_error_body(output):
         return InvocationResult(payload=output.strip(), function_error="Unhandled")
     if status in SHELL_COULD_NOT_EXEC and not _is_program(settings, environment):
@@ -37,10 +45,37 @@ def of_exit(
             f"RequestId: {invocation.request_id} Error: "
             f"`{program}` is not there or is not executable",
         )
-    reason = f"exit status {status}" if status > 0 else f"signal: {_signal_name(-status)}"
+    return of_worker_exit(invocation.request_id, status)
+
+
+def of_worker_exit(request_id: str, status: int) -> InvocationResult:
+    """The result of a process that owes one and has ended."""
+    reason = " with error: " + _reason(status) if status else " without providing a reason"
     return InvocationResult.failed(
-        "Runtime.ExitError",
-        f"RequestId: {invocation.request_id} Error: Runtime exited with error: {reason}",
+        "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited{reason}"
+    )
+
+
+def of_response(request_id: str, body: bytes) -> InvocationResult:
+    """The result that a process has given; text that isn't JSON is a failure."""
+    payload = body.strip() or b"null"
+    try:
+        msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return InvocationResult.failed(
+            "Runtime.MalformedResponse",
+            f"RequestId: {request_id} Error: the output is not JSON: {error}",
+        )
+    return InvocationResult(payload=payload)
+
+
+def of_report(request_id: str, body: bytes, error_type: str | None) -> InvocationResult:
+    """The result of a function whose runtime has reported an error, with or without a body."""
+    if _is_error_body(body):
+        return InvocationResult(payload=body.strip(), function_error="Unhandled")
+    text = body.decode("utf-8", "replace").strip() or "Unknown"
+    return InvocationResult.failed(
+        error_type or "Runtime.Unknown", f"RequestId: {request_id} Error: {text}"
     )
 
 
@@ -61,18 +96,6 @@ def of_oversize() -> InvocationResult:
     )
 
 
-def _of_success(invocation: Invocation, output: bytes) -> InvocationResult:
-    payload = output.strip() or b"null"
-    try:
-        msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return InvocationResult.failed(
-            "Runtime.MalformedResponse",
-            f"RequestId: {invocation.request_id} Error: the output is not JSON: {error}",
-        )
-    return InvocationResult(payload=payload)
-
-
 def _is_error_body(output: bytes) -> bool:
     try:
         body = msgspec.json.decode(output, type=dict)
@@ -88,5 +111,7 @@ def _is_program(settings: SubprocessSettings, environment: Mapping[str, str]) ->
     return shutil.which(program, path=environment.get("PATH", PATH)) is not None
 
 
-def _signal_name(number: int) -> str:
-    return (signal.strsignal(number) or str(number)).lower()
+def _reason(status: int) -> str:
+    if status > 0:
+        return f"exit status {status}"
+    return f"signal: {(signal.strsignal(-status) or str(-status)).lower()}"

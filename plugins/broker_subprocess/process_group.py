@@ -5,9 +5,10 @@ guardian knows the group; if the daemon dies before that, the line never comes a
 ends. Then it sets the limits, which thus hold from the program's first instruction, for good, and
 for every process it starts; then it becomes the program.
 
-The memory limit is RLIMIT_DATA, not RLIMIT_AS: Node.js, Java and Go reserve gigabytes of address
-space that they never touch, and fail or hang under RLIMIT_AS. Each process has the limit for
-itself; memory shared between processes is not counted.
+The memory limit of a program is RLIMIT_DATA, not RLIMIT_AS: Node.js, Java and Go reserve gigabytes
+of address space that they never touch, and fail or hang under RLIMIT_AS. Each process has the limit
+for itself; memory shared between processes is not counted. Workers have no such limit: theirs is
+what all their processes use together, see `memory`.
 """
 
 import os
@@ -27,7 +28,7 @@ __all__ = ["ProcessGroup", "running_group"]
 PROLOGUE = """
 read -r _ || exit 1
 ulimit -c 0
-ulimit -d "$1" 2>/dev/null
+[ "$1" = none ] || ulimit -d "$1" 2>/dev/null
 shift
 exec "$@"
 """
@@ -58,27 +59,29 @@ async def running_group(
     *,
     cwd: str | None,
     environment: Mapping[str, str],
-    memory_mb: int,
+    memory_mb: int | None,
     guardian: Guardian,
+    one_output: bool = False,
 ) -> AsyncIterator[ProcessGroup]:
     """The program, started; when the block is left, however it is left, the group is gone.
 
-    The exit status is known afterwards, as `process.returncode`. Processes that have left the
-    group (`setsid`) are out of reach.
+    With `one_output` what it writes to stderr comes with stdout, in order. The exit status is known
+    afterwards, as `process.returncode`. Processes that have left the group (`setsid`) are out of
+    reach.
     Raises: OSError if nothing could be started, ValueError for text no process can be given.
     """
+    data_kb = "none" if memory_mb is None else str(memory_mb * 1024)
     process = await trio.lowlevel.open_process(
-        ["/bin/sh", "-c", PROLOGUE, "sh", str(memory_mb * 1024), *command],
+        ["/bin/sh", "-c", PROLOGUE, "sh", data_kb, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT if one_output else subprocess.PIPE,
         cwd=cwd,
         env=dict(environment),
         start_new_session=True,
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    assert process.stderr is not None
     pidfd: int | None = None
     try:
         pidfd = os.pidfd_open(process.pid)
@@ -99,4 +102,5 @@ async def running_group(
             os.close(pidfd)
         with trio.CancelScope(shield=True):  # closing a pipe does not block
             for stream in (process.stdin, process.stdout, process.stderr):
-                await stream.aclose()
+                if stream is not None:
+                    await stream.aclose()

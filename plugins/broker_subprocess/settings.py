@@ -1,6 +1,7 @@
-"""settings of a function that runs as a program: its command line and working directory"""
+"""settings of a function that runs on this host: its program, or its code and the runtime for it"""
 
 import os.path
+import re
 
 import msgspec
 
@@ -8,12 +9,22 @@ from broker.plugin import Settings, SettingsError
 
 __all__ = ["SubprocessSettings", "parse_settings"]
 
+# Python and Node.js are there by bootstraps of our own; everything else brings its own.
+RUNTIME = re.compile(r"python3(\.[0-9]{1,2})?|nodejs([0-9]{1,2}\.x)?|provided(\.[a-z0-9]{1,16})?")
+
 
 class SubprocessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to start for each event."""
+    """What to start: for each event, or if a `runtime` is given once for many.
 
-    command: tuple[str, ...]  # the program, by path or found on PATH, and its arguments
-    cwd: str | None = None  # an absolute path; the daemon's own working directory if not given
+    With `provided` the command speaks the Lambda Runtime API itself; it is the file `bootstrap` of
+    the code unless another one is given.
+    """
+
+    command: tuple[str, ...] = ()  # the program, by path or found on PATH, and its arguments
+    cwd: str | None = None  # an absolute path; the code's, or else the daemon's, if not given
+    runtime: str | None = None  # python3.12, python3, nodejs22.x, nodejs, provided, provided.al2023
+    code: str | None = None  # an absolute path: the directory of the code, if not uploaded
+    idle_s: float = 300.0  # a worker without events for so long is ended
 
 
 def parse_settings(settings: Settings) -> SubprocessSettings:
@@ -25,10 +36,32 @@ def parse_settings(settings: Settings) -> SubprocessSettings:
         parsed = msgspec.convert(dict(settings), SubprocessSettings)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error).replace("`$.", "`")) from None
-    if not parsed.command or not parsed.command[0]:
-        raise SettingsError("`command` must name a program")
+    if parsed.runtime is None:
+        _check_stdio(parsed)
+    else:
+        _check_runtime(parsed, parsed.runtime)
     if any("\0" in part for part in parsed.command):
         raise SettingsError("`command` must not contain NUL characters")
-    if parsed.cwd is not None and (not os.path.isabs(parsed.cwd) or "\0" in parsed.cwd):
-        raise SettingsError("`cwd` must be an absolute path")
+    for key, path in (("cwd", parsed.cwd), ("code", parsed.code)):
+        if path is not None and (not os.path.isabs(path) or "\0" in path):
+            raise SettingsError(f"`{key}` must be an absolute path")
     return parsed
+
+
+def _check_stdio(settings: SubprocessSettings) -> None:
+    if not settings.command or not settings.command[0]:
+        raise SettingsError("`command` must name a program, or `runtime` a runtime")
+    if settings.code is not None:
+        raise SettingsError("`code` is of no use without `runtime`")
+
+
+def _check_runtime(settings: SubprocessSettings, runtime: str) -> None:
+    if not RUNTIME.fullmatch(runtime):
+        raise SettingsError(
+            f"`runtime` {runtime!r} is not to be had: python3.N, nodejsN.x and provided are; "
+            "any other runs as provided, with a bootstrap of its own"
+        )
+    if settings.command and not runtime.startswith("provided"):
+        raise SettingsError("`command` with `runtime` is for provided: the others know theirs")
+    if settings.idle_s <= 0:
+        raise SettingsError("`idle_s` must be more than 0")

@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from broker.plugin import (
+    Host,
     Invocation,
     InvocationResult,
     InvokerThrottled,
@@ -104,7 +105,7 @@ class ToyInvoker:
             raise SettingsError(str(error)) from None
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, _: Host) -> AsyncIterator[None]:
         yield
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:
@@ -192,7 +193,7 @@ class RunsOnce(ToyInvoker):
     ran = False
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, _: Host) -> AsyncIterator[None]:
         yield
         self.ran = True
 

@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from trio.testing import MockClock
 
 from broker.outgoing.address import Address
 from broker.plugin import (
+    Host,
     Invocation,
     InvocationResult,
     InvokerThrottled,
@@ -29,7 +31,7 @@ LIMIT = 6 * 1024 * 1024
 @pytest.fixture
 async def invoker() -> AsyncIterator[HttpInvoker]:
     invoker = HttpInvoker(now_s=lambda: NOW_S)
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         yield invoker
 
 
@@ -205,7 +207,7 @@ async def test_an_open_private_connection_is_not_reused_for_a_guarded_function(
 ) -> None:
     url = f"http://hooks.example:{http_server.port}/"
     invoker = HttpInvoker(resolve=resolver("127.0.0.1"))
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         result = await invoker.invoke(invocation({"url": url, "allow_private": True}))
         assert result.function_error is None
         result = await invoker.invoke(invocation({"url": url}))
@@ -262,7 +264,7 @@ def resolver(*addresses: str) -> Any:
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::ffff:10.0.0.1"])
 async def test_a_name_that_leads_to_a_private_address_is_refused(address: str) -> None:
     invoker = HttpInvoker(resolve=resolver(address))
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         result = await invoker.invoke(invocation({"url": "https://hooks.example/"}))
     error = error_of(result)
     assert error["errorType"] == "Http.ForbiddenAddress"
@@ -281,7 +283,7 @@ async def test_the_connection_goes_to_the_address_that_was_checked(
 
     invoker = HttpInvoker(resolve=resolve)
     url = f"http://hooks.example:{http_server.port}/"
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         await invoker.invoke(invocation({"url": url, "allow_private": True}))
     assert asked == ["hooks.example"]
     assert http_server.requests[0].headers["host"] == f"hooks.example:{http_server.port}"
@@ -293,7 +295,7 @@ async def test_a_name_that_cannot_be_looked_up_is_unavailable(failure: Exception
         raise failure
 
     invoker = HttpInvoker(resolve=resolve)
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         with pytest.raises(InvokerUnavailable, match=r"hooks\.example"):
             await invoker.invoke(invocation({"url": "https://hooks.example/"}))
 
@@ -306,7 +308,7 @@ async def test_a_name_server_that_does_not_answer_makes_it_unavailable(
         raise AssertionError
 
     invoker = HttpInvoker(resolve=resolve)
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         with pytest.raises(InvokerUnavailable, match="too long"):
             await invoker.invoke(invocation({"url": "https://hooks.example/"}))
 

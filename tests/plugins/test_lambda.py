@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.plugin import (
+    Host,
     Invocation,
     InvocationResult,
     InvokerThrottled,
@@ -134,7 +136,7 @@ def test_signatures_equal_those_of_botocore(
 @pytest.fixture
 async def invoker() -> AsyncIterator[LambdaInvoker]:
     invoker = LambdaInvoker(environment={}, now=lambda: NOW)
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         yield invoker
 
 
@@ -226,7 +228,7 @@ async def test_credentials_come_from_the_environment_if_the_settings_have_none(
         "AWS_SESSION_TOKEN": "token",
     }
     invoker = LambdaInvoker(environment=environment)
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path())):
         await invoker.invoke(invocation({"endpoint_url": http_server.url}))
     headers = http_server.requests[0].headers
     assert "AKIDENVIRONMENT/" in headers["authorization"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from broker.plugin import Invocation, InvocationResult, SettingsError
+from broker.plugin import Host, Invocation, InvocationResult, SettingsError
 from broker_subprocess import SubprocessInvoker
 from broker_subprocess.guardian import Guardian
 
@@ -21,9 +21,9 @@ PATIENCE_S = 30
 
 
 @pytest.fixture
-async def invoker() -> AsyncIterator[SubprocessInvoker]:
+async def invoker(tmp_path: Path) -> AsyncIterator[SubprocessInvoker]:
     invoker = SubprocessInvoker()
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=tmp_path)):
         yield invoker
 
 
@@ -197,7 +197,7 @@ async def test_the_program_runs_in_its_working_directory(
 
 
 async def test_the_environment_is_clean(
-    invoker: SubprocessInvoker, monkeypatch: pytest.MonkeyPatch
+    invoker: SubprocessInvoker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DAEMON_SECRET", "x")
     result = await invoker.invoke(
@@ -226,6 +226,7 @@ async def test_the_environment_is_clean(
         "BROKER_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:orders",
         "BROKER_DEADLINE_MS": "1700000003000",
         "BROKER_ATTEMPT": "2",
+        "BROKER_STATE_DIRECTORY": str(tmp_path),
     }
 
 
@@ -293,10 +294,12 @@ async def test_a_process_that_left_the_group_does_not_hold_up_the_result(
 
 DAEMON = """
 import sys, trio
+from pathlib import Path
+from broker.plugin import Host
 from tests.plugins.test_subprocess import SubprocessInvoker, invocation
 async def main():
     invoker = SubprocessInvoker()
-    async with invoker.running():
+    async with invoker.running(Host(state_directory=Path(sys.argv[2]))):
         await invoker.invoke(invocation("sh", "-c", sys.argv[1]))
 trio.run(main)
 """
@@ -307,7 +310,7 @@ async def test_functions_do_not_outlive_a_killed_daemon(tmp_path: Path) -> None:
     script = LEAVES_GRANDCHILD.format(path=path) + "wait"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     daemon = await trio.lowlevel.open_process(
-        [sys.executable, "-c", DAEMON, script], env=environment
+        [sys.executable, "-c", DAEMON, script, str(tmp_path)], env=environment
     )
     grandchild = await wait_pid_in(path)
     daemon.kill()
@@ -317,14 +320,14 @@ async def test_functions_do_not_outlive_a_killed_daemon(tmp_path: Path) -> None:
 
 async def test_a_killed_guardian_is_replaced(invoker: SubprocessInvoker, tmp_path: Path) -> None:
     await invoker.invoke(invocation("true"))
-    assert invoker._guardian is not None
-    first = invoker._guardian._process
+    assert invoker._stdio is not None
+    first = invoker._stdio._guardian._process
     assert first is not None
     first.kill()
     await first.wait()
     result = await invoker.invoke(invocation("echo", "1"))
     assert result.payload == b"1"
-    assert invoker._guardian._process is not first
+    assert invoker._stdio._guardian._process is not first
 
 
 async def test_a_guardian_forgets_only_what_it_was_told_to_forget() -> None:

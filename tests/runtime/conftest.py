@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from broker.core.names import Namespace
-from broker.plugin import Invocation, InvocationResult, Settings
+from broker.plugin import Host, Invocation, InvocationResult, Settings
 
 NAMESPACE = Namespace()
 
@@ -25,7 +25,7 @@ class FakeInvoker:
     def check_settings(self, settings: Settings, /) -> None:
         pass
 
-    def running(self) -> AbstractAsyncContextManager[None]:
+    def running(self, _: Host) -> AbstractAsyncContextManager[None]:
         @asynccontextmanager
         async def nothing() -> AsyncIterator[None]:
             yield

@@ -1,0 +1,63 @@
+"""ends processes that a killed daemon has left behind, wherever they have gone
+
+The guardian does that at once, but it can be killed as well, and knows process groups only. Every
+process of a function has the state directory in its environment, and so have its descendants, also
+those that have left their group or were taken in by another parent.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import trio
+
+from broker_subprocess.environment import MARK
+
+__all__ = ["end_leftovers", "end_marked", "marked_processes"]
+
+ROUNDS = 100  # a process may start another one while it is looked for
+ROUND_S = 0.02
+
+
+async def end_leftovers(state_directory: Path) -> None:
+    """Kill every process of this state directory, and wait until none is left.
+
+    Raises: RuntimeError if some can't be ended.
+    """
+    await end_marked(f"{MARK}={state_directory}".encode())
+
+
+async def end_marked(mark: bytes) -> None:
+    """Kill every process that has `mark` as a variable. Raises: RuntimeError."""
+    found: list[int] = []
+    for _ in range(ROUNDS):
+        found = await trio.to_thread.run_sync(marked_processes, mark)
+        if not found:
+            return
+        for pid in found:
+            _kill(pid)
+        await trio.sleep(ROUND_S)
+    raise RuntimeError(f"processes of functions can't be ended: {found}")
+
+
+def marked_processes(mark: bytes) -> list[int]:
+    """The processes, but for ended ones, in whose environment `NAME=value` stands."""
+    return [
+        int(name)
+        for name in os.listdir("/proc")
+        if name.isdigit() and int(name) != os.getpid() and _has(name, mark)
+    ]
+
+
+def _has(pid: str, mark: bytes) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as environment:
+            return mark in environment.read().split(b"\0")
+    except OSError:  # ended, or somebody else's
+        return False
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,413 @@
+"""one warm worker: a process that serves a function's events, one after another
+
+    starting --next--> idle --invoke--> busy --response, error--> answered --next--> idle
+
+and from anywhere to gone, when the process ends. It speaks the Runtime API on a port of its own,
+on which nobody but its own processes is heard. What it writes is the log of the event it serves,
+or of the next one.
+"""
+
+import errno
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import trio
+
+from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable
+from broker_subprocess import outcome, runtime_api
+from broker_subprocess.environment import worker_environment
+from broker_subprocess.guardian import Guardian
+from broker_subprocess.leftovers import end_marked, marked_processes
+from broker_subprocess.peer import has_socket, peer_inode
+from broker_subprocess.process_group import ProcessGroup, running_group
+from broker_subprocess.runtime_api import Answer, Request, accepted, refused
+from broker_subprocess.runtimes import BOOTSTRAPS
+from broker_subprocess.stdio import HOST_IS_SHORT
+
+__all__ = ["Launch", "Worker"]
+
+log = logging.getLogger(__name__)
+
+AFTERWARDS_S = 1.0  # for a worker to ask for the next event, before its answer is passed on
+CLEANUP_S = 5.0
+LOG_CHUNK_BYTES = 64 * 1024
+LOG_CHUNKS_A_TURN = 16  # then others have their turn
+LOG_PAUSE_S = 0.02  # so that a flood stays below 50 MiB/s
+LOG_HELD_BYTES = 64 * 1024  # of what is written while no event is served
+MIB = 1 << 20
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+MARK = "BROKER_WORKER"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a worker is started as."""
+
+    command: Sequence[str]
+    cwd: str
+    code: str
+    idle_s: float
+
+
+@dataclass(slots=True, eq=False)
+class _Event:
+    """The event that is being served."""
+
+    invocation: Invocation
+    result: InvocationResult | None = None
+    answered: trio.Event = field(default_factory=trio.Event)
+    finished: trio.Event = field(default_factory=trio.Event)  # with its process, and its log
+
+
+class Worker:
+    """Started by `run`; `invoke` is called only when it is idle, by whoever took it."""
+
+    def __init__(
+        self,
+        first: Invocation,
+        launch: Launch,
+        host: Host,
+        guardian: Guardian,
+        on_idle: Callable[["Worker"], None],
+    ) -> None:
+        self.revision = first.revision
+        self.memory_mb = first.memory_mb
+        self.launch = launch
+        self.state = "starting"
+        self.idle_since = 0.0
+        self.memory_peak_bytes = 0
+        self.pid: int | None = None
+        self.settled = trio.Event()  # it is idle for the first time, or gone
+        self._first = first
+        self._host = host
+        self._guardian = guardian
+        self._on_idle = on_idle
+        self._scope = trio.CancelScope()
+        self._gone = trio.Event()
+        self._turn = trio.Event()  # there is an event, for who waits on this one
+        self._event: _Event | None = None
+        self._failure: InvocationResult | InvokerUnavailable | None = None  # of the start
+        self._log_fd = -1
+        self._held_log = bytearray()
+        self._token = uuid4().hex
+        self._temporary = host.state_directory / "tmp" / self._token
+
+    # Its life
+
+    async def run(self) -> None:
+        """Until the process has ended, or is killed; nothing of it is left then."""
+        status: int | None = None
+        try:
+            with self._scope:
+                status = await self._run()
+        except OSError as error:
+            if error.errno in HOST_IS_SHORT:
+                self._failure = InvokerUnavailable(f"no worker could be started: {error}")
+            else:
+                self._failure = outcome.of_failed_start(self._first, error)
+        except ValueError as error:
+            self._failure = outcome.of_failed_start(self._first, error)
+        finally:
+            with trio.move_on_after(CLEANUP_S, shield=True):
+                await self._clean_up()
+            self._end(status)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._scope.cancel()
+
+    async def wait_gone(self) -> None:
+        """Until it has ended and nothing of it is left."""
+        await self._gone.wait()
+
+    async def _run(self) -> int | None:
+        await trio.to_thread.run_sync(_make_directory, self._temporary)
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with listener:
+            port = listener.socket.getsockname()[1]
+            group: ProcessGroup | None = None
+            try:
+                async with running_group(
+                    self.launch.command,
+                    cwd=self.launch.cwd,
+                    environment=self._environment(port),
+                    memory_mb=None,
+                    guardian=self._guardian,
+                    one_output=True,
+                ) as group:
+                    await self._serve(group, listener)
+            finally:
+                self._log_fd = -1
+            return group.process.returncode
+
+    def _environment(self, port: int) -> dict[str, str]:
+        version = self._first.function_version
+        environment = worker_environment(
+            self._first,
+            self._host,
+            runtime_api=f"127.0.0.1:{port}",
+            code=self.launch.code,
+            runtime_directory=BOOTSTRAPS,
+            temporary=self._temporary,
+            log_stream=f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{self._token}",
+        )
+        return {**environment, MARK: self._token}
+
+    async def _serve(self, group: ProcessGroup, listener: trio.SocketListener) -> None:
+        process = group.process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        await process.stdin.aclose()
+        self.pid = process.pid
+        self._log_fd = process.stdout.fileno()  # type: ignore[attr-defined] # of a pipe
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, self._connected, [listener])
+            nursery.start_soon(self._take_log)
+            await group.wait_exit()
+            self._drain_log()
+            nursery.cancel_scope.cancel()
+
+    async def _connected(self, stream: trio.SocketStream) -> None:
+        async with stream:
+            if await self._is_own(stream):
+                await runtime_api.serve(stream, self)
+            else:
+                log.warning("somebody else connected to a worker of %s", self._first.function_name)
+
+    async def _is_own(self, stream: trio.SocketStream) -> bool:
+        try:
+            # trio's socket is a wrapper; the calls on it that are made here don't block
+            inode = peer_inode(stream.socket)  # type: ignore[arg-type]
+        except OSError as error:
+            if error.errno in (errno.ENOTCONN, errno.EINVAL):
+                return False
+            raise
+        if inode is None or self.pid is None:
+            return False
+        if has_socket(self.pid, inode):
+            return True
+        mark = f"{MARK}={self._token}".encode()
+        for pid in await trio.to_thread.run_sync(marked_processes, mark):
+            if has_socket(pid, inode):
+                return True
+        return False
+
+    async def _clean_up(self) -> None:
+        """Processes that left the group, and files."""
+        await end_marked(f"{MARK}={self._token}".encode())
+        await trio.to_thread.run_sync(lambda: shutil.rmtree(self._temporary, ignore_errors=True))
+
+    def _end(self, status: int | None) -> None:
+        self.state = "gone"
+        event = self._event
+        if event is not None:
+            if event.result is None:
+                request_id = event.invocation.request_id
+                event.result = outcome.of_worker_exit(request_id, -9 if status is None else status)
+            event.answered.set()
+            event.finished.set()
+        elif self._failure is None:
+            request_id = self._first.request_id
+            self._failure = outcome.of_worker_exit(request_id, -9 if status is None else status)
+        self.settled.set()
+        self._gone.set()
+
+    # Its events
+
+    async def wait_ready(self, invocation: Invocation) -> InvocationResult | None:
+        """Until it is idle for the first time: None; or a result, if it can't be made ready.
+
+        What it has logged becomes the log of `invocation`. Raises: InvokerUnavailable.
+        """
+        await self.settled.wait()
+        if self.state != "gone":
+            return None
+        self._pass_held_log(invocation)
+        assert self._failure is not None
+        if isinstance(self._failure, InvokerUnavailable):
+            raise self._failure
+        return self._failure
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Have it serve one event. Cancelled: it is killed, and gone."""
+        assert self.state == "idle"
+        event = self._event = _Event(invocation)
+        self.state = "busy"
+        self._pass_held_log(invocation)
+        self._turn.set()
+        try:
+            await event.answered.wait()
+        except trio.Cancelled:
+            self._drain_log()
+            self.kill()
+            with trio.CancelScope(shield=True):
+                await self._gone.wait()
+            raise
+        if not event.finished.is_set():
+            with trio.move_on_after(AFTERWARDS_S):
+                await event.finished.wait()
+        assert event.result is not None
+        return InvocationResult(
+            payload=event.result.payload,
+            function_error=event.result.function_error,
+            memory_used_mb=-(-self.memory_peak_bytes // MIB),
+        )
+
+    # The Runtime API
+
+    async def next(self) -> Answer:
+        """See `Runtime`."""
+        if self.state == "busy":
+            return _not_now("Running", "Ready")
+        turn = self._turn = trio.Event()  # one that asks twice has given up its first request
+        self._become_idle()
+        await turn.wait()
+        if self._event is None or self._turn is not turn:
+            return _not_now("Ready", "Ready")
+        return _next(self._event.invocation)
+
+    def _become_idle(self) -> None:
+        self._drain_log()
+        self._look_at_memory()
+        was_idle = self.state == "idle"
+        event, self._event = self._event, None
+        self.state = "idle"
+        if event is not None:
+            event.finished.set()
+        self.settled.set()
+        if not was_idle:
+            self.idle_since = trio.current_time()
+            self._on_idle(self)
+
+    def response(self, request_id: str, request: Request) -> Answer:
+        """See `Runtime`."""
+        event = self._awaited(request_id, "ResponseSent")
+        if isinstance(event, Answer):
+            return event
+        if request.is_too_large:
+            self._answer(event, outcome.of_oversize())
+            text = f"Exceeded maximum allowed payload size ({outcome.OUTPUT_BYTES_MAX} bytes)."
+            return refused(413, "RequestEntityTooLarge", text)
+        error_type = request.headers.get("lambda-runtime-function-error-type")
+        if error_type is not None:  # a trailer: it failed while it was writing
+            self._answer(event, outcome.of_report(request_id, b"", error_type))
+        else:
+            self._answer(event, outcome.of_response(request_id, bytes(request.body)))
+        return accepted()
+
+    def error(self, request_id: str, request: Request) -> Answer:
+        """See `Runtime`."""
+        event = self._awaited(request_id, "ErrorSent")
+        if isinstance(event, Answer):
+            return event
+        self._answer(event, _reported(request_id, request))
+        return accepted()
+
+    def init_error(self, request: Request) -> Answer:
+        """See `Runtime`."""
+        if self.state != "starting":
+            return _not_now("Ready", "InitError")
+        self._failure = _reported(self._first.request_id, request)
+        return accepted()
+
+    def _awaited(self, request_id: str, wanted: str) -> _Event | Answer:
+        event = self._event
+        if self.state != "busy" or event is None:
+            return _not_now("Ready", wanted)
+        if event.invocation.request_id != request_id:
+            return refused(400, "InvalidRequestID", "Invalid request ID")
+        return event
+
+    def _answer(self, event: _Event, result: InvocationResult) -> None:
+        event.result = result
+        self.state = "answered"
+        event.answered.set()
+
+    # Its log and its memory
+
+    async def _take_log(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._log_fd)
+            if not self._drain_log():
+                return
+            # A second has so many of these turns, and the process waits when its pipe is full.
+            await trio.sleep(LOG_PAUSE_S if self._flooded else 0)
+
+    def _drain_log(self) -> bool:
+        """Take what stands in the pipe; False at its end."""
+        self._flooded = False
+        if self._log_fd < 0:
+            return False
+        for _ in range(LOG_CHUNKS_A_TURN):
+            try:
+                chunk = os.read(self._log_fd, LOG_CHUNK_BYTES)
+            except BlockingIOError:
+                return True
+            if not chunk:
+                return False
+            self._write_log(chunk)
+        self._flooded = True
+        return True
+
+    def _write_log(self, chunk: bytes) -> None:
+        if self._event is not None:
+            self._event.invocation.write_log(chunk)
+            return
+        self._held_log += chunk
+        del self._held_log[:-LOG_HELD_BYTES]
+
+    def _pass_held_log(self, invocation: Invocation) -> None:
+        if self._held_log:
+            invocation.write_log(bytes(self._held_log))
+            self._held_log.clear()
+
+    def _look_at_memory(self) -> None:
+        with suppress(OSError, ValueError), open(f"/proc/{self.pid}/statm", "rb") as file:
+            resident = int(file.read().split()[1]) * PAGE_BYTES
+            self.memory_peak_bytes = max(self.memory_peak_bytes, resident)
+
+
+def _next(invocation: Invocation) -> Answer:
+    deadline_ms = invocation.deadline_ms
+    headers = {
+        "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+        "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
+        "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
+        "Lambda-Runtime-Trace-Id": _trace_id(invocation),
+    }
+    if invocation.client_context is not None:
+        text = invocation.client_context.decode()
+        headers["Lambda-Runtime-Client-Context"] = text.replace("\r", " ").replace("\n", " ")
+    return Answer(200, invocation.payload, headers)
+
+
+def _trace_id(invocation: Invocation) -> str:
+    """Runtimes want one; nobody samples it."""
+    return (
+        f"Root=1-{invocation.deadline_ms // 1000:08x}-{invocation.request_id[-12:]:0>24};Sampled=0"
+    )
+
+
+def _reported(request_id: str, request: Request) -> InvocationResult:
+    error_type = request.headers.get("lambda-runtime-function-error-type")
+    return outcome.of_report(request_id, bytes(request.body), error_type)
+
+
+def _not_now(state: str, wanted: str) -> Answer:
+    text = (
+        f"State transition from {state} to {wanted} failed for runtime. "
+        "Error: State transition is not allowed"
+    )
+    return refused(403, "InvalidStateTransition", text)
+
+
+def _make_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True)

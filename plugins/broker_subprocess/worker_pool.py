@@ -1,0 +1,196 @@
+"""keeps workers warm: each event goes to an idle one of its function, or to a new one
+
+Only so many start at a time, whatever comes: starting one takes much of a core, and an event that
+waits to start one may get one that has become idle meanwhile. Which events come at all is up to
+the concurrency limits of the host.
+"""
+
+import os
+import shutil
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+import trio
+
+from broker.plugin import Host, Invocation, InvocationResult
+from broker_subprocess import outcome
+from broker_subprocess.environment import PATH
+from broker_subprocess.guardian import Guardian
+from broker_subprocess.memory import tree_usage
+from broker_subprocess.runtimes import RuntimeMissing, command
+from broker_subprocess.settings import SubprocessSettings
+from broker_subprocess.worker import MIB, Launch, Worker
+
+__all__ = ["WorkerPool"]
+
+Key = tuple[str, str, str, str]  # account, region, function, version
+
+WATCH_S = 0.25
+PROCESSES_MAX = 1_024  # Lambda: processes and threads of one environment
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    key: Key
+    woken: trio.Event = field(default_factory=trio.Event)
+
+
+class WorkerPool:
+    """Owns the workers, which run in the nursery."""
+
+    def __init__(self, guardian: Guardian, host: Host, nursery: trio.Nursery) -> None:
+        self._guardian = guardian
+        self._host = host
+        self._nursery = nursery
+        self._workers: set[Worker] = set()
+        self._idle: defaultdict[Key, deque[Worker]] = defaultdict(deque)  # the last used last
+        self._starting = 0
+        self._starts_max = max(2, os.cpu_count() or 1)
+        self._waiters: deque[_Waiter] = deque()
+        self._waiters_by_key: defaultdict[Key, deque[_Waiter]] = defaultdict(deque)
+        self._first = trio.Event()  # there are workers to be watched
+
+    async def invoke(
+        self, invocation: Invocation, settings: SubprocessSettings
+    ) -> InvocationResult:
+        """Run one event in a worker of its function's revision. See `Invoker.invoke`."""
+        key = (
+            invocation.account,
+            invocation.region,
+            invocation.function_name,
+            invocation.function_version,
+        )
+        worker = self._take(key, invocation.revision)
+        if worker is None:
+            with invocation.cold_start():
+                found = await self._new(key, invocation, settings)
+            if isinstance(found, InvocationResult):
+                return found
+            worker = found
+        return await worker.invoke(invocation)
+
+    def _take(self, key: Key, revision: str) -> Worker | None:
+        """An idle worker, the one used last; those of another revision go."""
+        idle = self._idle.get(key)
+        while idle:
+            worker = idle.pop()
+            if worker.state == "idle" and worker.revision == revision:
+                return worker
+            worker.kill()
+        return None
+
+    async def _new(
+        self, key: Key, invocation: Invocation, settings: SubprocessSettings
+    ) -> Worker | InvocationResult:
+        """A worker that was started, or that became idle first; or why there can't be any."""
+        while self._starting >= self._starts_max:
+            await self._wait(key)
+            worker = self._take(key, invocation.revision)
+            if worker is not None:
+                return worker
+        self._starting += 1
+        try:
+            return await self._start(key, invocation, settings)
+        finally:
+            self._starting -= 1
+            self._wake(self._waiters)
+
+    async def _start(
+        self, key: Key, invocation: Invocation, settings: SubprocessSettings
+    ) -> Worker | InvocationResult:
+        try:
+            launch = await self._launch(invocation, settings)
+        except RuntimeMissing as missing:
+            return outcome.of_failed_start(invocation, missing)
+        taken = True  # the first event is this one's
+
+        def on_idle(worker: Worker) -> None:
+            nonlocal taken
+            if taken:
+                taken = False
+                return
+            self._idle[key].append(worker)
+            self._wake(self._waiters_by_key[key])
+
+        worker = Worker(invocation, launch, self._host, self._guardian, on_idle)
+        self._nursery.start_soon(self._run, key, worker)
+        try:
+            failure = await worker.wait_ready(invocation)
+        except trio.Cancelled:
+            worker.kill()
+            with trio.CancelScope(shield=True):
+                await worker.wait_gone()
+            raise
+        return failure or worker
+
+    async def _launch(self, invocation: Invocation, settings: SubprocessSettings) -> Launch:
+        code = invocation.code_directory or settings.code
+        if code is None:
+            raise RuntimeMissing("the function has no code")
+        path = invocation.environment.get("PATH", os.environ.get("PATH", PATH))
+        words = await trio.to_thread.run_sync(command, settings, code, path)
+        return Launch(words, settings.cwd or code, code, settings.idle_s)
+
+    async def _run(self, key: Key, worker: Worker) -> None:
+        self._workers.add(worker)
+        self._first.set()
+        try:
+            await worker.run()
+        finally:
+            self._workers.discard(worker)
+            idle = self._idle.get(key)
+            if idle is not None:
+                if worker in idle:
+                    idle.remove(worker)
+                if not idle:
+                    del self._idle[key]
+
+    # Waiting
+
+    async def _wait(self, key: Key) -> None:
+        waiter = _Waiter(key)
+        self._waiters.append(waiter)
+        self._waiters_by_key[key].append(waiter)
+        try:
+            await waiter.woken.wait()
+        except trio.Cancelled:
+            if waiter.woken.is_set():  # for nothing: the next one then
+                self._wake(self._waiters_by_key[key])
+                self._wake(self._waiters)
+            raise
+        finally:
+            waiter.woken.set()
+            if not self._waiters_by_key[key]:
+                del self._waiters_by_key[key]
+
+    def _wake(self, waiters: deque[_Waiter]) -> None:
+        while waiters:
+            waiter = waiters.popleft()
+            if not waiter.woken.is_set():
+                waiter.woken.set()
+                return
+
+    # What nobody asked for
+
+    async def watch(self) -> None:
+        """End workers that have been idle for too long or use too much, until cancelled."""
+        shutil.rmtree(self._host.state_directory / "tmp", ignore_errors=True)
+        while True:
+            if not self._workers:
+                self._first = trio.Event()
+                await self._first.wait()
+            await trio.sleep(WATCH_S)
+            now = trio.current_time()
+            for idle in list(self._idle.values()):
+                while idle and now - idle[0].idle_since > idle[0].launch.idle_s:
+                    idle.popleft().kill()
+            sessions = [worker.pid for worker in self._workers if worker.pid is not None]
+            usage = await trio.to_thread.run_sync(tree_usage, sessions)
+            for worker in self._workers:
+                if worker.pid in usage:
+                    self._hold_to_limits(worker, *usage[worker.pid])
+
+    def _hold_to_limits(self, worker: Worker, resident_bytes: int, processes: int) -> None:
+        worker.memory_peak_bytes = max(worker.memory_peak_bytes, resident_bytes)
+        if resident_bytes > worker.memory_mb * MIB or processes > PROCESSES_MAX:
+            worker.kill()
