@@ -23,6 +23,7 @@ QUESTIONS = (
     "put_events",
     "filters",
     "endpoints",
+    "functions",
     "backlog",
     "housekeeping",
     "store_process",

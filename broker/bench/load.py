@@ -1,7 +1,7 @@
 """a lean load generator: raw sockets, one epoll, requests made in advance
 
 A connection follows a script: a generator that yields a request's bytes and gets the response's
-body back, and says what it has done by adding to `Tally.done`. Whatever isn't a 200 is an error.
+body back, and says what it has done by adding to `Tally.done`. Whatever isn't a success is an error.
 Each of `processes` drives its share of the connections.
 """
 
@@ -143,7 +143,7 @@ class _Client:
         self.data = b""
 
     def response(self) -> bytes | None:
-        """The body, when it is whole. Raises: ValueError, if the status isn't 200."""
+        """The body, when it is whole. Raises: ValueError, if the status is no success."""
         head_end = self.data.find(b"\r\n\r\n")
         if head_end < 0:
             return None
@@ -154,7 +154,7 @@ class _Client:
         if len(self.data) < end:
             return None
         body, self.data = self.data[head_end + 4 : end], self.data[end:]
-        if not head.startswith(b"http/1.1 200 "):
+        if not head.startswith(b"http/1.1 2"):
             raise ValueError(f"{head[:80]!r} {body[:200]!r}")
         return body
 
