@@ -1,8 +1,8 @@
 """a lean load generator: raw sockets, one epoll, requests made in advance
 
 A connection follows a script: a generator that yields a request's bytes and gets the response's
-body back, and says what it has done by adding to `Tally.done`. Whatever isn't a success is an error.
-Each of `processes` drives its share of the connections.
+body back, and says what it has done by adding to `Tally.done`. Whatever isn't a success is an
+error. Each of `processes` drives its share of the connections.
 """
 
 import contextlib

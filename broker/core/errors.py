@@ -267,6 +267,10 @@ class NotSupported(BrokerError):
 # Functions
 
 
+class ReservationTooLarge(InvalidParameter):
+    """Too little concurrency would be left for functions without a reservation."""
+
+
 class TooManyRequests(BrokerError):
     """Rate Exceeded."""  # with `reason` and `retry_after_s` in the details
 

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 LEASE_MARGIN_S = 60.0  # past the function's timeout, before a lost invocation is tried again
 SYSTEM_BACKOFF_S = (1.0, 300.0)  # first and longest wait after a throttle or a broken way
 ERROR_MESSAGE_BYTES = 1_024
+ROOM_MAX = 100  # of one receive
 
 
 class Dispatcher:
@@ -61,15 +62,22 @@ class Dispatcher:
         self._name = name
         self._now_ms = now_ms
         self._system_failures = 0  # in a row, for the backoff
+        self._doomed = 0  # taken to be given up, without a permit
 
-    async def take_room(self) -> int:
-        """See `broker.runtime.drain.Worker`."""
-        await self._functions.wait_permit(self._namespace, self._name)
-        return 1
+    async def take_room(self, wanted: int) -> int:
+        """See `broker.runtime.drain.Worker`: executions, or none if there never will be any."""
+        wanted = min(wanted, ROOM_MAX)
+        taken = await self._functions.take_permits(self._namespace, self._name, wanted)
+        if not taken:
+            self._doomed += wanted
+            return wanted
+        return taken
 
     def give_room(self, count: int) -> None:
         """See `broker.runtime.drain.Worker`."""
-        for _ in range(count):
+        doomed = min(count, self._doomed)
+        self._doomed -= doomed
+        for _ in range(count - doomed):
             self._functions.release(self._namespace, self._name)
 
     def lease_s(self) -> float:
@@ -93,6 +101,9 @@ class Dispatcher:
             raise WorkerGone from None
 
     async def _attempt(self, function: Function, received: Received) -> None:
+        if function.reserved_concurrency == 0:
+            await self._abandon(function, received, "ZeroReservedConcurrency", "0", "")
+            return
         payload = self._payload(received)
         age_s = (self._now_ms() - received.sent_at_ms) / 1000
         if age_s > function.maximum_event_age_s:

@@ -45,8 +45,8 @@ class Worker(Protocol):
 
     label: str  # for logs: "function resize"
 
-    async def take_room(self) -> int:
-        """Wait for room, and take some: for one message or more."""
+    async def take_room(self, wanted: int) -> int:
+        """Wait for room, and take some: for one message, or up to `wanted`, which is 1 or more."""
 
     def give_room(self, count: int) -> None:
         """Give room back that was taken."""
@@ -156,13 +156,16 @@ class Drain:
     async def _take(self, worker: Worker, working: trio.Nursery) -> None:
         while True:
             try:
-                await self._queues.wait_visible(self.namespace, self.queue)
-                await self._start(worker, await worker.take_room(), working)
+                waiting = await self._queues.wait_visible(self.namespace, self.queue)
+                while waiting > 0:
+                    room = await worker.take_room(waiting)
+                    received = await self._start(worker, room, working)
+                    waiting = waiting - room if received == room else 0
             except (StoreFailed, StoreFull, OverLimit) as error:
                 await _pause(worker, error)
 
-    async def _start(self, worker: Worker, room: int, working: trio.Nursery) -> None:
-        """Receive as many as there is room for, and begin with them."""
+    async def _start(self, worker: Worker, room: int, working: trio.Nursery) -> int:
+        """Receive as many as there is room for, and begin with them; how many those are."""
         received: list[Received] = []
         try:
             received = await self._queues.receive(
@@ -170,6 +173,7 @@ class Drain:
             )
             for one in received:
                 working.start_soon(self._work, worker, one)
+            return len(received)
         finally:
             worker.give_room(room - len(received))
 

@@ -147,10 +147,10 @@ class Endpoint:
 
     # Room
 
-    async def take_room(self) -> int:
+    async def take_room(self, wanted: int) -> int:
         """See `broker.runtime.drain.Worker`."""
         while True:
-            room = self._room_now()
+            room = min(self._room_now(), wanted)
             if room:
                 self._busy += room
                 return room

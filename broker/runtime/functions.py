@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import trio
 
 from broker.core.commands import NewEntry
-from broker.core.concurrency import Ledger
+from broker.core.concurrency import SCALING_EXCEEDED, Ledger
 from broker.core.errors import (
     FunctionDoesNotExist,
     InvalidPayload,
@@ -15,7 +15,12 @@ from broker.core.errors import (
     TooManyRequests,
 )
 from broker.core.json_text import InvalidJson, parse_json
-from broker.core.limits import ACCOUNT_CONCURRENCY, PAYLOAD_ASYNC_BYTES_MAX, PAYLOAD_SYNC_BYTES_MAX
+from broker.core.limits import (
+    ACCOUNT_CONCURRENCY,
+    PAYLOAD_ASYNC_BYTES_MAX,
+    PAYLOAD_SYNC_BYTES_MAX,
+    SCALING_PER_S,
+)
 from broker.core.message import message
 from broker.core.names import Namespace, function_queue, uuid_text
 from broker.core.resources import Function, Queue
@@ -85,16 +90,39 @@ class Functions:
 
     async def wait_permit(self, namespace: Namespace | str, name: str) -> None:
         """Begin an execution as soon as the ledger has room for it, in no order among functions."""
+        while not await self.take_permits(namespace, name, 1):
+            await self._freed.park()
+
+    async def take_permits(self, namespace: Namespace | str, name: str, wanted: int) -> int:
+        """Begin up to `wanted` executions, as soon as there is room for one.
+
+        None at all if the function is not to run: its reservation is of none.
+        """
         counted = False
-        while self.ledger(namespace).acquire(name) is not None:
+        ledger = self.ledger(namespace)
+        while True:
+            now_s = trio.current_time()
+            taken = 0
+            while taken < wanted and ledger.acquire(name, now_s, backlog=True) is None:
+                taken += 1
+            if taken or ledger.reserved.get(name) == 0:
+                await trio.lowlevel.checkpoint()
+                return taken
             if not counted:
                 THROTTLES.labels(name, "asynchronous").inc()
                 counted = True
+            await self._wait_freed(ledger, name)
+
+    async def _wait_freed(self, ledger: Ledger, name: str) -> None:
+        """Until somebody is done; or for a moment, if time alone makes room."""
+        if ledger.refusal(name, trio.current_time(), backlog=True) == SCALING_EXCEEDED:
+            await trio.sleep(1 / SCALING_PER_S)
+        else:
             await self._freed.park()
 
     def release(self, namespace: Namespace | str, name: str) -> None:
         """End an execution; whoever waits looks again."""
-        self._ledgers[str(namespace)].release(name)
+        self._ledgers[str(namespace)].release(name, trio.current_time())
         self._freed.unpark_all()
 
     def changed(self, namespace: str, name: str) -> None:
@@ -118,7 +146,7 @@ class Functions:
         """
         function = self.get(namespace, name)
         payload = check_payload(payload, PAYLOAD_SYNC_BYTES_MAX, "RequestResponse")
-        refusal = self.ledger(namespace).acquire(name)
+        refusal = self.ledger(namespace).acquire(name, trio.current_time())
         if refusal is not None:
             THROTTLES.labels(name, "synchronous").inc()
             raise TooManyRequests(reason=refusal, retry_after_s=RETRY_AFTER_S)

@@ -220,14 +220,14 @@ class Queues:
         handles = [one.receipt_handle for one in received]
         self.returns.give_back(namespace, name, handles, spend_receive=False)
 
-    async def wait_visible(self, namespace: Namespace, name: str) -> None:
-        """Until the queue has a message that can be received; takes none."""
+    async def wait_visible(self, namespace: Namespace, name: str) -> int:
+        """Until the queue has messages that can be received, and how many; takes none."""
         with self._waiters.line_up((str(namespace), name)) as waiter:
             while True:
                 waiter.woken = False
                 (counts,) = await self.counts(namespace, name)
                 if counts.receivable:
-                    return
+                    return counts.receivable
                 await waiter.wait()
 
     async def delete_messages(

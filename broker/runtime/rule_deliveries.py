@@ -71,7 +71,7 @@ class RuleDelivery:
         self._next_at = 0.0  # on trio's clock, of a target with a rate
         self.label = f"rule {self._rule}, target {self._id}"
 
-    async def take_room(self) -> int:
+    async def take_room(self, _: int) -> int:
         """See `broker.runtime.drain.Worker`."""
         await self._room.acquire()
         try:

@@ -83,11 +83,11 @@ class ScheduleRunner:
         self._room = trio.Semaphore(CONCURRENCY)
         self._started_ms = publisher.now_ms()
 
-    async def take_room(self) -> int:
+    async def take_room(self, wanted: int) -> int:
         """See `broker.runtime.drain.Worker`."""
         await self._room.acquire()
         count = 1
-        while self._room.value and count < CONCURRENCY // 2:
+        while self._room.value and count < min(wanted, CONCURRENCY // 2):
             self._room.acquire_nowait()
             count += 1
         return count

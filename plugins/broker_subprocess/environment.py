@@ -19,13 +19,15 @@ MARK = "BROKER_STATE_DIRECTORY"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "function", "AWS_SECRET_ACCESS_KEY": "function"}
 
 
-def event_environment(invocation: Invocation, host: Host) -> Mapping[str, str]:
+def event_environment(
+    invocation: Invocation, host: Host, mark: tuple[str, str]
+) -> Mapping[str, str]:
     """All variables of a process for one event.
 
     The function's own win over the daemon's, not over the rest.
     """
     environment = {
-        **_shared({}, invocation, host),
+        **_shared({}, invocation, host, mark),
         "BROKER_REQUEST_ID": invocation.request_id,
         "BROKER_FUNCTION_ARN": invocation.function_arn,
         "BROKER_DEADLINE_MS": str(invocation.deadline_ms),
@@ -45,13 +47,14 @@ def worker_environment(
     runtime_directory: Path,
     temporary: Path,
     log_stream: str,
+    mark: tuple[str, str],
 ) -> Mapping[str, str]:
     """All variables of a worker; `invocation` is the first that it is for."""
     defaults = {**CREDENTIALS, "TMPDIR": str(temporary)}
     if host.origin:
         defaults["AWS_ENDPOINT_URL"] = host.origin
     return {
-        **_shared(defaults, invocation, host),
+        **_shared(defaults, invocation, host, mark),
         "TZ": ":UTC",
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
@@ -62,12 +65,15 @@ def worker_environment(
     }
 
 
-def _shared(defaults: Mapping[str, str], invocation: Invocation, host: Host) -> dict[str, str]:
+def _shared(
+    defaults: Mapping[str, str], invocation: Invocation, host: Host, mark: tuple[str, str]
+) -> dict[str, str]:
     return {
         **{name: os.environ.get(name, default) for name, default in FROM_THE_DAEMON.items()},
         **defaults,
         **invocation.environment,
         MARK: str(host.state_directory),
+        mark[0]: mark[1],
         "AWS_LAMBDA_FUNCTION_NAME": invocation.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": invocation.function_version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(invocation.memory_mb),

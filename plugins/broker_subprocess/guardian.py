@@ -1,107 +1,84 @@
 """a process that outlives a killed daemon just long enough to kill what the daemon had started
 
 Functions must not outlive the daemon, even one that died by SIGKILL. The kernel's parent-death
-signal (PR_SET_PDEATHSIG) is no use here: it is tied to the thread that forked, trio forks in worker
-threads that end after ten idle seconds, and it would miss grandchildren. So one shell reads from a
-pipe which process groups are running. The pipe ends with the daemon, however that ended; the shell
-then kills the groups that are left, and goes too.
-
-Nothing may run before it is entrusted: see `process_group`, whose children wait for a first line.
+signal (PR_SET_PDEATHSIG) is no use here: it is tied to the thread that forked, and it would miss
+grandchildren. So a shell holds one end of a pipe, of which the other ends with the daemon, however
+that ended; then it kills whoever has this daemon's mark in its environment, and goes too.
 """
 
-import errno
 import subprocess
 from contextlib import suppress
+from uuid import uuid4
 
 import trio
 
 __all__ = ["Guardian"]
 
-# Signals meant for the daemon's whole cgroup must not end the guardian before the daemon.
+# Signals meant for the daemon's whole cgroup must not end the guardian before the daemon. A process
+# may start another one while it is looked for: so that goes on until none is found, or so often.
 SCRIPT = """
 trap '' HUP INT TERM
-groups=' '
-while read -r verb group; do
-  case $verb in
-    entrust) groups="$groups$group " ;;
-    release)
-      case $groups in
-        *" $group "*) groups="${groups%%" $group "*} ${groups##*" $group "}" ;;
-      esac ;;
-  esac
+read -r _
+n=0
+while [ $n -lt 100 ]; do
+  n=$((n + 1))
+  found=''
+  for file in $(grep -lzxsF "$1" /proc/[0-9]*/environ); do
+    pid=${file#/proc/}
+    pid=${pid%/environ}
+    kill -s KILL "$pid" 2>/dev/null && found=yes
+  done
+  [ "$found" ] || exit 0
 done
-for group in $groups; do kill -s KILL -- "-$group"; done
 """
 
+PAUSE_S = 1.0  # before one that was ended by somebody is replaced
 WAIT_S = 5.0
 
 
 class Guardian:
-    """Knows the process groups that must not outlive the daemon."""
+    """Stands ready from `run` on."""
 
     def __init__(self) -> None:
-        self._groups: set[int] = set()
-        self._process: trio.Process | None = None
-        self._pipe = trio.Lock()
+        self.mark = ("BROKER_DAEMON", uuid4().hex)  # a variable of all that is to be killed
+        self.process: trio.Process | None = None
 
-    async def entrust(self, group: int) -> None:
-        """Have `group` killed if the daemon ends before it is released.
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Keep one there until cancelled; it goes then without killing anybody.
 
-        Raises: OSError if there is no guardian to be had.
+        Raises: OSError, before it has started, if there is none to be had.
         """
-        self._groups.add(group)
-        async with self._pipe:
-            if self._process is not None and await self._tell(f"entrust {group}\n"):
-                return
-            # None yet, or somebody has killed or stopped it. The next one learns of all groups.
-            self._process = await trio.lowlevel.open_process(
-                ["/bin/sh", "-c", SCRIPT],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            known = "".join(f"entrust {each}\n" for each in sorted(self._groups))
-            if not await self._tell(known):
-                raise BlockingIOError(errno.EAGAIN, "the guardian does not listen")
+        started = False
+        try:
+            while True:
+                await self._start()
+                if not started:
+                    started = True
+                    task_status.started()
+                assert self.process is not None
+                await self.process.wait()  # somebody has ended it
+                await trio.sleep(PAUSE_S)
+        finally:
+            await self._end()
 
-    async def release(self, group: int) -> None:
-        """Forget `group`, which has been killed."""
-        self._groups.discard(group)
-        async with self._pipe:
-            if self._process is not None:
-                await self._tell(f"release {group}\n")
+    async def _start(self) -> None:
+        name, value = self.mark
+        self.process = await trio.lowlevel.open_process(
+            ["/bin/sh", "-c", SCRIPT, "sh", f"{name}={value}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
-    async def aclose(self) -> None:
-        """End the guardian, and whatever is still entrusted to it."""
-        with trio.move_on_after(WAIT_S, shield=True):
-            async with self._pipe:
-                if self._process is not None and self._process.stdin is not None:
-                    await self._process.stdin.aclose()
-                    await self._process.wait()
-                    self._process = None
-        await self._discard()
-
-    async def _tell(self, lines: str) -> bool:
-        """Whether the guardian was told. If not, it is gone: half told is worse than not at all."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        with (
-            trio.move_on_after(WAIT_S, shield=True),
-            suppress(trio.BrokenResourceError),
-        ):
-            await self._process.stdin.send_all(lines.encode())
-            return True
-        await self._discard()
-        return False
-
-    async def _discard(self) -> None:
-        """End the guardian alone: killed before its pipe is closed, it kills nobody."""
-        process, self._process = self._process, None
+    async def _end(self) -> None:
+        """Killed before its pipe is closed, it kills nobody."""
+        process, self.process = self.process, None
         if process is None:
             return
-        process.kill()
-        with trio.CancelScope(shield=True):
+        with suppress(ProcessLookupError):
+            process.kill()
+        with trio.move_on_after(WAIT_S, shield=True):
             await process.wait()
             if process.stdin is not None:
                 await process.stdin.aclose()

@@ -53,11 +53,13 @@ class SubprocessInvoker:
         guardian = Guardian()
         try:
             async with trio.open_nursery() as nursery:
-                self._stdio = Stdio(guardian, host)
-                self._workers = WorkerPool(guardian, host, nursery)
-                nursery.start_soon(self._workers.watch)
-                yield
+                await nursery.start(guardian.run)
+                async with trio.open_nursery() as workers:
+                    self._stdio = Stdio(guardian, host)
+                    self._workers = WorkerPool(guardian, host, workers)
+                    workers.start_soon(self._workers.watch)
+                    yield
+                    workers.cancel_scope.cancel()
                 nursery.cancel_scope.cancel()
         finally:
             self._stdio = self._workers = None
-            await guardian.aclose()

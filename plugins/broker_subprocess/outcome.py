@@ -1,15 +1,10 @@
 """what a process that ended says about its event: exit status and output to a result"""
 
-import os
-import shutil
 import signal
-from collections.abc import Mapping
 
 import msgspec
 
 from broker.plugin import Invocation, InvocationResult
-from broker_subprocess.environment import PATH
-from broker_subprocess.settings import SubprocessSettings
 
 __all__ = [
     "OUTPUT_BYTES_MAX",
@@ -23,29 +18,14 @@ __all__ = [
 
 OUTPUT_BYTES_MAX = 6_291_556  # Lambda: 6 MiB and 100 bytes
 
-SHELL_COULD_NOT_EXEC = (126, 127)  # POSIX: found but not executable, not found
 
-
-def of_exit(
-    invocation: Invocation,
-    settings: SubprocessSettings,
-    environment: Mapping[str, str],
-    status: int,
-    output: bytes,
-) -> InvocationResult:
+def of_exit(request_id: str, status: int, output: bytes) -> InvocationResult:
     """The result of a process that ended by itself or by a signal (a negative status)."""
     if status == 0:
-        return of_response(invocation.request_id, output)
+        return of_response(request_id, output)
     if _is_error_body(output):
         return InvocationResult(payload=output.strip(), function_error="Unhandled")
-    if status in SHELL_COULD_NOT_EXEC and not _is_program(settings, environment):
-        program = settings.command[0]
-        return InvocationResult.failed(
-            "Runtime.InvalidEntrypoint",
-            f"RequestId: {invocation.request_id} Error: "
-            f"`{program}` is not there or is not executable",
-        )
-    return of_worker_exit(invocation.request_id, status)
+    return of_worker_exit(request_id, status)
 
 
 def of_worker_exit(request_id: str, status: int) -> InvocationResult:
@@ -79,9 +59,11 @@ def of_report(request_id: str, body: bytes, error_type: str | None) -> Invocatio
     )
 
 
-def of_failed_start(invocation: Invocation, error: Exception) -> InvocationResult:
-    """The result if the operating system refused the working directory, arguments or variables."""
-    about_cwd = isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError)
+def of_failed_start(
+    invocation: Invocation, error: Exception, cwd: str | None = None
+) -> InvocationResult:
+    """The result if the operating system refused the program, its directory or its variables."""
+    about_cwd = isinstance(error, OSError) and cwd is not None and error.filename == cwd
     return InvocationResult.failed(
         "Runtime.InvalidWorkingDir" if about_cwd else "Runtime.InvalidEntrypoint",
         f"RequestId: {invocation.request_id} Error: {error}",
@@ -102,13 +84,6 @@ def _is_error_body(output: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(body.get("errorType"), str) and isinstance(body.get("errorMessage"), str)
-
-
-def _is_program(settings: SubprocessSettings, environment: Mapping[str, str]) -> bool:
-    program = settings.command[0]
-    if "/" in program:
-        program = os.path.join(settings.cwd or os.getcwd(), program)
-    return shutil.which(program, path=environment.get("PATH", PATH)) is not None
 
 
 def _reason(status: int) -> str:

@@ -1,9 +1,8 @@
 """one function process with all its descendants: started limited, ended together
 
-A short shell prologue stands before the program. It waits for a first line, which is sent once the
-guardian knows the group; if the daemon dies before that, the line never comes and the prologue
-ends. Then it sets the limits, which thus hold from the program's first instruction, for good, and
-for every process it starts; then it becomes the program.
+The process becomes the leader of a session of its own. It is started on the event loop: the
+system call that does it holds Python's lock for as long as it takes anyway, whichever thread makes
+it. Its limits are set as soon as it is there, before it can have used anything worth limiting.
 
 The memory limit of a program is RLIMIT_DATA, not RLIMIT_AS: Node.js, Java and Go reserve gigabytes
 of address space that they never touch, and fail or hang under RLIMIT_AS. Each process has the limit
@@ -12,6 +11,7 @@ what all their processes use together, see `memory`.
 """
 
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,28 +20,25 @@ from dataclasses import dataclass
 
 import trio
 
-from broker_subprocess.guardian import Guardian
-
 __all__ = ["ProcessGroup", "running_group"]
-
-# Setting the limit fails only where the daemon itself is held to less: then that holds.
-PROLOGUE = """
-read -r _ || exit 1
-ulimit -c 0
-[ "$1" = none ] || ulimit -d "$1" 2>/dev/null
-shift
-exec "$@"
-"""
 
 REAP_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProcessGroup:
     """A started process, leader of its own session and process group."""
 
-    process: trio.Process
+    process: subprocess.Popen[bytes]
     pidfd: int
+    stdin: trio.lowlevel.FdStream
+    stdout: trio.lowlevel.FdStream
+    stderr: trio.lowlevel.FdStream | None
+
+    @property
+    def pid(self) -> int:
+        """Its number, and its group's."""
+        return self.process.pid
 
     async def wait_exit(self) -> None:
         """Wait until the leader has ended. Unreaped, its number stays its own."""
@@ -60,7 +57,6 @@ async def running_group(
     cwd: str | None,
     environment: Mapping[str, str],
     memory_mb: int | None,
-    guardian: Guardian,
     one_output: bool = False,
 ) -> AsyncIterator[ProcessGroup]:
     """The program, started; when the block is left, however it is left, the group is gone.
@@ -70,37 +66,56 @@ async def running_group(
     reach.
     Raises: OSError if nothing could be started, ValueError for text no process can be given.
     """
-    data_kb = "none" if memory_mb is None else str(memory_mb * 1024)
-    process = await trio.lowlevel.open_process(
-        ["/bin/sh", "-c", PROLOGUE, "sh", data_kb, *command],
+    process = subprocess.Popen(  # noqa: ASYNC220 (see above)
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if one_output else subprocess.PIPE,
+        bufsize=0,
         cwd=cwd,
-        env=dict(environment),
+        env=environment,
         start_new_session=True,
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    pidfd: int | None = None
+    group: ProcessGroup | None = None
     try:
-        pidfd = os.pidfd_open(process.pid)
-        group = ProcessGroup(process, pidfd)
-        await guardian.entrust(process.pid)
-        with suppress(trio.BrokenResourceError):
-            await process.stdin.send_all(b"\n")
+        _limit(process.pid, memory_mb)
+        group = _group(process)
         yield group
     finally:
-        with trio.move_on_after(REAP_S, shield=True):
-            # Nobody has polled the process, so its number cannot have passed to another.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        with trio.CancelScope(shield=True):  # the guardian has its own deadline
-            await guardian.release(process.pid)
-        if pidfd is not None:
-            os.close(pidfd)
-        with trio.CancelScope(shield=True):  # closing a pipe does not block
-            for stream in (process.stdin, process.stdout, process.stderr):
+        # Nobody has polled the process, so its number cannot have passed to another.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if group is not None:
+            with trio.move_on_after(REAP_S, shield=True):
+                await group.wait_exit()
+            process.poll()
+            os.close(group.pidfd)
+            for stream in (group.stdin, group.stdout, group.stderr):
                 if stream is not None:
-                    await stream.aclose()
+                    with trio.CancelScope(shield=True):  # closing a pipe does not block
+                        await stream.aclose()
+
+
+def _limit(pid: int, memory_mb: int | None) -> None:
+    """No core dumps, and so much memory for data; less where the daemon is itself held to less."""
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        if memory_mb is not None:
+            _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
+            data_bytes = memory_mb * 1024 * 1024
+            if hard != resource.RLIM_INFINITY:
+                data_bytes = min(data_bytes, hard)
+            resource.prlimit(pid, resource.RLIMIT_DATA, (data_bytes, data_bytes))
+
+
+def _group(process: subprocess.Popen[bytes]) -> ProcessGroup:
+    """With streams that have the pipes for themselves: `process` closes nothing."""
+    streams = []
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        streams.append(trio.lowlevel.FdStream(os.dup(pipe.fileno())) if pipe is not None else None)
+        if pipe is not None:
+            pipe.close()
+    stdin, stdout, stderr = streams
+    assert stdin is not None
+    assert stdout is not None
+    return ProcessGroup(process, os.pidfd_open(process.pid), stdin, stdout, stderr)

@@ -32,7 +32,7 @@ class Stdio:
         self, invocation: Invocation, settings: SubprocessSettings
     ) -> InvocationResult:
         """Run the command to its end, then kill what it left behind. See `Invoker.invoke`."""
-        environment = event_environment(invocation, self._host)
+        environment = event_environment(invocation, self._host, self._guardian.mark)
         capture = Capture(invocation.write_log)
         try:
             async with running_group(
@@ -40,21 +40,20 @@ class Stdio:
                 cwd=settings.cwd,
                 environment=environment,
                 memory_mb=invocation.memory_mb,
-                guardian=self._guardian,
             ) as group:
                 await capture.exchange(group, invocation.payload)
         except OSError as error:
             if error.errno in HOST_IS_SHORT:
                 raise InvokerUnavailable(f"no process could be started: {error}") from error
-            return outcome.of_failed_start(invocation, error)
+            return outcome.of_failed_start(invocation, error, settings.cwd)
         except ValueError as error:
             return outcome.of_failed_start(invocation, error)
         if capture.is_oversize:
             return outcome.of_oversize()
         status = group.process.returncode
         if status is None:
-            raise InvokerUnavailable(f"process {group.process.pid} was killed but does not end")
-        return outcome.of_exit(invocation, settings, environment, status, bytes(capture.output))
+            raise InvokerUnavailable(f"process {group.pid} was killed but does not end")
+        return outcome.of_exit(invocation.request_id, status, bytes(capture.output))
 
 
 class Capture:
@@ -76,16 +75,12 @@ class Capture:
             pipes.cancel_scope.deadline = trio.current_time() + DRAIN_S
 
     async def _feed(self, group: ProcessGroup, payload: bytes) -> None:
-        stdin = group.process.stdin
-        assert stdin is not None
         with suppress(trio.BrokenResourceError):  # a process need not read its event
-            await stdin.send_all(payload)
-        await stdin.aclose()
+            await group.stdin.send_all(payload)
+        await group.stdin.aclose()
 
     async def _take_output(self, group: ProcessGroup) -> None:
-        stdout = group.process.stdout
-        assert stdout is not None
-        while chunk := await stdout.receive_some(CHUNK_BYTES_MAX):
+        while chunk := await group.stdout.receive_some(CHUNK_BYTES_MAX):
             if len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
                 self.is_oversize = True
                 group.kill()
@@ -93,7 +88,6 @@ class Capture:
             self.output += chunk
 
     async def _take_log(self, group: ProcessGroup) -> None:
-        stderr = group.process.stderr
-        assert stderr is not None
-        while chunk := await stderr.receive_some(CHUNK_BYTES_MAX):
+        assert group.stderr is not None
+        while chunk := await group.stderr.receive_some(CHUNK_BYTES_MAX):
             self._write_log(bytes(chunk))

@@ -112,7 +112,7 @@ class Worker:
             if error.errno in HOST_IS_SHORT:
                 self._failure = InvokerUnavailable(f"no worker could be started: {error}")
             else:
-                self._failure = outcome.of_failed_start(self._first, error)
+                self._failure = outcome.of_failed_start(self._first, error, self.launch.cwd)
         except ValueError as error:
             self._failure = outcome.of_failed_start(self._first, error)
         finally:
@@ -140,7 +140,6 @@ class Worker:
                     cwd=self.launch.cwd,
                     environment=self._environment(port),
                     memory_mb=None,
-                    guardian=self._guardian,
                     one_output=True,
                 ) as group:
                     await self._serve(group, listener)
@@ -158,16 +157,14 @@ class Worker:
             runtime_directory=BOOTSTRAPS,
             temporary=self._temporary,
             log_stream=f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{self._token}",
+            mark=self._guardian.mark,
         )
         return {**environment, MARK: self._token}
 
     async def _serve(self, group: ProcessGroup, listener: trio.SocketListener) -> None:
-        process = group.process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        await process.stdin.aclose()
-        self.pid = process.pid
-        self._log_fd = process.stdout.fileno()  # type: ignore[attr-defined] # of a pipe
+        await group.stdin.aclose()
+        self.pid = group.pid
+        self._log_fd = group.stdout.fileno()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._connected, [listener])
             nursery.start_soon(self._take_log)

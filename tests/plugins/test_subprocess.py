@@ -209,8 +209,8 @@ async def test_the_environment_is_clean(
         )
     )
     found = json.loads(result.payload)
-    for own_of_shell_or_python in ("PWD", "SHLVL", "_", "LC_CTYPE"):
-        found.pop(own_of_shell_or_python, None)
+    found.pop("LC_CTYPE", None)  # Python's own
+    assert found.pop("BROKER_DAEMON")
     assert found == {
         "PATH": os.environ["PATH"],
         "LANG": os.environ.get("LANG", "C.UTF-8"),
@@ -318,39 +318,35 @@ async def test_functions_do_not_outlive_a_killed_daemon(tmp_path: Path) -> None:
     await wait_ended(grandchild)
 
 
-async def test_a_killed_guardian_is_replaced(invoker: SubprocessInvoker, tmp_path: Path) -> None:
-    await invoker.invoke(invocation("true"))
-    assert invoker._stdio is not None
-    first = invoker._stdio._guardian._process
-    assert first is not None
-    first.kill()
-    await first.wait()
-    result = await invoker.invoke(invocation("echo", "1"))
-    assert result.payload == b"1"
-    assert invoker._stdio._guardian._process is not first
-
-
-async def test_a_guardian_forgets_only_what_it_was_told_to_forget() -> None:
+async def test_a_killed_guardian_is_replaced() -> None:
     async with trio.open_nursery() as nursery:
-        groups = [
-            await nursery.start(
-                partial(trio.run_process, ["sleep", "1000"], start_new_session=True, check=False)
-            )
-            for _ in range(4)
-        ]
         guardian = Guardian()
-        for group in groups[:3]:
-            await guardian.entrust(group.pid)
-        for group in (groups[3], groups[1], groups[1]):
-            await guardian.release(group.pid)
-        await guardian.aclose()
+        await nursery.start(guardian.run)
+        first = guardian.process
+        assert first is not None
+        first.kill()
         with trio.fail_after(PATIENCE_S):
-            assert await groups[0].wait() == -signal.SIGKILL
-            assert await groups[2].wait() == -signal.SIGKILL
-        assert is_running(groups[1].pid)
-        assert is_running(groups[3].pid)
-        groups[1].kill()
-        groups[3].kill()
+            while guardian.process is first:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_guardian_kills_only_what_has_its_mark() -> None:
+    async with trio.open_nursery() as nursery:
+        guardian = Guardian()
+        await nursery.start(guardian.run)
+        name, value = guardian.mark
+        start = partial(trio.run_process, ["sleep", "1000"], check=False)
+        marked = await nursery.start(partial(start, env={**os.environ, name: value}))
+        another = await nursery.start(partial(start, env={**os.environ, name: "another"}))
+        assert guardian.process is not None
+        assert guardian.process.stdin is not None
+        await guardian.process.stdin.aclose()  # as it is when the daemon has been killed
+        with trio.fail_after(PATIENCE_S):
+            assert await marked.wait() == -signal.SIGKILL
+        assert is_running(another.pid)
+        another.kill()
+        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(

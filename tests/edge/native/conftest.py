@@ -16,7 +16,7 @@ from broker.core.names import Namespace
 from broker.core.resources import Function, Queue, Rule, Subscription, Target, Topic
 from broker.edge.http.message import Request
 from broker.edge.native import NativeApi
-from broker.plugin import Invocation, InvocationResult, InvokerThrottled, InvokerUnavailable
+from broker.plugin import Host, Invocation, InvocationResult, InvokerThrottled, InvokerUnavailable
 from broker.runtime.broker import Broker
 from broker.runtime.functions import changes_for
 from broker.store.clock import Clock
@@ -44,7 +44,7 @@ class Scripted:
         """Any will do."""
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, _: Host) -> AsyncIterator[None]:
         yield
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:

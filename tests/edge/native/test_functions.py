@@ -25,7 +25,7 @@ async def test_a_function_that_fails_is_a_result_with_its_log(api: Api) -> None:
 
 
 async def test_a_full_concurrency_limit_answers_429_with_its_reason(api: Api) -> None:
-    api.broker.functions.ledger(HERE).acquire("scripted")
+    api.broker.functions.ledger(HERE).acquire("scripted", 0.0)
 
     answer = await api("POST", INVOKE, {})
 
@@ -47,7 +47,7 @@ async def test_a_function_that_cannot_be_reached_answers_502(api: Api) -> None:
 
 
 async def test_an_asynchronous_invocation_waits_in_the_functions_queue(api: Api) -> None:
-    api.broker.functions.ledger(HERE).acquire("scripted")
+    api.broker.functions.ledger(HERE).acquire("scripted", 0.0)
 
     answer = await api("POST", f"{INVOKE}?mode=async", {"ducks": 10})
 
