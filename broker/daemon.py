@@ -28,6 +28,7 @@ from broker.edge.health import Health
 from broker.edge.http.server import Server, listen
 from broker.plugin import Invoker
 from broker.runtime.broker import Broker, wall_ms
+from broker.runtime.code_store import CODE_DIRECTORY
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.invokers import STATE_DIRECTORY, BrokenPlugin, load_invokers
@@ -137,6 +138,8 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 secrets=secrets,
                 rule_target_concurrency=config.rules.target_concurrency,
                 state_directory=directory / STATE_DIRECTORY,
+                code_directory=directory / CODE_DIRECTORY,
+                allow_upload=config.functions.allow_upload,
                 logs=LogFiles(
                     directory / LOG_DIRECTORY,
                     LogFileOptions(

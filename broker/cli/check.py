@@ -57,9 +57,10 @@ def _check_functions(path: Path, config: Config, resources: list[AnyResource]) -
     if not functions:
         return
     # Imported late: plugins bring much with them.
+    from broker.runtime.code_store import CodeStore
     from broker.runtime.invokers import InvokerHost, InvokerNotFound, load_invokers
 
-    host = InvokerHost(load_invokers())
+    host = InvokerHost(load_invokers(), CodeStore(None))
     for index, table in enumerate(config.function):
         try:
             host.check(functions[table.name])

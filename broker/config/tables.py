@@ -170,6 +170,7 @@ class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
     concurrency: _Concurrency = ACCOUNT_CONCURRENCY
+    allow_upload: bool = False  # of code, by whoever can connect
 
 
 class DeliverySettings(_Table, frozen=True, kw_only=True):

@@ -115,6 +115,10 @@ class StatementDoesNotExist(BrokerError):
     """A policy has no statement of that id, or there is no policy."""
 
 
+class StatementExists(BrokerError):
+    """A policy has a statement of that id already."""
+
+
 class RuleDoesNotExist(BrokerError):
     """The rule does not exist."""
 
@@ -153,6 +157,27 @@ class ScheduleGroupExists(BrokerError):
 
 class FunctionDoesNotExist(BrokerError):
     """Function not found."""
+
+
+class FunctionExists(BrokerError):
+    """The name of a new function is taken."""
+
+
+class AliasDoesNotExist(BrokerError):
+    """The function has no alias of that name."""
+
+
+class AliasExists(BrokerError):
+    """The name of a new alias is taken."""
+
+
+class FunctionPolicyDoesNotExist(BrokerError):
+    """The resource you requested does not exist."""
+
+
+class PreconditionFailed(BrokerError):
+    """The Revision Id provided does not match the latest Revision Id. Call the \
+GetFunction/GetAlias API to retrieve the latest Revision Id"""
 
 
 class RecordChanged(BrokerError):
@@ -273,6 +298,15 @@ class ReservationTooLarge(InvalidParameter):
 
 class TooManyRequests(BrokerError):
     """Rate Exceeded."""  # with `reason` and `retry_after_s` in the details
+
+
+class CodeTooLarge(BrokerError):
+    """A function's code is larger than it may be."""
+
+
+class UploadForbidden(BrokerError):
+    """Code is not taken from anybody while nobody is asked who they are: to allow it, set \
+allow_upload = true under [functions] in the configuration."""
 
 
 class PayloadTooLarge(BrokerError):

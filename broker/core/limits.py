@@ -147,6 +147,12 @@ MEMORY_MB_MIN, MEMORY_MB_MAX = 128, 10_240
 ACCOUNT_CONCURRENCY = 1_000
 ACCOUNT_CONCURRENCY_MAX = 100_000  # our own: what one machine could ever run
 UNRESERVED_CONCURRENCY_MIN = 100  # of the account's; a tenth of it, if that is less (our own)
+ENVIRONMENT_BYTES_MAX = 4_096
+LIST_PAGE_FUNCTIONS, LIST_PAGE_FUNCTIONS_MAX = 50, 10_000
+CODE_ZIPPED_BYTES_MAX = 52_428_800
+CODE_UNZIPPED_BYTES_MAX = 262_144_000
+CODE_FILES_MAX = 100_000  # our own
+INVOCATION_HOPS_MAX = 16  # of invocations that lead to one another by destinations
 SCALING_BURST = 1_000  # executions that a function may begin to have at once
 SCALING_PER_S = 100  # and more of them each second
 SCALING_FORGOTTEN_S = 300  # without any (our own)
@@ -173,6 +179,7 @@ OUTSTANDING_BYTES_MAX = 64 * MIB  # sent to the store and not yet answered
 
 # The edge (DESIGN, bounds; header limits are those of common servers)
 AWS_BODY_BYTES_MAX = 8 * MIB
+CODE_BODY_BYTES_MAX = 70 * MIB  # a zip file in base64
 NATIVE_BODY_BYTES_MAX = 16 * MIB
 BULK_MESSAGES_MAX = 10_000
 PEEK_COUNT_MAX = 1_000  # messages of one answer

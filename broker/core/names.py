@@ -22,6 +22,8 @@ RULE_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 SCHEDULE_NAME = re.compile(r"[0-9a-zA-Z\-_.]{1,64}")  # and a schedule group's
 LOG_GROUP_NAME = re.compile(r"[._/#A-Za-z0-9-]{1,512}")
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9-_]{1,64}")
+ALIAS_NAME = re.compile(r"(?!^[0-9]+$)[A-Za-z0-9-_]{1,128}")
+LATEST = "$LATEST"  # the version of a function that can be changed
 MESSAGE_GROUP_ID = re.compile(
     r"[!-~]{1,128}"
 )  # what ASCII prints, without the blank; other ids too
@@ -76,12 +78,12 @@ class Arn:
         return self.namespace.arn(self.service, self.resource)
 
 
-def function_queue(function_name: str) -> QueueName:
-    """The internal queue in which a function's asynchronous invocations wait.
+def function_queue(label: str) -> QueueName:
+    """The internal queue in which asynchronous invocations wait, of a function's label.
 
     The slash keeps internal names apart from every name that SQS allows.
     """
-    return QueueName(f"function/{function_name}")
+    return QueueName(f"function/{label}")
 
 
 def delivery_queue(subscription_name: str) -> QueueName:
@@ -124,10 +126,23 @@ def archive_queue(archive: str) -> QueueName:
     return QueueName(f"archive/{archive}")
 
 
-def function_name(resource: str) -> str:
-    """The name in an ARN's `function:NAME[:QUALIFIER]`."""
+def function_label(resource: str) -> str:
+    """What is to be invoked, by an ARN's `function:NAME[:QUALIFIER]`; see `label_of`."""
     parts = resource.split(":")
-    return parts[1] if len(parts) > 1 and parts[0] == "function" else resource
+    if len(parts) < 2 or parts[0] != "function":
+        return resource
+    return label_of(parts[1], parts[2] if len(parts) > 2 else None)
+
+
+def label_of(function: str, qualifier: str | None) -> str:
+    """A function by name, or one of its versions or aliases by `NAME:QUALIFIER`."""
+    return function if qualifier in (None, LATEST) else f"{function}:{qualifier}"
+
+
+def labelled(label: str) -> tuple[str, str]:
+    """The name and the qualifier, "" for none, that make a label."""
+    name, _, qualifier = label.partition(":")
+    return name, qualifier
 
 
 def event_bus_name(resource: str) -> str:

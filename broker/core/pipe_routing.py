@@ -15,7 +15,7 @@ from broker.core.names import (
     Arn,
     Namespace,
     event_bus_name,
-    function_name,
+    function_label,
     function_queue,
     uuid_text,
 )
@@ -83,8 +83,8 @@ class PipeRouter:
         return None
 
     def _to_function(self, text: str) -> Obstacle | None:
-        name = function_name(self._arn.resource)
-        if name not in self._resources.functions:
+        name = function_label(self._arn.resource)
+        if not self._resources.can_invoke(name):
             return NO_RESOURCE
         if len(text.encode()) > MESSAGE_BYTES_MAX:
             return _too_large(MESSAGE_BYTES_MAX)

@@ -12,15 +12,19 @@ from broker.core.archiver import Archiver
 from broker.core.names import Namespace
 from broker.core.resources import (
     KINDS,
+    Alias,
     AnyResource,
     ApiDestination,
     Archive,
     Connection,
     DeletedQueue,
     EventBus,
+    EventInvokeConfig,
     EventReplay,
     EventSourceMapping,
     Function,
+    FunctionPolicy,
+    FunctionVersion,
     MessageMoveTask,
     Pipe,
     Queue,
@@ -67,6 +71,10 @@ class Resources:
     pipes: dict[str, Pipe] = field(default_factory=dict)
     event_source_mappings: dict[str, EventSourceMapping] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    function_versions: dict[str, FunctionVersion] = field(default_factory=dict)
+    aliases: dict[str, Alias] = field(default_factory=dict)
+    event_invoke_configs: dict[str, EventInvokeConfig] = field(default_factory=dict)
+    function_policies: dict[str, FunctionPolicy] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
@@ -93,8 +101,16 @@ class Resources:
             "pipe": self.pipes,
             "event_source_mapping": self.event_source_mappings,
             "function": self.functions,
+            "function_version": self.function_versions,
+            "alias": self.aliases,
+            "event_invoke_config": self.event_invoke_configs,
+            "function_policy": self.function_policies,
         }[kind]  # type: ignore[assignment]
         return table
+
+    def can_invoke(self, label: str) -> bool:
+        """Whether there is the function, or the version or alias of it, that a label names."""
+        return label in self.functions or label in self.function_versions or label in self.aliases
 
 
 class Registry:

@@ -336,7 +336,7 @@ class EventSourceMapping(
 
 
 class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defaults=True):
-    """A function and how it is run."""
+    """A function and how it is run: the version $LATEST, which can be changed."""
 
     invoker: str  # the plugin's entry point
     settings: dict[str, Any] = {}
@@ -350,6 +350,55 @@ class Function(Resource, tag="function.1", frozen=True, kw_only=True, omit_defau
     retry_delays_s: tuple[float, ...] = (60.0, 120.0)  # the last one serves all later attempts
     maximum_event_age_s: int = 21_600
     dead_letter_target_arn: str | None = None
+    revision_id: str = ""  # a UUID, another one after each change
+    role: str = ""  # an ARN, kept and returned
+    code_sha256: str = ""  # of the zip file that was uploaded, in base64; "" if none was
+    code_size: int = 0  # in bytes
+    architectures: tuple[str, ...] = ("x86_64",)  # kept and returned, as is the next
+    ephemeral_storage_mb: int = 512
+    next_version: int = 1  # a number is never used again
+    recursive_loop: str = "Terminate"  # or "Allow"
+
+
+class FunctionVersion(
+    Resource, tag="function_version.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """A version that was published, and never changes; its name is `<function>:<number>`."""
+
+    function: Function  # as it was then
+    description: str = ""
+
+
+class Alias(Resource, tag="alias.1", frozen=True, kw_only=True, omit_defaults=True):
+    """A name for a version, or for two by chance; its name is `<function>:<alias>`."""
+
+    version: str  # a number, or $LATEST
+    other_version: str = ""  # gets `other_weight` of the invocations
+    other_weight: float = 0.0  # 0..1
+    description: str = ""
+    revision_id: str = ""
+
+
+class EventInvokeConfig(
+    Resource, tag="event_invoke_config.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """What becomes of asynchronous invocations of a function, a version or an alias.
+
+    Its name is the label's. What isn't said here is the function's own.
+    """
+
+    retry_attempts: int | None = None  # 0..2
+    maximum_event_age_s: int | None = None  # 60..21_600
+    on_success: str | None = None  # the ARN of a destination
+    on_failure: str | None = None
+
+
+class FunctionPolicy(
+    Resource, tag="function_policy.1", frozen=True, kw_only=True, omit_defaults=True
+):
+    """Who may invoke a function, a version or an alias: kept, and not enforced."""
+
+    statements: tuple[str, ...] = ()  # JSON texts
     revision_id: str = ""
 
 
@@ -370,6 +419,10 @@ AnyResource = (
     | Pipe
     | EventSourceMapping
     | Function
+    | FunctionVersion
+    | Alias
+    | EventInvokeConfig
+    | FunctionPolicy
 )
 R = TypeVar("R", bound=Resource)
 
@@ -390,6 +443,10 @@ KINDS: dict[type[Resource], str] = {
     Pipe: "pipe",
     EventSourceMapping: "event_source_mapping",
     Function: "function",
+    FunctionVersion: "function_version",
+    Alias: "alias",
+    EventInvokeConfig: "event_invoke_config",
+    FunctionPolicy: "function_policy",
 }
 
 _decoder: msgspec.msgpack.Decoder[AnyResource] = msgspec.msgpack.Decoder(AnyResource)

@@ -13,7 +13,7 @@ from broker.core.names import (
     Namespace,
     destination_name,
     event_bus_name,
-    function_name,
+    function_label,
     function_queue,
     log_group_name,
     target_queue,
@@ -58,7 +58,7 @@ def _place(namespace: Namespace, rule: Rule, target: Target) -> tuple[Kind, str]
         if arn.service == "sns":
             return "topic", arn.resource
         if arn.service == "lambda":
-            return "function", function_queue(function_name(arn.resource))
+            return "function", function_queue(function_label(arn.resource))
         if bus := event_bus_name(arn.resource):
             return "event_bus", bus
     return "elsewhere", target_queue(rule.name, target.id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from broker.core.filter_policy import attribute_leaves, body_event, parse_filter_policy
 from broker.core.json_text import parse_json
 from broker.core.message import Notification, Via
-from broker.core.names import Arn, Namespace, delivery_queue, function_name, function_queue
+from broker.core.names import Arn, Namespace, delivery_queue, function_label, function_queue
 from broker.core.pattern import Matcher
 from broker.core.resources import Subscription
 
@@ -42,7 +42,7 @@ class Subscriber:
         resource = arn.resource if arn else ""
         queue = ""
         if protocol == "lambda":
-            queue, form = function_queue(function_name(resource)), "record"
+            queue, form = function_queue(function_label(resource)), "record"
         elif protocol == "sqs":
             queue = resource
         elif protocol in ("http", "https"):

@@ -5,11 +5,11 @@ import re
 
 from broker import __version__
 from broker.core.errors import BrokerError
-from broker.core.limits import AWS_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
+from broker.core.limits import AWS_BODY_BYTES_MAX, CODE_BODY_BYTES_MAX, NATIVE_BODY_BYTES_MAX
 from broker.core.names import ACCOUNT, REGION, Namespace
 from broker.edge.aws import query
 from broker.edge.aws.events import events
-from broker.edge.aws.lambda_ import lambda_
+from broker.edge.aws.lambda_ import lambda_, takes_code
 from broker.edge.aws.pipes import pipes
 from broker.edge.aws.protocol import answer_json, answer_query, query_error
 from broker.edge.aws.rest import RestService
@@ -173,4 +173,6 @@ def _is_native(raw_path: bytes) -> bool:
 
 def body_limit(method: str, target: bytes, headers: dict[str, str]) -> int:
     """How many bytes a request's body may have."""
-    return NATIVE_BODY_BYTES_MAX if target.startswith(b"/v1/") else AWS_BODY_BYTES_MAX
+    if target.startswith(b"/v1/"):
+        return NATIVE_BODY_BYTES_MAX
+    return CODE_BODY_BYTES_MAX if takes_code(method, target) else AWS_BODY_BYTES_MAX

@@ -17,8 +17,9 @@ from broker.plugin import Invoker
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.archives import Archives
 from broker.runtime.clock_watch import ClockWatch
+from broker.runtime.code_store import CodeStore
 from broker.runtime.connections import Connections
-from broker.runtime.dispatcher import FunctionQueues
+from broker.runtime.dispatcher import DispatcherParts, FunctionQueues
 from broker.runtime.dispatchers import Dispatchers, Drains, Workers
 from broker.runtime.document_signer import DocumentSigner
 from broker.runtime.endpoint import DeliveryOptions
@@ -27,6 +28,8 @@ from broker.runtime.event_buses import EventBuses
 from broker.runtime.event_replays import EventReplays
 from broker.runtime.event_source_mappings import EventSourceMappings
 from broker.runtime.events import Events
+from broker.runtime.function_definitions import FunctionDefinitions
+from broker.runtime.function_versions import FunctionVersions
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.internal_queues import InternalQueues
@@ -86,6 +89,9 @@ class Broker:
         logs: LogFiles | None = None,  # by default nowhere
         rule_target_concurrency: int = RULE_TARGET_CONCURRENCY,
         state_directory: Path | None = None,  # of the invokers; by default a temporary one
+        code_directory: Path | None = None,  # of functions that are uploaded; likewise
+        *,
+        allow_upload: bool = False,
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
@@ -125,16 +131,24 @@ class Broker:
             self.registrar, self.queues, self.archives, self.live, self.ids, now_ms
         )
         self.pipes = Pipes(self.registrar, now_ms)
-        self.event_source_mappings = EventSourceMappings(self.registrar, now_ms)
         self.events = Events(self.registry, publisher, self.ledger, self.ids)
+        self.code = CodeStore(code_directory)
+        host = InvokerHost(invokers, self.code, state_directory, origin)
         self.functions = Functions(
-            self.registrar,
-            publisher,
-            InvokerHost(invokers, state_directory, origin),
-            self.ids,
-            account_concurrency,
-            origin,
+            self.registrar, publisher, host, self.ids, account_concurrency, origin
         )
+        self.function_definitions = FunctionDefinitions(
+            self.registrar,
+            self.functions,
+            self.code,
+            self.ids,
+            now_ms,
+            allow_upload=allow_upload,
+        )
+        self.function_versions = FunctionVersions(
+            self.registrar, self.functions, self.code, self.ids, now_ms
+        )
+        self.event_source_mappings = EventSourceMappings(self.registrar, self.functions, now_ms)
         self._timekeeper = Timekeeper(store)
         self.clock_watch = ClockWatch(now_ms, self._timekeeper.look)
         self.endpoints = Endpoints(
@@ -148,7 +162,9 @@ class Broker:
             now_ms,
             delivery_options,
         )
-        function_queues = FunctionQueues(self.registry, self.functions, self.ids, now_ms)
+        dispatcher_parts = DispatcherParts(
+            self.registry, self.functions, publisher, self.ids, now_ms
+        )
         internal_queues = InternalQueues(
             TargetQueues(
                 TargetParts(
@@ -195,7 +211,9 @@ class Broker:
         self.dispatchers = Dispatchers(
             self.registrar,
             {
-                "function": drains(function_queues),
+                "function": drains(FunctionQueues("function", dispatcher_parts)),
+                "function_version": drains(FunctionQueues("function_version", dispatcher_parts)),
+                "alias": drains(FunctionQueues("alias", dispatcher_parts)),
                 "subscription": drains(self.endpoints),
                 "queue": drains(internal_queues),
                 "pipe": PipePollers(pipe_parts),
@@ -215,6 +233,7 @@ class Broker:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Load the resources, then do all that happens by itself, until cancelled."""
         await self.registrar.load()
+        await self.code.keep_only(self.registry)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(take_in_all, self.registry)
             await nursery.start(self.ledger.run)

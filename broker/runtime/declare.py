@@ -1,6 +1,7 @@
 """bringing declared resources into the store: one commit, and only what differs"""
 
 import logging
+import uuid
 from collections.abc import Sequence
 
 import msgspec
@@ -34,6 +35,16 @@ _TOPIC_BY_API = (
     "archive_began_ms",
 )
 _BY_ITSELF = ("first_run_ms", "run_id")  # of rules and schedules
+_FUNCTION_BY_API = (
+    "revision_id",
+    "role",
+    "code_sha256",
+    "code_size",
+    "architectures",
+    "ephemeral_storage_mb",
+    "next_version",
+    "recursive_loop",
+)
 _SUBSCRIPTION_BY_API = ("status", "status_until_ms", "token", "pause", "replay")
 
 
@@ -93,7 +104,8 @@ def _current(broker: Broker, namespace: Namespace, resource: AnyResource) -> Any
 def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: int) -> AnyResource:
     """The declared resource, with what a file doesn't say taken from the one that is there."""
     if current is None:
-        return msgspec.structs.replace(resource, created_at_ms=now_ms, modified_at_ms=now_ms)
+        made = msgspec.structs.replace(resource, created_at_ms=now_ms, modified_at_ms=now_ms)
+        return _revised(made)
     kept = {
         "created_at_ms": current.created_at_ms,
         "modified_at_ms": current.modified_at_ms,
@@ -107,6 +119,8 @@ def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: in
         kept |= {name: getattr(current, name) for name in _TOPIC_BY_API}
     if isinstance(current, EventBus):
         kept["policy"] = current.policy
+    if isinstance(current, Function):
+        kept |= {name: getattr(current, name) for name in _FUNCTION_BY_API}
     if isinstance(current, Subscription):
         kept |= {name: getattr(current, name) for name in _SUBSCRIPTION_BY_API}
     if isinstance(current, Rule | Schedule):
@@ -114,4 +128,11 @@ def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: in
     wanted = msgspec.structs.replace(resource, **kept)
     if wanted == current:
         return wanted
-    return msgspec.structs.replace(wanted, modified_at_ms=now_ms)
+    return _revised(msgspec.structs.replace(wanted, modified_at_ms=now_ms))
+
+
+def _revised(resource: AnyResource) -> AnyResource:
+    """A function that is another now has another revision."""
+    if isinstance(resource, Function):
+        return msgspec.structs.replace(resource, revision_id=str(uuid.uuid4()))
+    return resource

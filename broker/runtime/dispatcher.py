@@ -1,39 +1,35 @@
 """runs what waits in functions' queues: invocations under the ledger, with retries and dead letters
 
-Each function has a dispatcher of its own, so none waits for another. An invocation that finds no
-room in the ledger stays in its queue untouched; one that was received and met a throttled or broken
-target goes back with its attempt refunded.
+Each function has a dispatcher of its own, and each version and alias of it, so none waits for
+another. An invocation that finds no room in the ledger stays in its queue untouched; one that was
+received and met a throttled or broken target goes back with its attempt refunded. Its end, what its
+destination is told and its dead letter are one commit.
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import msgspec
 
-from broker.core.commands import NewEntry, Received
+from broker.core.commands import Received
 from broker.core.errors import BrokerError
+from broker.core.invocation_record import InvocationRecord, InvocationRouter
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.ledger import Attempt as Noted
 from broker.core.limits import RETRY_AFTER_S_MAX
-from broker.core.message import (
-    Attributes,
-    MessageAttribute,
-    decode,
-    encode,
-    message,
-    rendered,
-)
-from broker.core.names import Arn, Namespace, function_queue, uuid_text
+from broker.core.message import Attributes, MessageAttribute, decode, rendered
+from broker.core.names import LATEST, Arn, function_queue, labelled, uuid_text
 from broker.core.registry import Registry
-from broker.core.resources import Function
+from broker.core.resources import EventInvokeConfig
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt, InvokerNotFound
+from broker.runtime.invokers import Attempt, InvokerNotFound, Runnable
 from broker.runtime.metrics import ABANDONED, THROTTLES
-from broker.runtime.publisher import undeliverable
+from broker.runtime.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -43,24 +39,55 @@ ERROR_MESSAGE_BYTES = 1_024
 ROOM_MAX = 100  # of one receive
 
 
-class Dispatcher:
-    """Runs what waits in one function's queue; the worker of its drain."""
+@dataclass(frozen=True, slots=True)
+class DispatcherParts:
+    """What dispatchers need of the broker."""
 
-    def __init__(
-        self,
-        drain: Drain,
-        functions: Functions,
-        ids: Ids,
-        name: str,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self.label = f"function {name}"
+    registry: Registry
+    functions: Functions
+    publisher: Publisher
+    ids: Ids
+    now_ms: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Occasion:
+    """One attempt's circumstances: the code is the one that is current when it begins."""
+
+    received: Received
+    runnable: Runnable
+    config: EventInvokeConfig
+
+    @property
+    def retry_attempts(self) -> int:
+        """After the first."""
+        own = self.config.retry_attempts
+        return self.runnable.function.retry_attempts if own is None else own
+
+    @property
+    def maximum_event_age_s(self) -> int:
+        """Older events are given up."""
+        own = self.config.maximum_event_age_s
+        return self.runnable.function.maximum_event_age_s if own is None else own
+
+    @property
+    def qualified(self) -> str:
+        """What was invoked, with a qualifier in any case."""
+        label = self.runnable.label
+        return label if ":" in label else f"{label}:{LATEST}"
+
+
+class Dispatcher:
+    """Runs what waits in one function's queue, or a version's or alias's; a drain's worker."""
+
+    def __init__(self, parts: DispatcherParts, drain: Drain, label: str) -> None:
+        self.label = f"function {label}"
+        self._parts = parts
+        self._functions = parts.functions
         self._drain = drain
-        self._functions = functions
-        self._ids = ids
         self._namespace = drain.namespace
-        self._name = name
-        self._now_ms = now_ms
+        self._invoked = label
+        self._name = labelled(label)[0]
         self._system_failures = 0  # in a row, for the backoff
         self._doomed = 0  # taken to be given up, without a permit
 
@@ -82,40 +109,27 @@ class Dispatcher:
 
     def lease_s(self) -> float:
         """See `broker.runtime.drain.Worker`."""
-        return self._function().timeout_s + LEASE_MARGIN_S
+        return self._runnable().function.timeout_s + LEASE_MARGIN_S
 
     async def work(self, received: Received) -> None:
         """Invoke the function once."""
-        await self._attempt(self._function(), received)
-
-    async def aclose(self) -> None:
-        """See `broker.runtime.drain.Worker`. Invokers are the host's."""
-
-    def _payload(self, received: Received) -> str:
-        return rendered(decode(received.body), received.via, self._functions.origin).body
-
-    def _function(self) -> Function:
-        try:
-            return self._functions.get(self._namespace, self._name)
-        except BrokerError:
-            raise WorkerGone from None
-
-    async def _attempt(self, function: Function, received: Received) -> None:
-        if function.reserved_concurrency == 0:
-            await self._abandon(function, received, "ZeroReservedConcurrency", "0", "")
+        config = self._functions.event_invoke_config(self._namespace, self._invoked)
+        config = config or EventInvokeConfig(name=self._invoked)
+        occasion = _Occasion(received, self._runnable(), config)
+        if occasion.runnable.reserved_concurrency == 0:
+            await self._end(occasion, "ZeroReservedConcurrency")
             return
-        payload = self._payload(received)
-        age_s = (self._now_ms() - received.sent_at_ms) / 1000
-        if age_s > function.maximum_event_age_s:
-            await self._abandon(function, received, "EventAgeExceeded", "0", "")
+        age_s = (self._parts.now_ms() - received.sent_at_ms) / 1000
+        if age_s > occasion.maximum_event_age_s:
+            await self._end(occasion, "EventAgeExceeded")
             return
         try:
             attempt = await self._functions.host.attempt(
                 self._namespace,
-                function,
-                payload.encode(),
+                occasion.runnable,
+                self._payload(received).encode(),
                 uuid_text(received.message_id),
-                self._now_ms(),
+                self._parts.now_ms(),
                 number=received.receive_count,
             )
         except (InvokerError, InvokerNotFound) as error:
@@ -123,24 +137,38 @@ class Dispatcher:
             return
         self._system_failures = 0
         if attempt.result.function_error is None:
-            await self._drain.done(received, self._noted(received, "delivered"))
+            await self._end(occasion, "Success", attempt)
         else:
-            await self._after_function_error(function, received, attempt, age_s)
+            await self._after_function_error(occasion, attempt, age_s)
+
+    async def aclose(self) -> None:
+        """See `broker.runtime.drain.Worker`. Invokers are the host's."""
+
+    def _payload(self, received: Received) -> str:
+        return rendered(decode(received.body), received.via, self._functions.origin).body
+
+    def _runnable(self) -> Runnable:
+        try:
+            return self._functions.find(self._namespace, self._invoked)
+        except BrokerError:
+            raise WorkerGone from None
 
     async def _after_function_error(
-        self, function: Function, received: Received, attempt: Attempt, age_s: float
+        self, occasion: _Occasion, attempt: Attempt, age_s: float
     ) -> None:
-        error = _error_message(attempt.result.payload)
+        received = occasion.received
         retries = received.receive_count - 1
-        if retries >= function.retry_attempts:
-            await self._abandon(function, received, "RetriesExhausted", "200", error)
+        if retries >= occasion.retry_attempts:
+            await self._end(occasion, "RetriesExhausted", attempt)
             return
-        delays = function.retry_delays_s or (0.0,)
+        delays = occasion.runnable.function.retry_delays_s or (0.0,)
         delay_s = delays[min(retries, len(delays) - 1)]
-        if age_s + delay_s > function.maximum_event_age_s:
-            await self._abandon(function, received, "EventAgeExceeded", "200", error)
+        if age_s + delay_s > occasion.maximum_event_age_s:
+            await self._end(occasion, "EventAgeExceeded", attempt)
             return
-        note = self._noted(received, "failed", error, self._now_ms() + round(delay_s * 1000))
+        error = error_message(attempt.result.payload)
+        now_ms = self._parts.now_ms()
+        note = noted(received, now_ms, "failed", error, now_ms + round(delay_s * 1000))
         await self._drain.hide(received, delay_s, attempt=note)
 
     async def _put_back(self, received: Received, error: Exception) -> None:
@@ -154,67 +182,118 @@ class Dispatcher:
                 delay_s = min(max(error.retry_after_s, 0), RETRY_AFTER_S_MAX)
         else:
             log.warning(
-                "function %s can't be reached, again in %.0f s: %s", self._name, delay_s, error
+                "function %s can't be reached, again in %.0f s: %s", self._invoked, delay_s, error
             )
         await self._drain.hide(received, delay_s * random.uniform(1.0, 1.1), spend=False)
 
-    async def _abandon(
-        self, function: Function, received: Received, condition: str, code: str, error: str
+    # The end of an invocation
+
+    async def _end(
+        self, occasion: _Occasion, condition: str, attempt: Attempt | None = None
     ) -> None:
-        """Move the invocation to the dead-letter queue with its cause, or let it go and say so."""
-        dead_letter_queue = _dead_letter_queue(function, self._namespace)
+        """Have its destination told, and keep it as a dead letter, in one commit with its end."""
+        if condition == "Success" and occasion.config.on_success is None:
+            note = noted(occasion.received, self._parts.now_ms(), "delivered", "")
+            await self._drain.done(occasion.received, note)
+            return
+        router = InvocationRouter(
+            self._parts.registry.resources(self._namespace),
+            self._namespace,
+            self._parts.ids.new,
+            self._parts.now_ms(),
+        )
+        self._tell(router, occasion, condition, attempt)
+        note = noted(occasion.received, self._parts.now_ms(), "delivered", "")
+        if condition != "Success":
+            note = self._give_up(router, occasion, condition, attempt)
+        routed = router.routed
+        replaced, homeless = await self._drain.replace(
+            occasion.received, routed.bodies, routed.entries, note
+        )
+        if not replaced:
+            return
+        self._parts.publisher.committed(self._namespace, self.label, routed, homeless)
+        if condition != "Success":
+            kept = len(routed.entries) > len(homeless)
+            ABANDONED.labels(self._name, "yes" if kept else "no").inc()
+
+    def _tell(
+        self,
+        router: InvocationRouter,
+        occasion: _Occasion,
+        condition: str,
+        attempt: Attempt | None,
+    ) -> None:
+        config, received, runnable = occasion.config, occasion.received, occasion.runnable
+        destination = config.on_success if condition == "Success" else config.on_failure
+        if destination is None:
+            return
+        result = attempt.result if attempt is not None else None
+        record = InvocationRecord(
+            request_id=uuid_text(received.message_id),
+            function_arn=self._namespace.arn("lambda", f"function:{occasion.qualified}"),
+            condition=condition,
+            attempts=received.receive_count - (0 if attempt is not None else 1),
+            payload=self._payload(received),
+            executed_version=attempt.version if attempt is not None else runnable.version,
+            result=result.payload if result is not None else None,
+            function_error=result.function_error if result is not None else None,
+            hops=(received.via.hops if received.via is not None else 0) + 1,
+            at_ms=self._parts.now_ms(),
+        )
+        loops = runnable.function.recursive_loop == "Allow"
+        router.tell(destination, record, loops_allowed=loops)
+
+    def _give_up(
+        self,
+        router: InvocationRouter,
+        occasion: _Occasion,
+        condition: str,
+        attempt: Attempt | None,
+    ) -> Noted:
+        """Keep it as a dead letter, if there is a place for that; the note of its end."""
+        received = occasion.received
+        error = error_message(attempt.result.payload) if attempt is not None else ""
         log.warning(
             "function %s gives up request %s: %s %s",
-            self._name,
+            self._invoked,
             uuid_text(received.message_id),
             condition,
             error,
         )
-        bodies: list[bytes] = []
-        entries: Sequence[NewEntry] = []
-        if dead_letter_queue is not None:
-            payload = self._payload(received)
-            cause = _cause(received, code, error or condition)
-            bodies = [encode(message(payload, cause))]
-            entries = [NewEntry(dead_letter_queue, self._ids.new(), 0)]
-        note = self._noted(received, "given up", f"{condition} {error}".rstrip())
-        if entries:
-            note = msgspec.structs.replace(
-                note, dead_letter_queue=dead_letter_queue, dead_letter_id=entries[0].message_id
-            )
-        replaced, homeless = await self._drain.replace(received, bodies, entries, note)
-        if not replaced:
-            return
-        taken = dead_letter_queue is not None and not homeless
-        ABANDONED.labels(self._name, "yes" if taken else "no").inc()
-        if homeless:
-            undeliverable(f"function {self._name}", function.dead_letter_target_arn or "")
-
-    def _noted(
-        self, received: Received, outcome: str, answer: str = "", next_at_ms: int | None = None
-    ) -> Noted:
-        return noted(received, self._now_ms(), outcome, answer, next_at_ms)
+        answer = f"{condition} {error}".rstrip()
+        note = noted(received, self._parts.now_ms(), "given up", answer)
+        arn = Arn.parse(occasion.runnable.function.dead_letter_target_arn or "")
+        if arn is None or arn.namespace != self._namespace:
+            return note
+        cause = _cause(received, "200" if attempt is not None else "0", error or condition)
+        payload = self._payload(received)
+        if arn.service == "sns":
+            if router.publish(arn, payload, cause) is not None:
+                lost = (self.label, str(arn), "the topic does not exist")
+                router.routed.undeliverable.append(lost)
+            return note
+        letter = router.enter(arn.resource, payload, cause)
+        return msgspec.structs.replace(
+            note, dead_letter_queue=letter.queue, dead_letter_id=letter.message_id
+        )
 
 
 class FunctionQueues:
-    """The queues of all functions, to be drained by a dispatcher each."""
+    """The queues of all functions, versions or aliases, to be drained by a dispatcher each."""
 
-    def __init__(
-        self, registry: Registry, functions: Functions, ids: Ids, now_ms: Callable[[], int]
-    ) -> None:
-        self._registry = registry
-        self._functions = functions
-        self._ids = ids
-        self._now_ms = now_ms
+    def __init__(self, kind: str, parts: DispatcherParts) -> None:
+        self._kind = kind
+        self._parts = parts
 
     def names(self, namespace: str) -> Iterable[str]:
         """See `broker.runtime.dispatchers.Workers`."""
-        return self._registry.resources(namespace).functions
+        return self._parts.registry.resources(namespace).of_kind(self._kind)
 
     def has(self, namespace: str, name: str) -> bool:
         """See `broker.runtime.dispatchers.Workers`."""
-        self._functions.changed(namespace, name)
-        return name in self._registry.resources(namespace).functions
+        self._parts.functions.changed(namespace, labelled(name)[0])
+        return name in self._parts.registry.resources(namespace).of_kind(self._kind)
 
     def queue(self, name: str) -> str:
         """See `broker.runtime.dispatchers.Workers`."""
@@ -222,14 +301,18 @@ class FunctionQueues:
 
     def worker(self, drain: Drain, name: str) -> Dispatcher:
         """See `broker.runtime.dispatchers.Workers`."""
-        return Dispatcher(drain, self._functions, self._ids, name, self._now_ms)
+        return Dispatcher(self._parts, drain, name)
 
 
-def _dead_letter_queue(function: Function, namespace: Namespace) -> str | None:
-    arn = Arn.parse(function.dead_letter_target_arn or "")
-    if arn is None or arn.service != "sqs" or arn.namespace != namespace:
-        return None
-    return arn.resource
+def error_message(payload: bytes) -> str:
+    """What a failed function's result says of it."""
+    try:
+        document = parse_json(payload)
+    except InvalidJson:
+        return payload.decode("utf-8", "replace")
+    if isinstance(document, dict) and "errorMessage" in document:
+        return str(document["errorMessage"])
+    return payload.decode("utf-8", "replace")
 
 
 def _cause(received: Received, code: str, error: str) -> Attributes:
@@ -240,13 +323,3 @@ def _cause(received: Received, code: str, error: str) -> Attributes:
         "ErrorCode": MessageAttribute("Number", code),
         "ErrorMessage": MessageAttribute("String", text or "Unknown"),
     }
-
-
-def _error_message(payload: bytes) -> str:
-    try:
-        document = parse_json(payload)
-    except InvalidJson:
-        return payload.decode("utf-8", "replace")
-    if isinstance(document, dict) and "errorMessage" in document:
-        return str(document["errorMessage"])
-    return payload.decode("utf-8", "replace")

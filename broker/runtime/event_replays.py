@@ -96,7 +96,7 @@ class EventReplays:
             raise exists
         if replay.event_pattern is not None:
             pattern.parse(replay.event_pattern)
-        if replay.function is not None and replay.function not in resources.functions:
+        if replay.function is not None and not resources.can_invoke(replay.function):
             raise InvalidParameter(f"Function {replay.function} does not exist.")
         for rule in replay.rules:
             if f"{replay.event_bus}|{rule}" not in resources.rules:

@@ -11,6 +11,7 @@ from broker.core.names import Namespace
 from broker.core.piping import check_batch_source
 from broker.core.registry import Resources
 from broker.core.resources import EventSourceMapping
+from broker.runtime.functions import Functions
 from broker.runtime.registrar import Registrar
 
 __all__ = ["EventSourceMappings"]
@@ -19,8 +20,11 @@ __all__ = ["EventSourceMappings"]
 class EventSourceMappings:
     """What programs do with mappings. Raises MappingDoesNotExist throughout."""
 
-    def __init__(self, registrar: Registrar, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, registrar: Registrar, functions: Functions, now_ms: Callable[[], int]
+    ) -> None:
         self._registrar = registrar
+        self._functions = functions
         self._now_ms = now_ms
         # How the last batch of each ended, by namespace and UUID; not kept over a restart.
         self.last_results: dict[tuple[str, str], str] = {}
@@ -80,6 +84,12 @@ class EventSourceMappings:
         await self._registrar.put(namespace, changed, version)
         return changed
 
+    async def tag(self, namespace: Namespace, name: str, tags: dict[str, str]) -> None:
+        """Replace a mapping's tags."""
+        changed = msgspec.structs.replace(self.get(namespace, name), tags=tags)
+        version = self._registrar.version(namespace, "event_source_mapping", name)
+        await self._registrar.put(namespace, changed, version)
+
     async def delete(self, namespace: Namespace, name: str) -> EventSourceMapping:
         """Delete a mapping; what it was. Its batches go on to their end."""
         mapping = self.get(namespace, name)
@@ -102,7 +112,7 @@ class EventSourceMappings:
                 "AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue "
                 "does not exist."
             )
-        function = resources.functions[mapping.function]
+        function = self._functions.find(namespace, mapping.function).function
         if queue.visibility_timeout_s < function.timeout_s:
             raise InvalidParameter(
                 f"Queue visibility timeout: {queue.visibility_timeout_s} seconds is less than "

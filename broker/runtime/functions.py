@@ -1,6 +1,12 @@
-"""functions as the edge uses them: synchronous and asynchronous invocation under one ledger"""
+"""functions as the edge uses them: synchronous and asynchronous invocation under one ledger
+
+A label says what to invoke: a function by its name, or one of its versions or aliases by
+`NAME:QUALIFIER`. All of them share the function's concurrency.
+"""
 
 import math
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -22,12 +28,13 @@ from broker.core.limits import (
     SCALING_PER_S,
 )
 from broker.core.message import message
-from broker.core.names import Namespace, function_queue, uuid_text
-from broker.core.resources import Function, Queue
+from broker.core.names import LATEST, Namespace, function_queue, label_of, labelled, uuid_text
+from broker.core.registry import Resources
+from broker.core.resources import EventInvokeConfig, Function, Queue
 from broker.core.routed import Routed
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt, InvokerHost
+from broker.runtime.invokers import Attempt, InvokerHost, Runnable
 from broker.runtime.metrics import THROTTLES
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Change, Registrar
@@ -54,6 +61,7 @@ class Functions:
         ids: Ids,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.origin = origin  # by which functions on this host reach the daemon
         self._registrar = registrar
@@ -61,12 +69,13 @@ class Functions:
         self.host = host
         self._ids = ids
         self._account_concurrency = account_concurrency
+        self._chance = chance
         self._ledgers: dict[str, Ledger] = {}
         self._freed = trio.lowlevel.ParkingLot()
 
     def get(self, namespace: Namespace, name: str) -> Function:
-        """The function's settings."""
-        function = self._registrar.registry.resources(namespace).functions.get(name)
+        """The function's settings, as they are in $LATEST."""
+        function = self._resources(namespace).functions.get(name)
         if function is None:
             arn = namespace.arn("lambda", f"function:{name}")
             raise FunctionDoesNotExist(f"Function not found: {arn}")
@@ -74,8 +83,33 @@ class Functions:
 
     def all(self, namespace: Namespace) -> list[Function]:
         """Every function, by name."""
-        functions = self._registrar.registry.resources(namespace).functions
+        functions = self._resources(namespace).functions
         return [functions[name] for name in sorted(functions)]
+
+    def find(self, namespace: Namespace, label: str) -> Runnable:
+        """What a label names just now: of an alias with two versions, either one by chance."""
+        resources = self._resources(namespace)
+        name, qualifier = labelled(label)
+        alias = resources.aliases.get(label)
+        version = qualifier
+        if alias is not None:
+            other = alias.other_weight > 0 and self._chance() < alias.other_weight
+            version = alias.other_version if other else alias.version
+        latest = self.get(namespace, name)
+        if version in ("", LATEST):
+            return Runnable(label, LATEST, latest, latest.reserved_concurrency)
+        published = resources.function_versions.get(f"{name}:{version}")
+        if published is None:
+            arn = namespace.arn("lambda", f"function:{label}")
+            raise FunctionDoesNotExist(f"Function not found: {arn}")
+        return Runnable(label, version, published.function, latest.reserved_concurrency)
+
+    def event_invoke_config(self, namespace: Namespace, label: str) -> EventInvokeConfig | None:
+        """What was set for the label's asynchronous invocations, if anything was."""
+        return self._resources(namespace).event_invoke_configs.get(label)
+
+    def _resources(self, namespace: Namespace | str) -> Resources:
+        return self._registrar.registry.resources(namespace)
 
     # The ledger
 
@@ -84,13 +118,15 @@ class Functions:
         ledger = self._ledgers.get(str(namespace))
         if ledger is None:
             ledger = self._ledgers[str(namespace)] = Ledger(self._account_concurrency)
-            for name, function in self._registrar.registry.resources(namespace).functions.items():
+            for name, function in self._resources(namespace).functions.items():
                 ledger.reserve(name, function.reserved_concurrency)
         return ledger
 
-    async def wait_permit(self, namespace: Namespace | str, name: str) -> None:
-        """Begin an execution as soon as the ledger has room for it, in no order among functions."""
-        while not await self.take_permits(namespace, name, 1):
+    async def wait_permit(self, namespace: Namespace, label: str) -> None:
+        """Begin an execution as soon as the function is there and the ledger has room for it."""
+        while not self._resources(namespace).can_invoke(label) or not await self.take_permits(
+            namespace, labelled(label)[0], 1
+        ):
             await self._freed.park()
 
     async def take_permits(self, namespace: Namespace | str, name: str, wanted: int) -> int:
@@ -127,7 +163,7 @@ class Functions:
 
     def changed(self, namespace: str, name: str) -> None:
         """A function is another now, or gone: so is its reservation. Whoever waits looks again."""
-        function = self._registrar.registry.resources(namespace).functions.get(name)
+        function = self._resources(namespace).functions.get(name)
         self.ledger(namespace).reserve(name, function.reserved_concurrency if function else None)
         self._freed.unpark_all()
 
@@ -136,7 +172,7 @@ class Functions:
     async def invoke(
         self,
         namespace: Namespace,
-        name: str,
+        label: str,
         payload: bytes,
         client_context: bytes | None = None,
     ) -> Invoked:
@@ -144,7 +180,8 @@ class Functions:
 
         Raises: TooManyRequests, PayloadTooLarge, InvalidPayload, InvokerFailed.
         """
-        function = self.get(namespace, name)
+        runnable = self.find(namespace, label)
+        name = runnable.function.name
         payload = check_payload(payload, PAYLOAD_SYNC_BYTES_MAX, "RequestResponse")
         refusal = self.ledger(namespace).acquire(name, trio.current_time())
         if refusal is not None:
@@ -154,7 +191,7 @@ class Functions:
         try:
             attempt = await self.host.attempt(
                 namespace,
-                function,
+                runnable,
                 payload,
                 request_id,
                 self._publisher.now_ms(),
@@ -172,17 +209,17 @@ class Functions:
             self.release(namespace, name)
         return Invoked(request_id, attempt)
 
-    async def invoke_async(self, namespace: Namespace, name: str, payload: bytes) -> str:
-        """Put an invocation into the function's durable queue; its request id.
+    async def invoke_async(self, namespace: Namespace, label: str, payload: bytes) -> str:
+        """Put an invocation into the label's durable queue; its request id.
 
         Returns when it is on disk. Raises: PayloadTooLarge, InvalidPayload, StoreFull.
         """
-        self.get(namespace, name)
+        self.find(namespace, label)
         payload = check_payload(payload, PAYLOAD_ASYNC_BYTES_MAX, "Event")
         message_id = self._ids.new()
         routed = Routed()
         body = routed.add_body(message(payload.decode()))
-        routed.entries.append(NewEntry(function_queue(name), message_id, body))
+        routed.entries.append(NewEntry(function_queue(label), message_id, body))
         await self._publisher.publish(namespace, routed)
         return uuid_text(message_id)
 
@@ -204,16 +241,18 @@ def check_payload(payload: bytes, limit: int, kind: str) -> bytes:
     return payload
 
 
-def changes_for(function: Function) -> list[Change]:
-    """What makes a function: its record, and the queue in which its invocations wait."""
+def queue_change(function: Function, qualifier: str | None = None) -> Change:
+    """The queue in which asynchronous invocations wait, of a function, a version or an alias."""
     queue = Queue(
-        name=function_queue(function.name),
+        name=function_queue(label_of(function.name, qualifier)),
         retention_s=max(function.maximum_event_age_s * 2, 86_400),
         visibility_timeout_s=math.ceil(function.timeout_s) + 60,
         created_at_ms=function.created_at_ms,
         declared=function.declared,
     )
-    return [
-        ("queue", queue.name, queue, None),
-        ("function", function.name, function, None),
-    ]
+    return "queue", queue.name, queue, None
+
+
+def changes_for(function: Function) -> list[Change]:
+    """What makes a function: its record, and its queue."""
+    return [queue_change(function), ("function", function.name, function, None)]

@@ -22,6 +22,7 @@ from broker.plugin import (
     InvokerError,
     SettingsError,
 )
+from broker.runtime.code_store import CodeStore
 from broker.runtime.metrics import INVOCATION_SECONDS, INVOCATIONS
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,26 @@ class BrokenPlugin(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Runnable:
+    """A function in one of its versions, as it was asked for."""
+
+    label: str
+    version: str  # "$LATEST", or a number
+    function: Function
+    reserved_concurrency: int | None = None  # of all its versions together
+
+    @property
+    def revision(self) -> str:
+        """Another one whenever it is to be run otherwise than before."""
+        return f"{self.function.revision_id}/{self.function.modified_at_ms}"
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt to run a function, and what it cost."""
 
     result: InvocationResult
+    version: str  # that was executed
     duration_s: float  # without `init_s`
     log: bytes = b""  # its end
     timed_out: bool = False
@@ -73,10 +90,12 @@ class InvokerHost:
     def __init__(
         self,
         invokers: Mapping[str, Invoker],
+        code: CodeStore,
         state_directory: Path | None = None,  # None: a temporary one
         origin: str = "",
     ) -> None:
         self._invokers = dict(invokers)
+        self._code = code
         self._state_directory = state_directory
         self._origin = origin
 
@@ -110,26 +129,29 @@ class InvokerHost:
     async def attempt(
         self,
         namespace: Namespace,
-        function: Function,
+        runnable: Runnable,
         payload: bytes,
         request_id: str,
         now_ms: int,
         *,
         number: int = 1,
         client_context: bytes | None = None,
-        revision: str = "",
     ) -> Attempt:
         """Run the function once. A timeout is a result, as Lambda words it.
 
         Raises: InvokerThrottled, InvokerUnavailable.
         """
+        function = runnable.function
         invoker = self._find(function)
         log_end = _LogEnd()
         limit = _Limit(function.timeout_s)
         invocation = Invocation(
             request_id=request_id,
             function_name=function.name,
-            function_arn=namespace.arn("lambda", f"function:{function.name}"),
+            function_arn=namespace.arn("lambda", f"function:{runnable.label}"),
+            function_version=runnable.version,
+            revision=runnable.revision,
+            code_directory=self._code.directory(namespace, function),
             handler=function.handler,
             payload=payload,
             timeout_s=function.timeout_s,
@@ -138,7 +160,6 @@ class InvokerHost:
             environment=function.environment,
             settings=function.settings,
             client_context=client_context,
-            revision=revision,
             attempt=number,
             account=namespace.account,
             region=namespace.region,
@@ -157,6 +178,7 @@ class InvokerHost:
                 outcome = "function_error" if result.function_error else "success"
             attempt = Attempt(
                 result,
+                result.executed_version or runnable.version,
                 limit.used_s(),
                 bytes(log_end.data),
                 timed_out=limit.scope.cancelled_caught,

@@ -13,15 +13,15 @@ from broker.core.batch_result import failed_items
 from broker.core.commands import Received
 from broker.core.errors import FunctionDoesNotExist
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX, POLLER_CONCURRENCY_MAX
-from broker.core.names import Namespace, uuid_text
+from broker.core.names import Namespace, labelled, uuid_text
 from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
-from broker.core.resources import EventSourceMapping, Function
+from broker.core.resources import EventSourceMapping
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import InvokerNotFound
+from broker.runtime.invokers import InvokerNotFound, Runnable
 from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
 from broker.runtime.queues import Queues
 
@@ -64,13 +64,13 @@ class _MappingConsumer:
 
     async def take_room(self) -> str:
         """See `broker.runtime.poller.Consumer`: an execution of the function."""
-        function = self._mapping().function
-        await self._parts.functions.wait_permit(self._namespace, function)
-        return function
+        label = self._mapping().function
+        await self._parts.functions.wait_permit(self._namespace, label)
+        return label
 
     def give_room(self, room: str) -> None:
         """See `broker.runtime.poller.Consumer`."""
-        self._parts.functions.release(self._namespace, room)
+        self._parts.functions.release(self._namespace, labelled(room)[0])
 
     async def consume(self, batch: list[Received], room: str) -> list[Received]:
         """See `broker.runtime.poller.Consumer`."""
@@ -95,7 +95,7 @@ class _MappingConsumer:
     async def _invoke(
         self,
         mapping: EventSourceMapping,
-        function: Function,
+        function: Runnable,
         records: Records,
     ) -> set[str]:
         """The ids of the messages that have failed. Raises: BatchThrottled, BatchFailed."""
@@ -114,15 +114,15 @@ class _MappingConsumer:
                 self._parts.now_ms(),
             )
         except InvokerThrottled as throttled:
-            reason = f"function {function.name} is throttled"
+            reason = f"function {function.label} is throttled"
             raise BatchThrottled(reason, throttled.retry_after_s) from None
         except (InvokerError, InvokerNotFound) as error:
-            reason = f"function {function.name} can't be reached: {error}"
+            reason = f"function {function.label} can't be reached: {error}"
             raise BatchThrottled(reason) from None
         result = attempt.result
         if result.function_error is not None:
             text = result.payload[:300].decode(errors="replace")
-            raise BatchFailed(f"function {function.name}: {text}")
+            raise BatchFailed(f"function {function.label}: {text}")
         if not mapping.reports_failures:
             return set()
         failed = failed_items(result.payload, [record["messageId"] for _, record in records])
@@ -137,9 +137,9 @@ class _MappingConsumer:
         handles = [one.receipt_handle for one in messages]
         await self._parts.queues.delete_messages(self._namespace, mapping.source.queue, handles)
 
-    def _function(self, name: str) -> Function:
+    def _function(self, label: str) -> Runnable:
         try:
-            return self._parts.functions.get(self._namespace, name)
+            return self._parts.functions.find(self._namespace, label)
         except FunctionDoesNotExist as error:
             raise BatchFailed(error.message) from None
 

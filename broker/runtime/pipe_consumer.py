@@ -19,7 +19,7 @@ from broker.core.errors import (
 from broker.core.input_template import TransformationFailed
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX
-from broker.core.names import Arn, Namespace, destination_name, function_name, is_fifo
+from broker.core.names import Arn, Namespace, destination_name, function_label, is_fifo
 from broker.core.pipe_input import PipeOccasion, piped
 from broker.core.pipe_routing import PipeRouter
 from broker.core.record_filter import filtered
@@ -234,7 +234,7 @@ class _PipeConsumer:
         """A function's result. Raises: BatchThrottled, BatchFailed."""
         if len(payload) > PAYLOAD_SYNC_BYTES_MAX:
             raise BatchFailed(f"the batch is larger than {PAYLOAD_SYNC_BYTES_MAX} bytes")
-        name = function_name(arn.resource)
+        name = function_label(arn.resource)
         try:
             invoked = await self._parts.functions.invoke(self._namespace, name, payload)
         except TooManyRequests as full:

@@ -11,7 +11,7 @@ from broker.core.errors import (
     PipeExists,
 )
 from broker.core.limits import PIPES_MAX
-from broker.core.names import Arn, Namespace, destination_name, event_bus_name, function_name
+from broker.core.names import Arn, Namespace, destination_name, event_bus_name, function_label
 from broker.core.piping import check_pipe
 from broker.core.registry import Resources
 from broker.core.resources import Pipe
@@ -117,7 +117,7 @@ def _exists(resources: Resources, arn: Arn) -> bool:
     if arn.service == "sns":
         return arn.resource in resources.topics
     if arn.service == "lambda":
-        return function_name(arn.resource) in resources.functions
+        return resources.can_invoke(function_label(arn.resource))
     if destination_name(arn):
         return destination_name(arn) in resources.api_destinations
     return event_bus_name(arn.resource) in resources.event_buses

@@ -62,6 +62,8 @@ async def running_broker(
     schedule_options: ScheduleOptions = ScheduleOptions(),  # noqa: B008 (immutable)
     wall_ms: Callable[[], int] = now_ms,
     logs: LogFiles | None = None,
+    *,
+    allow_upload: bool = True,
 ) -> AsyncIterator[Broker]:
     """The same over a store that the test has opened, for instance with failpoints."""
     broker = Broker(
@@ -73,6 +75,7 @@ async def running_broker(
         delivery_options=delivery_options,
         schedule_options=schedule_options,
         logs=logs,
+        allow_upload=allow_upload,
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(broker.run)

@@ -73,6 +73,7 @@ events_max = 10
 [schedules]
 missed = "skip"
 [functions]
+allow_upload = true
 concurrency = 5
 [deliveries]
 concurrency = 3

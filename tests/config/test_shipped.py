@@ -22,6 +22,7 @@ NO_DEFAULT = {
     ("http", "public_url"),
     ("store", "quota_mb"),
     ("deliveries", "ca_file"),
+    ("functions", "allow_upload"),  # on in the example, off without it
 }
 RESOURCES = {
     "queue": tables.QueueTable,
@@ -47,7 +48,7 @@ def uncommented(tmp_path: Path) -> Path:
 
 def test_the_example_works_as_it_is() -> None:
     config = load_config(EXAMPLE)
-    assert config == Config()
+    assert config == Config(functions=tables.FunctionSettings(allow_upload=True))
     assert declared_resources(config, Namespace(), EXAMPLE) == []
 
 

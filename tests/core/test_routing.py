@@ -5,7 +5,7 @@ import pytest
 
 from broker.core.limits import HOPS_MAX
 from broker.core.message import Message, Notification, Via, decode
-from broker.core.names import Arn, Namespace, function_name
+from broker.core.names import Arn, Namespace, function_label
 from broker.core.registry import Registry
 from broker.core.resources import (
     KINDS,
@@ -137,10 +137,11 @@ def test_rule_arns_name_the_bus_unless_it_is_the_default(bus: str, expected: str
 
 
 @pytest.mark.parametrize(
-    ("resource", "expected"), [("function:f", "f"), ("function:f:1", "f"), ("f", "f")]
+    ("resource", "expected"),
+    [("function:f", "f"), ("function:f:1", "f:1"), ("function:f:$LATEST", "f"), ("f", "f")],
 )
-def test_function_names_in_arns(resource: str, expected: str) -> None:
-    assert function_name(resource) == expected
+def test_function_labels_in_arns(resource: str, expected: str) -> None:
+    assert function_label(resource) == expected
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,6 @@ def test_what_can_not_be_mapped_is_refused(
         ("ParallelizationFactor", 1),
         ("DestinationConfig", {}),
         ("ProvisionedPollerConfig", {}),
-        ("Tags", {"a": "b"}),
     ):
         text = f"{member} is not supported by this broker."
         with raises_refusal("InvalidParameterValueException", text):

@@ -43,9 +43,11 @@ def payload(answer: dict[str, Any]) -> Any:
 
 
 def test_a_functions_configuration(functions: Any) -> None:
-    for named in ("echo", "000000000000:function:echo", ARN + "echo", ARN + "echo:$LATEST"):
+    for named in ("echo", "000000000000:function:echo", ARN + "echo"):
         found = functions.get_function_configuration(FunctionName=named)
         assert found["FunctionArn"] == ARN + "echo"
+    found = functions.get_function_configuration(FunctionName=ARN + "echo:$LATEST")
+    assert found["FunctionArn"] == ARN + "echo:$LATEST"
     assert found["FunctionName"] == "echo"
     assert found["Handler"] == "echo"
     assert found["Timeout"] == 60
@@ -244,10 +246,8 @@ def test_qualifiers(functions: Any) -> None:
     ):
         functions.invoke(FunctionName="nothing:$LATEST", Qualifier="1")
     for qualifier in ("1", "live"):
-        with raises_refusal(
-            "InvalidParameterValueException",
-            f"Versions and aliases are not supported: {qualifier}.",
-        ):
+        text = f"Function not found: {ARN}nothing:{qualifier}"
+        with raises_refusal("ResourceNotFoundException", text, 404):
             functions.invoke(FunctionName="nothing", Qualifier=qualifier)
 
 
@@ -364,11 +364,10 @@ def test_members_that_are_not_supported_say_so_by_name(functions: Any) -> None:
 
 def test_actions_that_are_not_supported_say_so(functions: Any) -> None:
     for call in (
-        lambda: functions.delete_function(FunctionName="echo"),
-        lambda: functions.list_aliases(FunctionName="echo"),
         lambda: functions.list_layers(),
-        lambda: functions.put_function_concurrency(
-            FunctionName="echo", ReservedConcurrentExecutions=1
+        lambda: functions.list_code_signing_configs(),
+        lambda: functions.put_provisioned_concurrency_config(
+            FunctionName="echo", Qualifier="1", ProvisionedConcurrentExecutions=1
         ),
     ):
         with pytest.raises(functions.exceptions.ClientError, match="not supported") as caught:

@@ -119,7 +119,7 @@ def _send(
 def _invoke(
     routed: Routed, resources: Resources, occasion: Occasion, request: Invocation, new_id: NewId
 ) -> Obstacle | None:
-    if request.function not in resources.functions:
+    if not resources.can_invoke(request.function):
         return NO_RESOURCE
     if len(request.payload.encode()) > MESSAGE_BYTES_MAX:
         return _too_large(MESSAGE_BYTES_MAX)

@@ -6,7 +6,7 @@ import msgspec
 
 from broker.core.event import Event
 from broker.core.message import Attributes
-from broker.core.names import Arn, function_name
+from broker.core.names import Arn, function_label
 from broker.core.publication import Publication
 
 __all__ = ["Invocation", "Publish", "PutEvent", "SendMessage", "TargetRequest"]
@@ -52,7 +52,7 @@ class Invocation:
     @property
     def function(self) -> str:
         """Its name."""
-        return function_name(self.arn.resource)
+        return function_label(self.arn.resource)
 
     @property
     def text(self) -> str:

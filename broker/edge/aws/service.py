@@ -48,13 +48,16 @@ def _find_refused(members: msgspec.Struct) -> None:
             continue
         if refused:
             raise NotSupported(f"{wire_name} is not supported by this broker.")
+        if isinstance(value, msgspec.Struct):
+            check_supported(value)
+            continue
         for item in value.values() if isinstance(value, dict) else value:
             check_supported(item)
 
 
 @cache
 def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
-    """Members that are refused, and lists and maps of structs in which there are such."""
+    """Members that are refused, and structs, lists and maps of them in which there are such."""
     hints = get_type_hints(kind, include_extras=True)
     found = []
     for f in fields(kind):
@@ -70,10 +73,12 @@ def _to_check(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
 
 
 def _item(hint: Any) -> Any:
-    """What a list holds, or a map as values; None for anything else."""
+    """What a list holds, or a map as values; a struct itself; None for anything else."""
     for option in get_args(hint) if get_origin(hint) is UnionType else (hint,):
         if get_origin(option) in (list, dict):
             return get_args(option)[-1]
+        if isinstance(option, type) and issubclass(option, msgspec.Struct):
+            return option
     return None
 
 

@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from broker.core import errors
-from broker.core.errors import FunctionDoesNotExist, StoreFull
+from broker.core.errors import FunctionDoesNotExist, ResourceNotFound, StoreFull
+from broker.core.names import label_of
 from broker.core.resources import Function
+from broker.edge.http.message import Response
 from broker.edge.native.bodies import unsupported
 from broker.edge.native.operation import JSON, Answer, Call, Result, Shape, operations
 from broker.edge.native.page import Page, page_of
@@ -54,6 +56,30 @@ def _describe(call: Call, function: Function) -> FunctionDescription:
         reserved_concurrency=function.reserved_concurrency,
         declared=function.declared,
     )
+
+
+class Version(Shape, frozen=True, kw_only=True):
+    """Which of a function's versions."""
+
+    version: str = "$LATEST"
+
+
+@operations.add(
+    "GET",
+    "/v1/functions/{name}/code",
+    query=Version,
+    answers={200: bytes},
+    answer_media="application/zip",
+    raises=(FunctionDoesNotExist, ResourceNotFound),
+)
+async def get_code(call: Call, name: str, query: Version) -> Response:
+    """The zip file that a function was uploaded as."""
+    label = label_of(name, query.version)
+    function = call.broker.functions.find(call.namespace, label).function
+    if not function.code_sha256:
+        raise ResourceNotFound(f"No code was uploaded for the function {label}.")
+    archive = await call.broker.code.read(call.namespace, function)
+    return Response(200, archive, "application/zip")
 
 
 class Mode(Shape, frozen=True, kw_only=True):

@@ -1,6 +1,29 @@
-"""Lambda: functions that can be listed, looked at and invoked, and queues mapped to them"""
+"""Lambda: functions, their versions and aliases, invoking them, and queues mapped to them"""
 
-from broker.edge.aws.lambda_ import event_source_mappings, functions, invoke
+from broker.edge.aws.lambda_ import (
+    aliases,
+    concurrency,
+    event_invoke_config,
+    event_source_mappings,
+    functions,
+    invoke,
+    permissions,
+    tags,
+    versions,
+)
+from broker.edge.aws.lambda_.answers import takes_code
 from broker.edge.aws.lambda_.service import lambda_
 
-__all__ = ["event_source_mappings", "functions", "invoke", "lambda_"]
+__all__ = [
+    "aliases",
+    "concurrency",
+    "event_invoke_config",
+    "event_source_mappings",
+    "functions",
+    "invoke",
+    "lambda_",
+    "permissions",
+    "tags",
+    "takes_code",
+    "versions",
+]

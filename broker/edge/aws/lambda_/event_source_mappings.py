@@ -16,8 +16,9 @@ from broker.core.limits import (
 )
 from broker.core.names import Namespace
 from broker.core.resources import BatchSource, EventSourceMapping
-from broker.edge.aws.lambda_.location import locate_function
+from broker.edge.aws.lambda_.location import locate_label
 from broker.edge.aws.lambda_.service import lambda_
+from broker.edge.aws.lambda_.tags import checked_tags
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.rest import decode, query_parameters, rest_response
 from broker.edge.aws.service import Call, Members, Refused
@@ -110,7 +111,7 @@ class _Settings(Members, kw_only=True):
 class CreateEventSourceMappingRequest(_Settings, kw_only=True):
     function_name: str
     event_source_arn: str | None = None
-    tags: Refused = None
+    tags: dict[str, str] | None = None
     starting_position: Refused = None
     starting_position_timestamp: Refused = None
     topics: Refused = None
@@ -150,6 +151,7 @@ async def create_event_source_mapping(call: Call) -> Response:
         name="",
         source=BatchSource(arn=request.event_source_arn),
         function=_function(call, request.function_name),
+        tags=checked_tags(request.tags),
     )
     mappings = call.broker.event_source_mappings
     made = await mappings.create(call.namespace, request.applied_to(new))
@@ -199,7 +201,7 @@ async def list_event_source_mappings(call: Call) -> ListEventSourceMappingsRespo
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= PAGE_MAX:
         raise InvalidParameter(f"MaxItems must be between 1 and {PAGE_MAX}.")
     label = query.get("FunctionName")
-    function = locate_function(call, label)[1] if label is not None else None
+    function = locate_label(call, label)[1] if label is not None else None
     found = {
         each.name: each
         for each in call.broker.event_source_mappings.all(
@@ -212,11 +214,11 @@ async def list_event_source_mappings(call: Call) -> ListEventSourceMappingsRespo
 
 
 def _function(call: Call, label: str) -> str:
-    """The function's name. Raises: FunctionDoesNotExist, NotSupported for another account's."""
-    namespace, name = locate_function(call, label)
+    """The function's label. Raises: FunctionDoesNotExist, NotSupported for another account's."""
+    namespace, name = locate_label(call, label)
     if namespace != call.namespace:
         raise NotSupported("A function of another account is not supported by this broker.")
-    return call.broker.functions.get(namespace, name).name
+    return call.broker.functions.find(namespace, name).label
 
 
 def _member(call: Call, mapping: EventSourceMapping, state: str = "") -> MappingResponse:

@@ -10,7 +10,8 @@ from broker.core.errors import (
     NotSupported,
 )
 from broker.core.json_text import InvalidJson, parse_json
-from broker.edge.aws.lambda_.location import locate_function
+from broker.core.names import LATEST
+from broker.edge.aws.lambda_.location import locate_label
 from broker.edge.aws.lambda_.service import lambda_
 from broker.edge.aws.service import Call
 from broker.edge.http.message import Response
@@ -28,12 +29,13 @@ async def invoke(call: Call, label: str) -> Response:
     for header, member in _REFUSED.items():
         if header in headers:
             raise NotSupported(f"{member} is not supported by this broker.")
-    namespace, name = locate_function(call, label)
+    namespace, name = locate_label(call, label)
     functions = call.broker.functions
     try:
-        functions.get(namespace, name)
+        functions.find(namespace, name)
     except FunctionDoesNotExist as missing:
-        raise FunctionDoesNotExist(f"{missing.message}:$LATEST") from None
+        suffix = "" if ":" in name else f":{LATEST}"
+        raise FunctionDoesNotExist(f"{missing.message}{suffix}") from None
     kind = headers.get("x-amz-invocation-type", "RequestResponse")
     log_type = headers.get("x-amz-log-type", "None")
     if log_type not in ("None", "Tail"):
@@ -54,7 +56,7 @@ def _answer(invoked: Invoked, *, with_log: bool) -> Response:
     result = invoked.attempt.result
     headers = [
         ("x-amzn-RequestId", invoked.request_id),
-        ("X-Amz-Executed-Version", result.executed_version or "$LATEST"),
+        ("X-Amz-Executed-Version", invoked.attempt.version),
     ]
     if result.function_error is not None:
         headers.append(("X-Amz-Function-Error", result.function_error))
@@ -84,3 +86,11 @@ def _not_one_of(member: str, value: str, allowed: str) -> InvalidParameter:
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
         f"constraint: Member must satisfy enum value set: [{allowed}]"
     )
+
+
+@lambda_.route("POST", "/2014-11-13/functions/{}/invoke-async")
+async def invoke_async(call: Call, label: str) -> Response:
+    """Put the event into the function's queue: the older form of an invocation as Event."""
+    namespace, name = locate_label(call, label)
+    request_id = await call.broker.functions.invoke_async(namespace, name, call.request.body)
+    return Response(202, b"{}", "application/json", (("x-amzn-RequestId", request_id),))

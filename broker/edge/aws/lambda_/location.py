@@ -1,22 +1,24 @@
 """which function a request is about"""
 
 from broker.core import errors
-from broker.core.names import ACCOUNT, FUNCTION_NAME, PARTITION, Namespace
+from broker.core.names import ACCOUNT, FUNCTION_NAME, PARTITION, Namespace, label_of
 from broker.edge.aws.service import Call
 
-__all__ = ["locate_function"]
+__all__ = ["Location", "locate", "locate_function", "locate_label"]
+
+Location = tuple[Namespace, str, str | None]
+"""Namespace, name of the function, qualifier if one was given."""
 
 
-def locate_function(call: Call, label: str) -> tuple[Namespace, str]:
-    """The namespace and the function that a label and the request's qualifier name.
+def locate(call: Call, text: str) -> Location:
+    """What a label and the request's qualifier name.
 
     A label is a name, `name:qualifier`, `account:function:name` or an ARN. Without account it is of
-    the request's. Raises: InvalidParameter, FunctionDoesNotExist for an ARN of another region,
-    NotSupported for any version but $LATEST.
+    the request's. Raises: InvalidParameter, FunctionDoesNotExist for an ARN of another region.
     """
     namespace = call.namespace
     qualifier = call.request.query.get("Qualifier")
-    parts = label.split(":")
+    parts = text.split(":")
     if len(parts) >= 7 and parts[:3] == ["arn", PARTITION, "lambda"]:
         region = parts[3]
         if region != namespace.region:
@@ -29,7 +31,7 @@ def locate_function(call: Call, label: str) -> tuple[Namespace, str]:
         parts = parts[2:]
     if len(parts) > 2 or not FUNCTION_NAME.fullmatch(parts[0]):
         raise errors.InvalidParameter(
-            f"1 validation error detected: Value '{label}' at 'functionName' failed to satisfy "
+            f"1 validation error detected: Value '{text}' at 'functionName' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern"
         )
     suffix = parts[1] if len(parts) == 2 else None
@@ -37,7 +39,23 @@ def locate_function(call: Call, label: str) -> tuple[Namespace, str]:
         raise errors.InvalidParameter(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
-    chosen = suffix or qualifier
-    if chosen not in (None, "$LATEST"):
-        raise errors.NotSupported(f"Versions and aliases are not supported: {chosen}.")
-    return namespace, parts[0]
+    return namespace, parts[0], suffix or qualifier
+
+
+def locate_label(call: Call, text: str) -> tuple[Namespace, str]:
+    """The namespace and the label of a function, a version or an alias; see `label_of`."""
+    namespace, name, qualifier = locate(call, text)
+    return namespace, label_of(name, qualifier)
+
+
+def locate_function(call: Call, text: str) -> tuple[Namespace, str]:
+    """The namespace and the name, where no version but $LATEST can be meant.
+
+    Raises: InvalidParameter, for another qualifier.
+    """
+    namespace, name, qualifier = locate(call, text)
+    if qualifier not in (None, "$LATEST"):
+        raise errors.InvalidParameter(
+            f"This operation is for the function itself, not for {name}:{qualifier}."
+        )
+    return namespace, name
