@@ -22,15 +22,17 @@ from broker.config.deliveries import delivery_ca_file, delivery_networks
 from broker.core.errors import BrokerError, StoreUnavailable
 from broker.core.names import Namespace
 from broker.core.resources import AnyResource
+from broker.core.usage import Prices
 from broker.edge.app import App, body_limit
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.server import Server, listen
 from broker.plugin import Invoker
-from broker.runtime.broker import Broker, wall_ms
+from broker.runtime.broker import Broker, FunctionOptions, wall_ms
 from broker.runtime.code_store import CODE_DIRECTORY
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
+from broker.runtime.function_logs import DIRECTORY as FUNCTION_LOG_DIRECTORY
 from broker.runtime.invokers import STATE_DIRECTORY, BrokenPlugin, load_invokers
 from broker.runtime.ledger import LedgerOptions
 from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
@@ -122,7 +124,6 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             broker = Broker(
                 store,
                 invokers,
-                account_concurrency=config.functions.concurrency,
                 origin=url,
                 queue_options=QueueOptions(
                     config.queues.delay_s_max, config.queues.deleted_name_blocked_s
@@ -137,9 +138,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 signing=signing,
                 secrets=secrets,
                 rule_target_concurrency=config.rules.target_concurrency,
-                state_directory=directory / STATE_DIRECTORY,
-                code_directory=directory / CODE_DIRECTORY,
-                allow_upload=config.functions.allow_upload,
+                function_options=_function_options(config, directory),
                 logs=LogFiles(
                     directory / LOG_DIRECTORY,
                     LogFileOptions(
@@ -206,6 +205,26 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
         listener.close()
     if refusals:
         raise refusals[0]
+
+
+def _function_options(config: Config, directory: Path) -> FunctionOptions:
+    settings = config.functions
+    prices = settings.prices
+    return FunctionOptions(
+        concurrency=settings.concurrency,
+        allow_upload=settings.allow_upload,
+        state_directory=directory / STATE_DIRECTORY,
+        code_directory=directory / CODE_DIRECTORY,
+        log_directory=directory / FUNCTION_LOG_DIRECTORY,
+        log_file_bytes_max=settings.log_mb * 1024 * 1024,
+        prices=Prices(
+            date=prices.date,
+            requests_per_million=prices.requests_per_million_usd,
+            gb_second=prices.gb_second_usd,
+            free_requests=prices.free_requests,
+            free_gb_seconds=prices.free_gb_seconds,
+        ),
+    )
 
 
 def _load_late() -> dict[str, Invoker]:

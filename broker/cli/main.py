@@ -42,6 +42,8 @@ COMMANDS = {
     "why-not": "broker.cli.why:why_not",
     "lint": "broker.cli.lint:lint",
     "invoke": "broker.cli.invoke:invoke",
+    "logs": "broker.cli.function_logs:logs",
+    "usage": "broker.cli.usage:usage",
     "certificate": "broker.cli.certificate:certificate",
     "bench": "broker.cli.bench:bench",
     "completion": "broker.cli.completion:completion",

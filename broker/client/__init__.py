@@ -24,6 +24,8 @@ from broker.client.results import (
     EventTrace,
     FailedClause,
     FunctionInfo,
+    FunctionLog,
+    FunctionLogLine,
     Invocation,
     LintFinding,
     LiveBatch,
@@ -50,6 +52,9 @@ from broker.client.results import (
     TopicInfo,
     TopicMessage,
     TracedAttempt,
+    Usage,
+    UsagePrices,
+    Use,
 )
 from broker.client.streams import AsyncMessageStream, MessageStream
 
@@ -77,6 +82,8 @@ __all__ = [
     "FailedClause",
     "Following",
     "FunctionInfo",
+    "FunctionLog",
+    "FunctionLogLine",
     "Invocation",
     "LintFinding",
     "LiveBatch",
@@ -105,4 +112,7 @@ __all__ = [
     "TopicInfo",
     "TopicMessage",
     "TracedAttempt",
+    "Usage",
+    "UsagePrices",
+    "Use",
 ]

@@ -15,7 +15,6 @@ from broker.client.asking import (
     Query,
     bulk,
     get,
-    invocation,
     json_reader,
     label,
     member,
@@ -32,8 +31,6 @@ from broker.client.results import (
     BulkResult,
     DeadLettersPage,
     Done,
-    FunctionInfo,
-    Invocation,
     Moved,
     Page,
     PeekPage,
@@ -364,23 +361,7 @@ def put_events(events: Iterable[Mapping[str, Any]], *, bus: str | None = None) -
     return bulk("/v1/events/bulk", {"events": list(events)}, "event_ids", on_bus(bus))
 
 
-# Functions and the daemon
-
-
-def functions(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[FunctionInfo]]:
-    """Functions by name."""
-    query: Query = {"prefix": prefix, "after": after, "limit": limit}
-    return get("/v1/functions", page("functions", FunctionInfo), query)
-
-
-def invoke(function: str, payload: Any = None) -> Ask[Invocation]:
-    """Run a function and wait for its end. A function that failed is a result, not an exception."""
-    return invocation(function, payload, "sync", wait_s=900)
-
-
-def invoke_async(function: str, payload: Any = None) -> Ask[Invocation]:
-    """Put an invocation into the function's durable queue."""
-    return invocation(function, payload, "async", wait_s=0)
+# The daemon
 
 
 def signing_certificates() -> Ask[list[SigningCertificate]]:

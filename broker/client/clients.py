@@ -8,7 +8,14 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from broker.client import archive_calls, calls, event_calls, schedule_calls, topic_calls
+from broker.client import (
+    archive_calls,
+    calls,
+    event_calls,
+    function_calls,
+    schedule_calls,
+    topic_calls,
+)
 from broker.client.asking import Ask, label, refusal, to_json
 from broker.client.errors import BrokerClientError, BrokerNotRunning, BrokerUnanswered
 from broker.client.following import AsyncFollowing, Following
@@ -119,9 +126,11 @@ class _Api:
     lint_rules = _Method(event_calls.lint_rules)
     rule_cost = _Method(event_calls.rule_cost)
     test_event_pattern = _Method(event_calls.test_event_pattern)
-    functions = _Method(calls.functions)
-    invoke = _Method(calls.invoke)
-    invoke_async = _Method(calls.invoke_async)
+    functions = _Method(function_calls.functions)
+    invoke = _Method(function_calls.invoke)
+    invoke_async = _Method(function_calls.invoke_async)
+    function_log = _Method(function_calls.function_log)
+    usage = _Method(function_calls.usage)
     signing_certificates = _Method(calls.signing_certificates)
     rotate_signing_certificate = _Method(calls.rotate_signing_certificate)
     status = _Method(calls.status)

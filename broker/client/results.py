@@ -366,6 +366,52 @@ class Invocation:
     duration_ms: float | None = None
 
 
+class FunctionLogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of a function's log."""
+
+    time: str
+    request: str  # the beginning of its id
+    text: str
+
+
+class FunctionLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines in order; `next` is where those begin that come after them."""
+
+    lines: list[FunctionLogLine]
+    next: str
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version of a function used on a day."""
+
+    day: str
+    function: str
+    version: str
+    requests: int
+    errors: int
+    cold_starts: int
+    billed_ms: int
+    gb_seconds: float
+    usd: float  # beyond what was free in that month
+
+
+class UsagePrices(msgspec.Struct, frozen=True, kw_only=True):
+    """What costs are reckoned by."""
+
+    date: str
+    requests_per_million_usd: float
+    gb_second_usd: float
+    free_requests: int
+    free_gb_seconds: int
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What functions used, and what that would have cost on Lambda."""
+
+    usage: list[Use]
+    prices: UsagePrices
+
+
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How full a queue is. The broker's own queues have a slash in their names."""
 

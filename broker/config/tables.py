@@ -22,6 +22,7 @@ from broker.core.limits import (
     DISPLAY_NAME_CHARS_MAX,
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
+    FUNCTION_LOG_MB,
     FUNCTION_TIMEOUT_S_MAX,
     LEDGER_DAYS,
     LEDGER_DAYS_MAX,
@@ -86,6 +87,9 @@ _Retention = Annotated[int, _between(RETENTION_S_MIN, RETENTION_S_MAX)]
 _WaitTime = Annotated[int, _between(0, WAIT_TIME_S_MAX)]
 _Visibility = Annotated[int, _between(0, VISIBILITY_TIMEOUT_S_MAX)]
 _MaxReceiveCount = Annotated[int, _between(1, MAX_RECEIVE_COUNT_MAX)]
+_FunctionLog = Annotated[int, _between(1, LOG_FILE_MB_MAX)]
+_Price = Annotated[float, msgspec.Meta(ge=0.0)]
+_Free = Annotated[int, msgspec.Meta(ge=0)]
 _Timeout = Annotated[float, _between(0.001, FUNCTION_TIMEOUT_S_MAX)]
 _Memory = Annotated[int, _between(MEMORY_MB_MIN, MEMORY_MB_MAX)]
 _Retries = Annotated[int, _between(0, RETRY_ATTEMPTS_MAX)]
@@ -166,11 +170,23 @@ class LedgerSettings(_Table, frozen=True, kw_only=True):
     events_max: _LedgerEvents = LEDGER_EVENTS  # of each namespace; also of attempts
 
 
+class PriceSettings(_Table, frozen=True, kw_only=True):
+    """[functions.prices]: what Lambda would have charged, x86 in us-east-1"""
+
+    date: str = "2026-01-01"
+    requests_per_million_usd: _Price = 0.20
+    gb_second_usd: _Price = 0.0000166667
+    free_requests: _Free = 1_000_000  # of a month
+    free_gb_seconds: _Free = 400_000  # likewise
+
+
 class FunctionSettings(_Table, frozen=True, kw_only=True):
     """[functions]"""
 
     concurrency: _Concurrency = ACCOUNT_CONCURRENCY
     allow_upload: bool = False  # of code, by whoever can connect
+    log_mb: _FunctionLog = FUNCTION_LOG_MB
+    prices: PriceSettings = PriceSettings()
 
 
 class DeliverySettings(_Table, frozen=True, kw_only=True):

@@ -161,6 +161,12 @@ EVENT_AGE_S_MIN, EVENT_AGE_S_MAX = 60, 21_600
 RETRY_AFTER_S_MAX = 86_400  # that a throttled target may ask for (our own)
 LOG_TAIL_BYTES = 4 * KIB  # returned with an invocation
 LOG_KEPT_BYTES = 64 * KIB  # of one invocation (our own)
+LOG_LINE_BYTES_MAX = 256 * KIB  # a longer one is cut in two (CloudWatch Logs)
+LOG_GATHERED_BYTES_MAX = 8 * MIB  # of one function, until they are written (our own)
+LOG_PAGE_BYTES = MIB  # of a log, that are read at a time (our own)
+LOG_LINES_MAX = 10_000  # asked for at a time (our own)
+FUNCTION_LOG_MB = 10  # of each function, and as much of the full one before (our own)
+USAGE_DAYS = 400  # for which is known what functions used (our own)
 
 # The store (our own)
 COMMIT_ENTRIES_MAX = 5_000

@@ -34,6 +34,7 @@ from broker.core.resources import (
     ScheduleGroup,
     Subscription,
     Topic,
+    Usage,
 )
 from broker.core.rule_net import RuleNet
 from broker.core.rule_targets import RuleTarget
@@ -75,6 +76,7 @@ class Resources:
     aliases: dict[str, Alias] = field(default_factory=dict)
     event_invoke_configs: dict[str, EventInvokeConfig] = field(default_factory=dict)
     function_policies: dict[str, FunctionPolicy] = field(default_factory=dict)
+    usages: dict[str, Usage] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
     subscribers: dict[str, Subscribers] = field(default_factory=dict)  # by topic
@@ -105,6 +107,7 @@ class Resources:
             "alias": self.aliases,
             "event_invoke_config": self.event_invoke_configs,
             "function_policy": self.function_policies,
+            "usage": self.usages,
         }[kind]  # type: ignore[assignment]
         return table
 

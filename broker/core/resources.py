@@ -402,6 +402,19 @@ class FunctionPolicy(
     revision_id: str = ""
 
 
+class Usage(Resource, tag="usage.1", frozen=True, kw_only=True, omit_defaults=True):
+    """What a version of a function used on a day; its name is `<day>|<function>|<version>`."""
+
+    day: str  # 2026-01-31, in UTC
+    function: str
+    version: str
+    requests: int = 0
+    errors: int = 0
+    cold_starts: int = 0
+    billed_ms: int = 0
+    mb_ms: int = 0  # MiB of memory size, times milliseconds
+
+
 AnyResource = (
     Queue
     | DeletedQueue
@@ -423,6 +436,7 @@ AnyResource = (
     | Alias
     | EventInvokeConfig
     | FunctionPolicy
+    | Usage
 )
 R = TypeVar("R", bound=Resource)
 
@@ -447,6 +461,7 @@ KINDS: dict[type[Resource], str] = {
     Alias: "alias",
     EventInvokeConfig: "event_invoke_config",
     FunctionPolicy: "function_policy",
+    Usage: "usage",
 }
 
 _decoder: msgspec.msgpack.Decoder[AnyResource] = msgspec.msgpack.Decoder(AnyResource)

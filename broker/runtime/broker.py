@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -9,10 +10,12 @@ import trio
 from broker.core.commands import StoreStatus, Wakeup
 from broker.core.limits import (
     ACCOUNT_CONCURRENCY,
+    FUNCTION_LOG_MB,
     RULE_TARGET_CONCURRENCY,
     TARGETS_PER_RULE_MAX,
 )
 from broker.core.registry import Registry
+from broker.core.usage import NO_PRICES, Prices
 from broker.plugin import Invoker
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.archives import Archives
@@ -29,6 +32,7 @@ from broker.runtime.event_replays import EventReplays
 from broker.runtime.event_source_mappings import EventSourceMappings
 from broker.runtime.events import Events
 from broker.runtime.function_definitions import FunctionDefinitions
+from broker.runtime.function_logs import FunctionLogs
 from broker.runtime.function_versions import FunctionVersions
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
@@ -39,6 +43,7 @@ from broker.runtime.live import Live
 from broker.runtime.log_files import LogFiles
 from broker.runtime.mapping_consumer import MappingParts, MappingPollers
 from broker.runtime.message_moves import MessageMoves
+from broker.runtime.metering import Metering
 from broker.runtime.pipe_consumer import PipeParts, PipePollers
 from broker.runtime.pipes import Pipes
 from broker.runtime.publisher import Publisher
@@ -68,6 +73,19 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionOptions:
+    """How functions are kept and run."""
+
+    concurrency: int = ACCOUNT_CONCURRENCY
+    allow_upload: bool = False
+    state_directory: Path | None = None  # of the invokers; by default a temporary one
+    code_directory: Path | None = None  # of functions that are uploaded; likewise
+    log_directory: Path | None = None  # by default nothing is kept
+    log_file_bytes_max: int = FUNCTION_LOG_MB * 1024 * 1024
+    prices: Prices = NO_PRICES
+
+
 class Broker:
     """Wires the parts of the runtime together over one store."""
 
@@ -76,7 +94,6 @@ class Broker:
         store: Store,
         invokers: Mapping[str, Invoker],
         now_ms: Callable[[], int] = wall_ms,
-        account_concurrency: int = ACCOUNT_CONCURRENCY,
         origin: str = "",
         queue_options: QueueOptions = QueueOptions(),  # noqa: B008 (immutable)
         delivery_options: DeliveryOptions = DeliveryOptions(),  # noqa: B008 (immutable)
@@ -88,10 +105,7 @@ class Broker:
         secrets: SecretBox | None = None,  # likewise
         logs: LogFiles | None = None,  # by default nowhere
         rule_target_concurrency: int = RULE_TARGET_CONCURRENCY,
-        state_directory: Path | None = None,  # of the invokers; by default a temporary one
-        code_directory: Path | None = None,  # of functions that are uploaded; likewise
-        *,
-        allow_upload: bool = False,
+        function_options: FunctionOptions = FunctionOptions(),
     ) -> None:
         self.now_ms = now_ms
         self.signing = signing or SigningCertificates.in_memory(now_ms)
@@ -132,18 +146,30 @@ class Broker:
         )
         self.pipes = Pipes(self.registrar, now_ms)
         self.events = Events(self.registry, publisher, self.ledger, self.ids)
-        self.code = CodeStore(code_directory)
-        host = InvokerHost(invokers, self.code, state_directory, origin)
+        self.code = CodeStore(function_options.code_directory)
+        self.metering = Metering(self.registrar, now_ms, function_options.prices)
+        self.function_logs = FunctionLogs(
+            function_options.log_directory, function_options.log_file_bytes_max, now_ms
+        )
+        host = InvokerHost(
+            invokers,
+            self.code,
+            self.function_logs,
+            self.metering,
+            function_options.state_directory,
+            origin,
+        )
         self.functions = Functions(
-            self.registrar, publisher, host, self.ids, account_concurrency, origin
+            self.registrar, publisher, host, self.ids, function_options.concurrency, origin
         )
         self.function_definitions = FunctionDefinitions(
             self.registrar,
             self.functions,
             self.code,
+            self.function_logs,
             self.ids,
             now_ms,
-            allow_upload=allow_upload,
+            allow_upload=function_options.allow_upload,
         )
         self.function_versions = FunctionVersions(
             self.registrar, self.functions, self.code, self.ids, now_ms
@@ -240,6 +266,8 @@ class Broker:
             nursery.start_soon(self._timekeeper.run)
             nursery.start_soon(self._api_senders.run)
             nursery.start_soon(self.queues.returns.run)
+            nursery.start_soon(self.function_logs.run)
+            nursery.start_soon(self.metering.run)
             await nursery.start(self.message_moves.run)
             await nursery.start(self.subscriptions.run)
             await nursery.start(self._replays.run)

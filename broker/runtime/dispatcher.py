@@ -24,10 +24,11 @@ from broker.core.names import LATEST, Arn, function_queue, labelled, uuid_text
 from broker.core.registry import Registry
 from broker.core.resources import EventInvokeConfig
 from broker.plugin import InvokerError, InvokerThrottled
+from broker.runtime.attempt import Attempt, Runnable
 from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt, InvokerNotFound, Runnable
+from broker.runtime.invokers import InvokerNotFound
 from broker.runtime.metrics import ABANDONED, THROTTLES
 from broker.runtime.publisher import Publisher
 

@@ -17,6 +17,7 @@ from broker.core.names import Arn, Namespace, label_of, labelled, uuid_text
 from broker.core.registry import Resources
 from broker.core.resources import EventInvokeConfig, Function, FunctionPolicy
 from broker.runtime.code_store import Code, CodeStore
+from broker.runtime.function_logs import FunctionLogs
 from broker.runtime.functions import Functions, changes_for, queue_change
 from broker.runtime.ids import Ids
 from broker.runtime.registrar import Change, Registrar
@@ -34,6 +35,7 @@ class FunctionDefinitions:
         registrar: Registrar,
         functions: Functions,
         code: CodeStore,
+        logs: FunctionLogs,
         ids: Ids,
         now_ms: Callable[[], int],
         *,
@@ -43,6 +45,7 @@ class FunctionDefinitions:
         self._registrar = registrar
         self._functions = functions
         self._code = code
+        self._logs = logs
         self._ids = ids
         self._now_ms = now_ms
 
@@ -152,6 +155,7 @@ class FunctionDefinitions:
                 changes.append(("queue", queue, None, None))
         await self._registrar.change(namespace, changes)
         await self._code.forget(namespace, name, self._resources(namespace))
+        await self._logs.forget(namespace, name)
 
     # Of functions, versions and aliases alike
 

@@ -33,8 +33,9 @@ from broker.core.registry import Resources
 from broker.core.resources import EventInvokeConfig, Function, Queue
 from broker.core.routed import Routed
 from broker.plugin import InvokerError, InvokerThrottled
+from broker.runtime.attempt import Attempt, Runnable
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import Attempt, InvokerHost, Runnable
+from broker.runtime.invokers import InvokerHost
 from broker.runtime.metrics import THROTTLES
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Change, Registrar

@@ -18,10 +18,11 @@ from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
 from broker.core.resources import EventSourceMapping
 from broker.plugin import InvokerError, InvokerThrottled
+from broker.runtime.attempt import Runnable
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
-from broker.runtime.invokers import InvokerNotFound, Runnable
+from broker.runtime.invokers import InvokerNotFound
 from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
 from broker.runtime.queues import Queues
 

@@ -10,7 +10,7 @@ from broker.core.limits import ACCOUNT_CONCURRENCY
 from broker.core.names import Namespace
 from broker.core.resources import AnyResource
 from broker.plugin import Invoker
-from broker.runtime.broker import Broker
+from broker.runtime.broker import Broker, FunctionOptions
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
@@ -70,12 +70,11 @@ async def running_broker(
         store,
         invokers or {},
         wall_ms,
-        account_concurrency,
         origin="http://broker.test",
         delivery_options=delivery_options,
         schedule_options=schedule_options,
         logs=logs,
-        allow_upload=allow_upload,
+        function_options=FunctionOptions(account_concurrency, allow_upload=allow_upload),
     )
     async with trio.open_nursery() as nursery:
         await nursery.start(broker.run)

@@ -74,6 +74,8 @@ events_max = 10
 missed = "skip"
 [functions]
 allow_upload = true
+log_mb = 11
+prices = { date = "2027-01-01" }
 concurrency = 5
 [deliveries]
 concurrency = 3

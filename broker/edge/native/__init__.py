@@ -9,6 +9,7 @@ from broker.edge.native import (
     deliveries,
     events,
     explain,
+    function_logs,
     functions,
     lint,
     live,
@@ -26,6 +27,7 @@ from broker.edge.native import (
     streams,
     subscriptions,
     topics,
+    usage,
 )
 from broker.edge.native.api import NativeApi
 
@@ -38,6 +40,7 @@ __all__ = [
     "deliveries",
     "events",
     "explain",
+    "function_logs",
     "functions",
     "lint",
     "live",
@@ -55,4 +58,5 @@ __all__ = [
     "streams",
     "subscriptions",
     "topics",
+    "usage",
 ]

@@ -153,13 +153,14 @@ async def make_resources(broker: Broker) -> None:
 
 
 @pytest.fixture
-async def api(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Api]:
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
     def now_ms() -> int:
         return EPOCH_MS + int(trio.current_time() * 1000)
 
     with open_inline_store(tmp_path / "data", Clock(now_ms, now_ms)) as store:
         broker = Broker(store, {"scripted": Scripted()}, now_ms)
-        await nursery.start(broker.run)
-        await make_resources(broker)
-        yield Api(broker)
-        nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+            await make_resources(broker)
+            yield Api(broker)
+            nursery.cancel_scope.cancel()

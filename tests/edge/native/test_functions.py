@@ -21,7 +21,11 @@ async def test_a_function_that_fails_is_a_result_with_its_log(api: Api) -> None:
     assert answer.status == 200
     assert answer.body["function_error"] == "Unhandled"
     assert answer.body["payload"] == {"errorType": "Oops", "errorMessage": "no water"}
-    assert answer.body["log_tail"] == "why\n"
+    start, why, end, report = answer.body["log_tail"].splitlines()
+    assert start == f"START RequestId: {answer.body['request_id']} Version: $LATEST"
+    assert why == "why"
+    assert end == f"END RequestId: {answer.body['request_id']}"
+    assert report.endswith("Memory Size: 128 MB\tStatus: error")
 
 
 async def test_a_full_concurrency_limit_answers_429_with_its_reason(api: Api) -> None:
