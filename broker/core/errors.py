@@ -175,6 +175,14 @@ class FunctionPolicyDoesNotExist(BrokerError):
     """The resource you requested does not exist."""
 
 
+class FunctionUrlDoesNotExist(BrokerError):
+    """The resource you requested does not exist."""
+
+
+class FunctionUrlExists(BrokerError):
+    """The function has a URL already."""
+
+
 class PreconditionFailed(BrokerError):
     """The Revision Id provided does not match the latest Revision Id. Call the \
 GetFunction/GetAlias API to retrieve the latest Revision Id"""

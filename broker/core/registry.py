@@ -24,6 +24,7 @@ from broker.core.resources import (
     EventSourceMapping,
     Function,
     FunctionPolicy,
+    FunctionUrl,
     FunctionVersion,
     MessageMoveTask,
     Pipe,
@@ -76,6 +77,8 @@ class Resources:
     aliases: dict[str, Alias] = field(default_factory=dict)
     event_invoke_configs: dict[str, EventInvokeConfig] = field(default_factory=dict)
     function_policies: dict[str, FunctionPolicy] = field(default_factory=dict)
+    function_urls: dict[str, FunctionUrl] = field(default_factory=dict)
+    url_labels: dict[str, str] = field(default_factory=dict)  # of functions, by their URLs' ids
     usages: dict[str, Usage] = field(default_factory=dict)
     versions: dict[tuple[str, str], int] = field(default_factory=dict)  # by kind and name
     # What routing asks for:
@@ -107,6 +110,7 @@ class Resources:
             "alias": self.aliases,
             "event_invoke_config": self.event_invoke_configs,
             "function_policy": self.function_policies,
+            "function_url": self.function_urls,
             "usage": self.usages,
         }[kind]  # type: ignore[assignment]
         return table
@@ -172,6 +176,8 @@ def _link(namespace: str, resources: Resources, resource: Resource, *, starting:
             net.put(resource.name, resource.event_pattern, later=starting)
     elif isinstance(resource, Archive):
         resources.archivers.setdefault(resource.event_bus, Archiver()).put(resource)
+    elif isinstance(resource, FunctionUrl):
+        resources.url_labels[resource.id] = resource.name
     elif isinstance(resource, Schedule):
         insort(resources.schedule_names, resource.name)
 
@@ -188,5 +194,7 @@ def _unlink(resources: Resources, resource: Resource) -> None:
             resources.rule_nets[resource.event_bus].remove(resource.name)
     elif isinstance(resource, Archive):
         resources.archivers[resource.event_bus].remove(resource.name)
+    elif isinstance(resource, FunctionUrl):
+        del resources.url_labels[resource.id]
     elif isinstance(resource, Schedule):
         del resources.schedule_names[bisect_left(resources.schedule_names, resource.name)]

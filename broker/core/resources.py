@@ -402,6 +402,14 @@ class FunctionPolicy(
     revision_id: str = ""
 
 
+class FunctionUrl(Resource, tag="function_url.1", frozen=True, kw_only=True, omit_defaults=True):
+    """Where a function or an alias answers HTTP requests; its name is the label's."""
+
+    id: str  # the first part of its host
+    auth_type: str  # NONE, or AWS_IAM: only signed requests
+    cors: dict[str, Any] | None = None  # as Lambda's API has it
+
+
 class Usage(Resource, tag="usage.1", frozen=True, kw_only=True, omit_defaults=True):
     """What a version of a function used on a day; its name is `<day>|<function>|<version>`."""
 
@@ -436,6 +444,7 @@ AnyResource = (
     | Alias
     | EventInvokeConfig
     | FunctionPolicy
+    | FunctionUrl
     | Usage
 )
 R = TypeVar("R", bound=Resource)
@@ -461,6 +470,7 @@ KINDS: dict[type[Resource], str] = {
     Alias: "alias",
     EventInvokeConfig: "event_invoke_config",
     FunctionPolicy: "function_policy",
+    FunctionUrl: "function_url",
     Usage: "usage",
 }
 

@@ -18,6 +18,7 @@ from broker.edge.aws.service import Call, Service, Wire
 from broker.edge.aws.sns import sns
 from broker.edge.aws.sqs import sqs
 from broker.edge.aws.sts import sts
+from broker.edge.function_url import function_url_response
 from broker.edge.guard import Guard
 from broker.edge.health import Health
 from broker.edge.http.message import Request, Response
@@ -63,6 +64,8 @@ class App:
 
     async def _route(self, request: Request) -> Response:
         if (answer := certificate_response(self._broker.signing, request)) is not None:
+            return answer
+        if (answer := await function_url_response(self._broker, request)) is not None:
             return answer
         namespace, signed_for = self._scope(request)
         if _is_native(request.raw_path) and signed_for != "pipes":

@@ -33,6 +33,7 @@ from broker.runtime.event_source_mappings import EventSourceMappings
 from broker.runtime.events import Events
 from broker.runtime.function_definitions import FunctionDefinitions
 from broker.runtime.function_logs import FunctionLogs
+from broker.runtime.function_urls import FunctionUrls
 from broker.runtime.function_versions import FunctionVersions
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
@@ -174,6 +175,7 @@ class Broker:
         self.function_versions = FunctionVersions(
             self.registrar, self.functions, self.code, self.ids, now_ms
         )
+        self.function_urls = FunctionUrls(self.registrar, self.functions, now_ms)
         self.event_source_mappings = EventSourceMappings(self.registrar, self.functions, now_ms)
         self._timekeeper = Timekeeper(store)
         self.clock_watch = ClockWatch(now_ms, self._timekeeper.look)

@@ -24,7 +24,7 @@ from broker.runtime.registrar import Change, Registrar
 
 __all__ = ["FunctionDefinitions"]
 
-PARTS = ("function_version", "alias", "event_invoke_config", "function_policy")
+PARTS = ("function_version", "alias", "event_invoke_config", "function_policy", "function_url")
 
 
 class FunctionDefinitions:

@@ -202,7 +202,7 @@ class FunctionVersions:
         resources = self._resources(namespace)
         queue = queue_change(self._functions.get(namespace, name), qualifier)[1]
         changes: list[Change] = [(kind, label, None, None), ("queue", queue, None, None)]
-        for part in ("event_invoke_config", "function_policy"):
+        for part in ("event_invoke_config", "function_policy", "function_url"):
             if label in resources.of_kind(part):
                 changes.append((part, label, None, None))
         return changes

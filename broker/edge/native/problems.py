@@ -120,6 +120,8 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     errors.AliasDoesNotExist: Row(404, "No such alias"),
     errors.AliasExists: Row(409, "Alias exists"),
     errors.FunctionPolicyDoesNotExist: Row(404, "No such policy"),
+    errors.FunctionUrlDoesNotExist: Row(404, "No such URL"),
+    errors.FunctionUrlExists: Row(409, "URL exists"),
     errors.StatementExists: Row(409, "Statement exists"),
     errors.PreconditionFailed: Row(412, "Changed meanwhile"),
     errors.CodeTooLarge: Row(413, "Code too large"),

@@ -9,6 +9,7 @@ from broker.edge.aws.lambda_ import (
     invoke,
     permissions,
     tags,
+    urls,
     versions,
 )
 from broker.edge.aws.lambda_.answers import takes_code
@@ -25,5 +26,6 @@ __all__ = [
     "permissions",
     "tags",
     "takes_code",
+    "urls",
     "versions",
 ]

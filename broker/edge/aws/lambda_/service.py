@@ -35,6 +35,8 @@ lambda_ = RestService(
         errors.AliasDoesNotExist: Wire(404, "ResourceNotFoundException"),
         errors.FunctionPolicyDoesNotExist: Wire(404, "ResourceNotFoundException"),
         errors.StatementDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.FunctionUrlDoesNotExist: Wire(404, "ResourceNotFoundException"),
+        errors.FunctionUrlExists: Wire(409, "ResourceConflictException"),
         errors.FunctionExists: Wire(409, "ResourceConflictException"),
         errors.AliasExists: Wire(409, "ResourceConflictException"),
         errors.StatementExists: Wire(409, "ResourceConflictException"),
