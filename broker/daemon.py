@@ -33,11 +33,13 @@ from broker.runtime.code_store import CODE_DIRECTORY
 from broker.runtime.declare import declare
 from broker.runtime.endpoint import DeliveryOptions
 from broker.runtime.function_logs import DIRECTORY as FUNCTION_LOG_DIRECTORY
-from broker.runtime.invokers import STATE_DIRECTORY, BrokenPlugin, load_invokers
+from broker.runtime.invokers import STATE_DIRECTORY
 from broker.runtime.ledger import LedgerOptions
 from broker.runtime.log_files import DIRECTORY as LOG_DIRECTORY
 from broker.runtime.log_files import LogFileOptions, LogFiles
+from broker.runtime.loop_watch import LoopWatch
 from broker.runtime.notify import Notifier
+from broker.runtime.plugins import load_invokers
 from broker.runtime.queues import QueueOptions
 from broker.runtime.schedule_runner import ScheduleOptions
 from broker.runtime.secret_box import SecretBox, SecretsUnusable
@@ -161,6 +163,7 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
             notifier = Notifier(os.environ)
             runtime.start_soon(server.run)
             runtime.start_soon(broker.clock_watch.run)
+            runtime.start_soon(LoopWatch(invokers).run)
             runtime.start_soon(notifier.keep_alive, health.store_answers)
             async with trio.open_nursery() as requests:
                 async with trio.open_nursery() as listeners:
@@ -187,8 +190,6 @@ async def run(options: Options, started: Callable[[Started], None]) -> None:
                 await broker.queues.returns.wait_empty()
             runtime.cancel_scope.cancel()
         log.info("stopped")
-    except* BrokenPlugin as broken:
-        refusals.append(CannotStart(str(_first(broken)), EXIT_CONFIG))
     except* (
         DirectoryInUse,
         DirectoryUnusable,

@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import msgspec
 
 __all__ = [
     "Host",
@@ -24,13 +26,17 @@ __all__ = [
     "InvokerError",
     "InvokerThrottled",
     "InvokerUnavailable",
+    "Settings",
     "SettingsError",
+    "read_settings",
 ]
 
 
 def _discard(_: bytes) -> None:
     """The log of an invocation that nobody listens to."""
 
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 Settings = Mapping[str, Any]
 """An invoker's own settings of one function, as they stand in the configuration."""
@@ -107,9 +113,26 @@ class SettingsError(ValueError):
     """A function's settings can't work; the message names the key."""
 
 
+def read_settings(settings: Settings, kind: type[T]) -> T:
+    """The settings as a record: a `msgspec.Struct`, best with `forbid_unknown_fields`.
+
+    Raises: SettingsError, which names the key and shows no value.
+    """
+    try:
+        return msgspec.convert(dict(settings), kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error).replace("`$.", "`")) from None
+
+
 @runtime_checkable
 class Invoker(Protocol):
-    """What the entry point names: a class that is called without arguments."""
+    """What the entry point names: a class that is called without arguments.
+
+    It may have more, which is looked for by name:
+
+    - `settings_type`, the record of its settings, of which `broker plugin list` tells;
+    - `async def health(self) -> None`, called now and then; what it raises is reported.
+    """
 
     def check_settings(self, settings: Settings, /) -> None:
         """Refuse what `invoke` could not use, unknown keys included.

@@ -59,7 +59,8 @@ def _check_functions(path: Path, config: Config, resources: list[AnyResource]) -
     # Imported late: plugins bring much with them.
     from broker.runtime.code_store import CodeStore
     from broker.runtime.function_logs import FunctionLogs
-    from broker.runtime.invokers import InvokerHost, InvokerNotFound, load_invokers
+    from broker.runtime.invokers import InvokerHost, InvokerNotFound
+    from broker.runtime.plugins import load_invokers
 
     host = InvokerHost(load_invokers(), CodeStore(None), FunctionLogs(None, 0, lambda: 0))
     for index, table in enumerate(config.function):

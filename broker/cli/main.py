@@ -44,6 +44,7 @@ COMMANDS = {
     "invoke": "broker.cli.invoke:invoke",
     "logs": "broker.cli.function_logs:logs",
     "usage": "broker.cli.usage:usage",
+    "plugin": "broker.cli.plugin:plugin",
     "certificate": "broker.cli.certificate:certificate",
     "bench": "broker.cli.bench:bench",
     "completion": "broker.cli.completion:completion",

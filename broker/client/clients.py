@@ -131,6 +131,7 @@ class _Api:
     invoke_async = _Method(function_calls.invoke_async)
     function_log = _Method(function_calls.function_log)
     usage = _Method(function_calls.usage)
+    plugins = _Method(function_calls.plugins)
     signing_certificates = _Method(calls.signing_certificates)
     rotate_signing_certificate = _Method(calls.rotate_signing_certificate)
     status = _Method(calls.status)

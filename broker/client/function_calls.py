@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from broker.client.asking import Ask, Query, get, invocation, json_reader, label, page
-from broker.client.results import FunctionInfo, FunctionLog, Invocation, Page, Usage
+from broker.client.asking import Ask, Query, get, invocation, json_reader, label, member, page
+from broker.client.results import FunctionInfo, FunctionLog, Invocation, Page, PluginInfo, Usage
 
 
 def functions(*, prefix: str = "", after: str = "", limit: int = 1_000) -> Ask[Page[FunctionInfo]]:
@@ -35,3 +35,8 @@ def function_log(
 def usage(*, since: str = "", until: str = "") -> Ask[Usage]:
     """What functions used by day, and what that would have cost on Lambda; days as YYYY-MM-DD."""
     return get("/v1/usage", json_reader(Usage), {"since": since, "until": until})
+
+
+def plugins() -> Ask[list[PluginInfo]]:
+    """The invokers that the daemon has, and how they are."""
+    return get("/v1/plugins", member("plugins", list[PluginInfo]))

@@ -381,6 +381,14 @@ class FunctionLog(msgspec.Struct, frozen=True, kw_only=True):
     next: str
 
 
+class PluginInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoker of the daemon."""
+
+    name: str
+    state: str  # starting, running, failed (and started again), unhealthy
+    problem: str = ""
+
+
 class Use(msgspec.Struct, frozen=True, kw_only=True):
     """What a version of a function used on a day."""
 

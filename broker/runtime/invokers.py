@@ -1,13 +1,13 @@
-"""the invoker host: finds plugins, keeps them running, and runs one attempt under a timeout"""
+"""the invoker host: keeps plugins running, and runs one attempt under a timeout"""
 
 import dataclasses
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import outcome
 import trio
 
 from broker.core.errors import InvalidParameter
@@ -26,37 +26,20 @@ from broker.runtime.attempt import Attempt, Limit, Runnable, report_line, timed_
 from broker.runtime.code_store import CodeStore
 from broker.runtime.function_logs import FunctionLogs
 from broker.runtime.metering import Metering
-from broker.runtime.metrics import INVOCATION_SECONDS, INVOCATIONS
+from broker.runtime.metrics import DESERTED, INVOCATION_SECONDS, INVOCATIONS
+from broker.runtime.plugin_life import PluginLife
 
 log = logging.getLogger(__name__)
 
-GROUP = "broker.invokers"
 STATE_DIRECTORY = "invokers"  # in the data directory: one for each plugin
+DESERT_S = 5.0  # for an attempt to end, after it was told to
+
+FIRST_PARTY = ("broker_subprocess", "broker_http", "broker_lambda")
+"""Their attempts run in their callers' own tasks: these are known to end when they are told to."""
 
 
 class InvokerNotFound(InvalidParameter):
     """No plugin of that name is installed."""
-
-
-def load_invokers() -> dict[str, Invoker]:
-    """One instance of every installed plugin, by name. Raises: BrokenPlugin."""
-    invokers: dict[str, Invoker] = {}
-    for entry_point in entry_points(group=GROUP):
-        try:
-            invoker = entry_point.load()()
-        except Exception as error:
-            raise BrokenPlugin(
-                f"the invoker {entry_point.name} ({entry_point.value}) can't be loaded: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        if not isinstance(invoker, Invoker):
-            raise BrokenPlugin(f"{entry_point.value} is no invoker: see broker.plugin.Invoker")
-        invokers[entry_point.name] = invoker
-    return invokers
-
-
-class BrokenPlugin(Exception):
-    """An installed plugin can't be used; the message names it."""
 
 
 class InvokerHost:
@@ -77,6 +60,8 @@ class InvokerHost:
         self._metering = metering
         self._state_directory = state_directory
         self._origin = origin
+        self.lives: dict[str, PluginLife] = {}
+        self._nursery: trio.Nursery | None = None
 
     def check(self, function: Function) -> None:
         """Raises: InvalidParameter, for an unknown invoker or settings it can't use."""
@@ -96,14 +81,16 @@ class InvokerHost:
             directory = self._state_directory
             if directory is None:
                 directory = Path(stack.enter_context(TemporaryDirectory(prefix="broker-")))
-            for name, invoker in self._invokers.items():
-                own = directory / name
-                own.mkdir(mode=0o700, parents=True, exist_ok=True)
-                await stack.enter_async_context(
-                    invoker.running(Host(state_directory=own, origin=self._origin))
-                )
-            task_status.started()
-            await trio.sleep_forever()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                async with trio.open_nursery() as starting:
+                    for name, invoker in self._invokers.items():
+                        own = directory / name
+                        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+                        host = Host(state_directory=own, origin=self._origin)
+                        life = self.lives[name] = PluginLife(name, invoker, host)
+                        starting.start_soon(nursery.start, life.run)
+                task_status.started()
 
     async def attempt(
         self,
@@ -121,7 +108,9 @@ class InvokerHost:
         Raises: InvokerThrottled, InvokerUnavailable.
         """
         function = runnable.function
-        invoker = self._find(function)
+        self._find(function)
+        life = self.lives[function.invoker]
+        life.check()
         own_log = self._logs.begin(namespace, function.name, request_id, runnable.version)
         limit = Limit(function.timeout_s)
         invocation = Invocation(
@@ -146,26 +135,64 @@ class InvokerHost:
             cold_start=limit.cold_start,
         )
         started = trio.current_time()
-        outcome = "unavailable"
+        came_to = "unavailable"
         try:
-            with limit.scope:
-                result = await _invoke(invoker, invocation)
-            late = limit.scope.cancelled_caught
+            result = await self._run(life, invocation, limit)
+            late = result is None
             attempt = Attempt(
-                timed_out(invocation) if late else result,
-                runnable.version if late else result.executed_version or runnable.version,
+                result or timed_out(invocation),
+                (result.executed_version if result else None) or runnable.version,
                 limit.used_s(),
                 timed_out=late,
                 init_s=limit.init_s,
             )
-            outcome = attempt.outcome
+            came_to = attempt.outcome
         finally:
-            INVOCATIONS.labels(function.name, outcome).inc()
+            INVOCATIONS.labels(function.name, came_to).inc()
             INVOCATION_SECONDS.labels(function.name).observe(trio.current_time() - started)
         own_log.end(report_line(request_id, function.memory_mb, attempt))
         if self._metering is not None:
             self._metering.add(namespace, runnable, attempt)
         return dataclasses.replace(attempt, log=bytes(own_log.tail))
+
+    async def _run(
+        self, life: PluginLife, invocation: Invocation, limit: Limit
+    ) -> InvocationResult | None:
+        """None if it took too long; of an invoker that goes on all the same nobody waits any more.
+
+        Raises: InvokerError.
+        """
+        if type(life.invoker).__module__.startswith(FIRST_PARTY):
+            return await _invoke(life.invoker, invocation, limit)
+        assert self._nursery is not None
+        done = trio.Event()
+        ends: list[outcome.Outcome[InvocationResult | None]] = []
+
+        async def run() -> None:
+            ends.append(await outcome.acapture(_invoke, life.invoker, invocation, limit))
+            done.set()
+
+        self._nursery.start_soon(run)
+        try:
+            while not done.is_set():
+                with trio.move_on_at(limit.scope.deadline + DESERT_S):
+                    await done.wait()
+                if trio.current_time() >= limit.scope.deadline + DESERT_S:
+                    break
+        except trio.Cancelled:
+            limit.scope.cancel()
+            with trio.move_on_after(DESERT_S, shield=True):
+                await done.wait()
+            raise
+        if done.is_set():
+            return ends[0].unwrap()
+        DESERTED.labels(life.name).inc()
+        log.error(
+            "the invoker %s has not ended an attempt of %s that it was told to end",
+            life.name,
+            invocation.function_name,
+        )
+        return None
 
     def _find(self, function: Function) -> Invoker:
         invoker = self._invokers.get(function.invoker)
@@ -178,18 +205,23 @@ class InvokerHost:
         return invoker
 
 
-async def _invoke(invoker: Invoker, invocation: Invocation) -> InvocationResult:
+async def _invoke(
+    invoker: Invoker, invocation: Invocation, limit: Limit
+) -> InvocationResult | None:
+    """None if it took too long."""
     try:
-        result = await invoker.invoke(invocation)
-        if not isinstance(result, InvocationResult) or not isinstance(result.payload, bytes):
-            raise TypeError(f"no InvocationResult with bytes as its payload: {type(result)}")
-        return result
+        with limit.scope:
+            result = await invoker.invoke(invocation)
+            if not isinstance(result, InvocationResult) or not isinstance(result.payload, bytes):
+                raise TypeError(f"no InvocationResult with bytes as its payload: {type(result)}")
+            return result
     except InvokerError:
         raise
     except Exception as bug:
         # One bad plugin or setting is that function's failure and nobody else's.
         log.exception("the invoker of %s failed", invocation.function_name)
         return InvocationResult.failed("Invoker.Failed", f"{type(bug).__name__}: {bug}")
+    return None
 
 
 def log_tail(attempt: Attempt) -> bytes:

@@ -68,3 +68,15 @@ LIVE_MISSED = Counter(
     "Events that those who follow topics and buses live were too slow for; each was told.",
     registry=REGISTRY,
 )
+LOOP_BLOCKED = Counter(
+    "broker_loop_blocked_total",
+    "Times that the event loop was blocked for over a second, by the invoker that was at work.",
+    ["invoker"],
+    registry=REGISTRY,
+)
+DESERTED = Counter(
+    "broker_invocations_deserted_total",
+    "Attempts that an invoker didn't end when it was told to, and that nobody waits for any more.",
+    ["invoker"],
+    registry=REGISTRY,
+)

@@ -38,7 +38,7 @@ from broker.plugin import (
 )
 from broker.testing.side_effects import child_processes, recorded_side_effects
 
-__all__ = ["ConformanceError", "check_invoker"]
+__all__ = ["ConformanceError", "check_invoker", "check_outside"]
 
 UNKNOWN_KEY = "no_such_setting"
 CONCURRENT_INVOCATIONS = 10
@@ -88,6 +88,25 @@ async def check_invoker(
             wait_hanging,
             wait_stopped,
         )
+
+
+async def check_outside(invoker: Invoker, patience_s: float = 10.0) -> None:
+    """Return if what can be seen without a function is as it should be.
+
+    Raises: ConformanceError.
+    """
+    _require(isinstance(invoker, Invoker), "it lacks a method of broker.plugin.Invoker")
+    with recorded_side_effects() as effects:
+        _check_refusal(invoker, UNKNOWN_KEY, {UNKNOWN_KEY: 1})
+    _require(not effects, f"check_settings must not do I/O, but did {effects}")
+    children = child_processes()
+    with TemporaryDirectory(prefix="broker-") as directory:
+        with trio.move_on_after(patience_s) as patience:
+            async with invoker.running(Host(state_directory=Path(directory))):
+                pass
+        _require(not patience.cancelled_caught, f"running() takes more than {patience_s:g} s")
+    left = child_processes() - children
+    _require(not left, f"after running() there are still processes: {sorted(left)}")
 
 
 async def _check_running(

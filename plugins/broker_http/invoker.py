@@ -24,6 +24,8 @@ CONNECT_S_MAX = 10.0  # for an answer the host's timeout holds
 class HttpInvoker:
     """Functions behind URLs. Redirects and the daemon's proxy settings are not followed."""
 
+    settings_type = HttpSettings
+
     def __init__(
         self, *, resolve: Resolve | None = None, now_s: Callable[[], float] = time.time
     ) -> None:

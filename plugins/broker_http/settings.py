@@ -3,13 +3,14 @@
 import re
 from base64 import b64encode
 from ipaddress import ip_address
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
 from broker.outgoing.address import is_public
-from broker.plugin import Settings, SettingsError
+from broker.plugin import Settings, SettingsError, read_settings
 
 __all__ = ["ApiKey", "Basic", "Bearer", "HttpSettings", "parse_settings"]
 
@@ -74,10 +75,17 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="api_k
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where to POST an event, and how."""
 
-    url: str
-    headers: dict[str, str] = {}
-    authorization: Basic | Bearer | ApiKey | None = None
-    allow_private: bool = False  # also addresses that are not public
+    url: Annotated[str, msgspec.Meta(description="Where to POST the event.")]
+    headers: Annotated[
+        dict[str, str], msgspec.Meta(description="Sent with it, besides those of our own.")
+    ] = {}
+    authorization: Annotated[
+        Basic | Bearer | ApiKey | None,
+        msgspec.Meta(description='{ type = "basic", ... }, or "bearer", or "api_key".'),
+    ] = None
+    allow_private: Annotated[
+        bool, msgspec.Meta(description="Also addresses that are not public.")
+    ] = False
 
     @property
     def origin(self) -> str:
@@ -94,10 +102,7 @@ def parse_settings(settings: Settings) -> HttpSettings:
 
     Raises: SettingsError, which shows no value.
     """
-    try:
-        parsed = msgspec.convert(dict(settings), HttpSettings)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error).replace("`$.", "`")) from None
+    parsed = read_settings(settings, HttpSettings)
     _check_url(parsed)
     for name, value in parsed.headers.items():
         _check_header("headers", name, value)

@@ -28,6 +28,8 @@ def _now() -> datetime:
 class LambdaInvoker:
     """Functions that run on AWS Lambda, or on an endpoint that speaks its API."""
 
+    settings_type = LambdaSettings
+
     def __init__(
         self,
         *,

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
 import httpx
 import msgspec
 
-from broker.plugin import Settings, SettingsError
+from broker.plugin import Settings, SettingsError, read_settings
 from broker_lambda.signature import Credentials
 
 __all__ = ["LambdaSettings", "find_credentials", "parse_settings"]
@@ -17,13 +18,20 @@ HEADER_TEXT = re.compile(r"[\x21-\x7e]*")  # they are sent within headers
 class LambdaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The function to invoke. What is not given is the invoked function's own, or AWS's."""
 
-    function_name: str | None = None  # a name or an ARN
-    qualifier: str | None = None
-    region: str | None = None
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = None
-    session_token: str | None = None
+    function_name: Annotated[
+        str | None,
+        msgspec.Meta(description="A name or an ARN; by default the function's own name."),
+    ] = None
+    qualifier: Annotated[str | None, msgspec.Meta(description="A version or an alias.")] = None
+    region: Annotated[str | None, msgspec.Meta(description="By default the function's own.")] = None
+    endpoint_url: Annotated[
+        str | None, msgspec.Meta(description="Of what speaks Lambda's API; by default AWS.")
+    ] = None
+    access_key_id: Annotated[
+        str | None, msgspec.Meta(description="By default AWS_ACCESS_KEY_ID of the daemon.")
+    ] = None
+    secret_access_key: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
+    session_token: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
 
     def __repr__(self) -> str:
         return f"LambdaSettings({self.function_name!r}, ...)"
@@ -34,10 +42,7 @@ def parse_settings(settings: Settings) -> LambdaSettings:
 
     Raises: SettingsError, which shows no value.
     """
-    try:
-        parsed = msgspec.convert(dict(settings), LambdaSettings)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error).replace("`$.", "`")) from None
+    parsed = read_settings(settings, LambdaSettings)
     for key in ("function_name", "qualifier", "region", "access_key_id", "secret_access_key"):
         if getattr(parsed, key) == "":
             raise SettingsError(f"`{key}` must not be empty")

@@ -8,7 +8,7 @@ import trio
 from broker.plugin import Host, Invocation, InvocationResult, Settings
 from broker_subprocess.guardian import Guardian
 from broker_subprocess.leftovers import end_leftovers
-from broker_subprocess.settings import parse_settings
+from broker_subprocess.settings import SubprocessSettings, parse_settings
 from broker_subprocess.stdio import Stdio
 from broker_subprocess.worker_pool import WorkerPool
 
@@ -20,6 +20,8 @@ class SubprocessInvoker:
 
     They run as the daemon's user: a limit of memory and time, not a sandbox.
     """
+
+    settings_type = SubprocessSettings
 
     def __init__(self) -> None:
         self._stdio: Stdio | None = None

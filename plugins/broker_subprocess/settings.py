@@ -2,10 +2,11 @@
 
 import os.path
 import re
+from typing import Annotated
 
 import msgspec
 
-from broker.plugin import Settings, SettingsError
+from broker.plugin import Settings, SettingsError, read_settings
 
 __all__ = ["SubprocessSettings", "parse_settings"]
 
@@ -20,11 +21,25 @@ class SubprocessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     the code unless another one is given.
     """
 
-    command: tuple[str, ...] = ()  # the program, by path or found on PATH, and its arguments
-    cwd: str | None = None  # an absolute path; the code's, or else the daemon's, if not given
-    runtime: str | None = None  # python3.12, python3, nodejs22.x, nodejs, provided, provided.al2023
-    code: str | None = None  # an absolute path: the directory of the code, if not uploaded
-    idle_s: float = 300.0  # a worker without events for so long is ended
+    command: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="The program, by path or found on PATH, and its arguments."),
+    ] = ()
+    cwd: Annotated[
+        str | None,
+        msgspec.Meta(description="An absolute path; by default the code's, or the daemon's."),
+    ] = None
+    runtime: Annotated[
+        str | None,
+        msgspec.Meta(description="python3.12, python3, nodejs22.x, nodejs, provided."),
+    ] = None
+    code: Annotated[
+        str | None,
+        msgspec.Meta(description="The directory of the code, an absolute path, if not uploaded."),
+    ] = None
+    idle_s: Annotated[
+        float, msgspec.Meta(description="A worker without events for so long is ended.")
+    ] = 300.0
 
 
 def parse_settings(settings: Settings) -> SubprocessSettings:
@@ -32,10 +47,7 @@ def parse_settings(settings: Settings) -> SubprocessSettings:
 
     Raises: SettingsError.
     """
-    try:
-        parsed = msgspec.convert(dict(settings), SubprocessSettings)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error).replace("`$.", "`")) from None
+    parsed = read_settings(settings, SubprocessSettings)
     if parsed.runtime is None:
         _check_stdio(parsed)
     else:
