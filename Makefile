@@ -46,6 +46,7 @@ map: $(VENV)/dev.stamp ## draw the map of modules anew, and the tables of what t
 	$(BIN)/python -m tests.compatibility_events
 	$(BIN)/python -m tests.compatibility_scheduler
 	$(BIN)/python -m tests.compatibility_pipes
+	$(BIN)/python -m tests.compatibility_lambda
 
 bench: $(VENV)/dev.stamp ## measure this machine: a table, and JSON in bench/results
 	env -u BROKER_CONFIG -u BROKER_DATA_DIR -u BROKER_LISTEN $(BIN)/python -m bench

@@ -2,6 +2,7 @@ import pytest
 
 from tests import (
     compatibility_events,
+    compatibility_lambda,
     compatibility_pipes,
     compatibility_scheduler,
     compatibility_sns,
@@ -17,6 +18,7 @@ PAGES = [
         compatibility_events,
         compatibility_scheduler,
         compatibility_pipes,
+        compatibility_lambda,
     )
 ]
 pytestmark = pytest.mark.parametrize("page", PAGES)

@@ -19,7 +19,7 @@ from botocore.model import Shape
 from tests.daemon import Daemon
 from tests.wire import node
 
-SERVICES = ("sqs", "sns", "events", "scheduler", "pipes")
+SERVICES = ("sqs", "sns", "events", "scheduler", "pipes", "lambda")
 MODELS = {name: botocore.session.get_session().get_service_model(name) for name in SERVICES}
 
 

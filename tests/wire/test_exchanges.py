@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, running_daemon
 from tests.http_endpoint import Endpoint, http_endpoint
 from tests.wire import (
     events_exchanges,
+    lambda_exchanges,
     node,
     pipes_exchanges,
     scheduler_exchanges,
@@ -34,10 +35,11 @@ MODULES = {
     "events": events_exchanges,
     "scheduler": scheduler_exchanges,
     "pipes": pipes_exchanges,
+    "lambda": lambda_exchanges,
 }
-PREPARE = {"pipes": pipes_exchanges.prepare}
-# Of SQS and SNS, tests of their own have every action by JavaScript and the CLI.
-WAYS = {"sqs": ("SDK", "Query"), "sns": ("SDK", "Query")}
+PREPARE = {"pipes": pipes_exchanges.prepare, "lambda": lambda_exchanges.prepare}
+# Of SQS, SNS and Lambda, tests of their own have the actions by JavaScript and the CLI.
+WAYS = {"sqs": ("SDK", "Query"), "sns": ("SDK", "Query"), "lambda": ("SDK",)}
 CONVERSATIONS = [
     pytest.param(
         service,
@@ -71,6 +73,13 @@ class Kept(dict[str, str]):
     def __missing__(self, name: str) -> str:
         assert name == "token"
         return str(self._endpoint.wait(1)[-1].document["Token"])
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("broker")
+    with running_daemon(folder, "[functions]\nallow_upload = true\n") as running:
+        yield running
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ class Code(Members, kw_only=True):
     s3_bucket: Refused = msgspec.field(default=None, name="S3Bucket")
     s3_key: Refused = msgspec.field(default=None, name="S3Key")
     s3_object_version: Refused = msgspec.field(default=None, name="S3ObjectVersion")
+    s3_object_storage_mode: Refused = msgspec.field(default=None, name="S3ObjectStorageMode")
     image_uri: Refused = None
     source_kms_key_arn: Refused = msgspec.field(default=None, name="SourceKMSKeyArn")
 

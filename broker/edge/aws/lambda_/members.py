@@ -47,7 +47,7 @@ class LoggingConfig(Members, kw_only=True):
     log_format: str | None = None
     application_log_level: Refused = None
     system_log_level: Refused = None
-    log_group: str | None = None
+    log_group: Refused = None
 
 
 class VpcConfig(Members, kw_only=True):
@@ -78,6 +78,8 @@ class Settings(Members, kw_only=True):
     file_system_configs: list[Any] | None = None
     durable_config: Refused = None
     capacity_provider_config: Refused = None
+    runtime_config: Refused = None
+    accelerator_config: Refused = None
 
     def applied_to(self, function: Function) -> Function:
         """The function with what is given. Raises: InvalidParameter, NotSupported."""
