@@ -2,23 +2,27 @@
 
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import httpx
+import trio
 
 from broker.outgoing.address import is_public
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker_http.pace import AdaptiveLimit, Pace
 from broker_http.response import read_body, result_of
-from broker_http.settings import HttpSettings, parse_settings
+from broker_http.settings import HttpSettings, OAuth, checked_header, parse_settings
+from broker_http.tokens import Ask, Tokens
 
 __all__ = ["HttpInvoker"]
 
 CONNECTIONS_MAX = 1000  # the account's concurrency limit: the pool is never the first to be full
 IDLE_CONNECTIONS_MAX = 100
 CONNECT_S_MAX = 10.0  # for an answer the host's timeout holds
+TOKEN_S_MAX = 10.0  # for a token
 
 
 class HttpInvoker:
@@ -32,6 +36,9 @@ class HttpInvoker:
         self._resolve = SystemResolver() if resolve is None else resolve
         self._now_s = now_s
         self._clients: dict[bool, httpx.AsyncClient] = {}  # by `allow_private`
+        self._all_tokens: dict[bool, Tokens] = {}  # likewise
+        self._paces: dict[str, Pace] = {}  # by function
+        self._limits: dict[str, AdaptiveLimit] = {}  # likewise
 
     def check_settings(self, settings: Settings, /) -> None:
         """Refuse what cannot be a request. Raises: SettingsError."""
@@ -49,24 +56,77 @@ class HttpInvoker:
         """
         assert self._clients, "invoke() belongs inside running()"
         settings = parse_settings(invocation.settings)
+        if settings.requests_per_second is not None:
+            pace = self._paces.setdefault(invocation.function_arn, Pace())
+            await pace.wait(settings.requests_per_second)
+        if not settings.adaptive_concurrency:
+            return await self._send(invocation, settings)
+        limit = self._limits.setdefault(invocation.function_arn, AdaptiveLimit())
+        began, refused = limit.begin(), True
+        try:
+            result = await self._send(invocation, settings)
+            refused = False
+            return result
+        finally:
+            limit.end(began, refused=refused)
+
+    async def _send(self, invocation: Invocation, settings: HttpSettings) -> InvocationResult:
+        try:
+            response, body = await self._authorized(invocation, settings)
+        except _Forbidden as error:
+            return InvocationResult.failed("Http.ForbiddenAddress", str(error))
+        return result_of(response, body, self._now_s)
+
+    async def _authorized(
+        self, invocation: Invocation, settings: HttpSettings
+    ) -> tuple[httpx.Response, bytes | None]:
+        response, body = await self._exchange(invocation, settings)
+        if response.status_code == 401 and isinstance(settings.authorization, OAuth):
+            # The token may have been taken back early; a new one is worth one more request.
+            self._tokens(settings).forget(settings.authorization)
+            response, body = await self._exchange(invocation, settings)
+        return response, body
+
+    async def _exchange(
+        self, invocation: Invocation, settings: HttpSettings
+    ) -> tuple[httpx.Response, bytes | None]:
         client = self._clients[settings.allow_private]
+        headers = _headers(invocation, settings)
+        authorization = settings.authorization
+        if isinstance(authorization, OAuth):
+            headers["Authorization"] = f"Bearer {await self._tokens(settings).get(authorization)}"
+        elif authorization is not None:
+            name, value = checked_header(*authorization.header())
+            headers[name] = value
         try:
             async with client.stream(
-                "POST",
-                settings.url,
-                content=invocation.payload,
-                headers=_headers(invocation, settings),
+                "POST", settings.url, content=invocation.payload, headers=headers
             ) as response:
-                body = await read_body(response)
+                return response, await read_body(response)
         except ForbiddenAddress as error:
-            return InvocationResult.failed(
-                "Http.ForbiddenAddress", f"{error}; `allow_private` would permit it"
-            )
+            raise _Forbidden(f"{error}; `allow_private` would permit it") from None
         except httpx.HTTPError as error:
             # Not chained: an httpx error carries the request, with its URL and credentials.
             message = f"{settings.origin}: {error}"
             raise InvokerUnavailable(message) from None
-        return result_of(response, body, self._now_s)
+
+    def _tokens(self, settings: HttpSettings) -> Tokens:
+        """By `allow_private` too: a token isn't asked for where a function may not go."""
+        return self._all_tokens[settings.allow_private]
+
+    def _asking(self, client: httpx.AsyncClient) -> Ask:
+        async def ask(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+            try:
+                with trio.fail_after(TOKEN_S_MAX):
+                    async with client.stream(
+                        "POST", url, content=body, headers=dict(headers)
+                    ) as response:
+                        return response.status_code, await read_body(response) or b""
+            except (httpx.HTTPError, ForbiddenAddress, trio.TooSlowError) as error:
+                text = str(error) or type(error).__name__
+                raise InvokerUnavailable(f"the authorization server: {text}") from None
+
+        return ask
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
@@ -89,10 +149,16 @@ class HttpInvoker:
                         trust_env=False,
                     )
                 )
+                client = self._clients[allow_private]
+                self._all_tokens[allow_private] = Tokens(self._asking(client))
             try:
                 yield
             finally:
-                self._clients = {}
+                self._clients, self._all_tokens = {}, {}
+
+
+class _Forbidden(Exception):
+    """The function's URL leads where it may not go; says so."""
 
 
 def _anywhere(_: object) -> bool:
@@ -115,7 +181,4 @@ def _headers(invocation: Invocation, settings: HttpSettings) -> httpx.Headers:
     if invocation.client_context is not None:
         headers["X-Broker-Client-Context"] = b64encode(invocation.client_context).decode()
     headers.update(settings.headers)
-    if settings.authorization is not None:
-        name, value = settings.authorization.header()
-        headers[name] = value
     return headers

@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,8 +12,17 @@ import msgspec
 
 from broker.outgoing.address import is_public
 from broker.plugin import Settings, SettingsError, read_settings
+from broker_http.secrets import Secret, check_secret, secret_text
 
-__all__ = ["ApiKey", "Basic", "Bearer", "HttpSettings", "parse_settings"]
+__all__ = [
+    "ApiKey",
+    "Basic",
+    "Bearer",
+    "HttpSettings",
+    "OAuth",
+    "checked_header",
+    "parse_settings",
+]
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2: token
 HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?|")  # printable, trimmed
@@ -34,12 +44,16 @@ class Basic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"
     """A user name and a password (RFC 7617)."""
 
     username: str
-    password: str
+    password: Secret
 
     def header(self) -> tuple[str, str]:
-        """Name and value of the header that authorizes."""
-        credentials = b64encode(f"{self.username}:{self.password}".encode()).decode()
+        """Name and value of the header that authorizes. Raises: InvokerUnavailable."""
+        credentials = b64encode(f"{self.username}:{secret_text(self.password)}".encode()).decode()
         return "Authorization", f"Basic {credentials}"
+
+    def secrets(self) -> Iterable[Secret]:
+        """What isn't to be shown."""
+        return (self.password,)
 
     def __repr__(self) -> str:
         return "Basic(...)"
@@ -48,11 +62,15 @@ class Basic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="basic"
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer"):
     """A token (RFC 6750)."""
 
-    token: str
+    token: Secret
 
     def header(self) -> tuple[str, str]:
-        """Name and value of the header that authorizes."""
-        return "Authorization", f"Bearer {self.token}"
+        """Name and value of the header that authorizes. Raises: InvokerUnavailable."""
+        return "Authorization", f"Bearer {secret_text(self.token)}"
+
+    def secrets(self) -> Iterable[Secret]:
+        """What isn't to be shown."""
+        return (self.token,)
 
     def __repr__(self) -> str:
         return "Bearer(...)"
@@ -62,14 +80,34 @@ class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="api_k
     """A header of any name, as EventBridge connections have it."""
 
     name: str
-    value: str
+    value: Secret
 
     def header(self) -> tuple[str, str]:
-        """Name and value of the header that authorizes."""
-        return self.name, self.value
+        """Name and value of the header that authorizes. Raises: InvokerUnavailable."""
+        return self.name, secret_text(self.value)
+
+    def secrets(self) -> Iterable[Secret]:
+        """What isn't to be shown."""
+        return (self.value,)
 
     def __repr__(self) -> str:
         return f"ApiKey(name={self.name!r}, ...)"
+
+
+class OAuth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="oauth"):
+    """Client credentials (RFC 6749, 4.4), for which a server gives tokens."""
+
+    token_url: str
+    client_id: Secret
+    client_secret: Secret
+    scope: str = ""
+
+    def secrets(self) -> Iterable[Secret]:
+        """What isn't to be shown."""
+        return self.client_id, self.client_secret
+
+    def __repr__(self) -> str:
+        return f"OAuth(token_url={self.token_url!r}, ...)"
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,9 +118,16 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         dict[str, str], msgspec.Meta(description="Sent with it, besides those of our own.")
     ] = {}
     authorization: Annotated[
-        Basic | Bearer | ApiKey | None,
-        msgspec.Meta(description='{ type = "basic", ... }, or "bearer", or "api_key".'),
+        Basic | Bearer | ApiKey | OAuth | None,
+        msgspec.Meta(description='{ type = "basic", ... }, "bearer", "api_key" or "oauth".'),
     ] = None
+    requests_per_second: Annotated[
+        Annotated[float, msgspec.Meta(gt=0)] | None,
+        msgspec.Meta(description="At most; others wait for their turn."),
+    ] = None
+    adaptive_concurrency: Annotated[
+        bool, msgspec.Meta(description="As many at a time as it is seen to bear.")
+    ] = False
     allow_private: Annotated[
         bool, msgspec.Meta(description="Also addresses that are not public.")
     ] = False
@@ -103,29 +148,45 @@ def parse_settings(settings: Settings) -> HttpSettings:
     Raises: SettingsError, which shows no value.
     """
     parsed = read_settings(settings, HttpSettings)
-    _check_url(parsed)
+    _check_url("url", parsed.url, allow_private=parsed.allow_private)
     for name, value in parsed.headers.items():
         _check_header("headers", name, value)
-    if parsed.authorization is not None:
-        _check_header("authorization", *parsed.authorization.header())
+    authorization = parsed.authorization
+    if authorization is None:
+        return parsed
+    for secret in authorization.secrets():
+        check_secret("authorization", secret)
+    if isinstance(authorization, OAuth):
+        allow_private = parsed.allow_private
+        _check_url("authorization.token_url", authorization.token_url, allow_private=allow_private)
+    elif all(isinstance(secret, str) for secret in authorization.secrets()):
+        _check_header("authorization", *authorization.header())
+    elif isinstance(authorization, ApiKey):
+        _check_header("authorization", authorization.name, "")
     return parsed
 
 
-def _check_url(settings: HttpSettings) -> None:
+def checked_header(name: str, value: str) -> tuple[str, str]:
+    """A header whose secret was read just now. Raises: SettingsError."""
+    _check_header("authorization", name, value)
+    return name, value
+
+
+def _check_url(key: str, text: str, *, allow_private: bool) -> None:
     try:
-        parts = urlsplit(settings.url)
-        url = httpx.URL(settings.url)
+        parts = urlsplit(text)
+        url = httpx.URL(text)
         port = parts.port
     except (ValueError, httpx.InvalidURL):
-        raise SettingsError("`url` is not a URL") from None
+        raise SettingsError(f"`{key}` is not a URL") from None
     if url.scheme not in ("http", "https") or not url.host or port == 0:
-        raise SettingsError("`url` must begin with http:// or https:// and name a host")
+        raise SettingsError(f"`{key}` must begin with http:// or https:// and name a host")
     if url.userinfo:
-        raise SettingsError("`url` must not carry credentials; use `authorization`")
+        raise SettingsError(f"`{key}` must not carry credentials; use `authorization`")
     if url.fragment:
-        raise SettingsError("`url` must not have a fragment")
-    if not settings.allow_private and _is_private(url.host):
-        raise SettingsError("`url` names a private address; `allow_private` would permit it")
+        raise SettingsError(f"`{key}` must not have a fragment")
+    if not allow_private and _is_private(url.host):
+        raise SettingsError(f"`{key}` names a private address; `allow_private` would permit it")
 
 
 def _is_private(host: str) -> bool:
