@@ -10,8 +10,9 @@ from urllib.parse import quote
 import httpx
 
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
+from broker_lambda.credentials import CredentialsFinder
 from broker_lambda.response import log_of, read_body, result_of
-from broker_lambda.settings import LambdaSettings, find_credentials, parse_settings
+from broker_lambda.settings import LambdaSettings, parse_settings
 from broker_lambda.signature import Credentials, Scope, signed_headers
 
 __all__ = ["LambdaInvoker"]
@@ -36,7 +37,7 @@ class LambdaInvoker:
         environment: Mapping[str, str] = os.environ,
         now: Callable[[], datetime] = _now,
     ) -> None:
-        self._environment = environment
+        self._credentials = CredentialsFinder(environment)
         self._now = now
         self._client: httpx.AsyncClient | None = None
 
@@ -60,11 +61,11 @@ class LambdaInvoker:
         """
         assert self._client is not None, "invoke() belongs inside running()"
         settings = parse_settings(invocation.settings)
-        credentials = find_credentials(settings, self._environment)
+        credentials = await self._credentials.find(settings)
         if credentials is None:
             return InvocationResult.failed(
                 "Lambda.MissingCredentials",
-                "no credentials: set `access_key_id` and `secret_access_key`, "
+                "no credentials: set `access_key_id` and `secret_access_key`, or `profile`, "
                 "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the daemon",
             )
         request = self._request(self._client, invocation, settings, credentials)
@@ -91,10 +92,12 @@ class LambdaInvoker:
         region = settings.region or invocation.region
         headers = {
             "Content-Type": "application/json",
-            "X-Amz-Invocation-Type": "RequestResponse",
-            "X-Amz-Log-Type": "Tail",
+            "X-Amz-Invocation-Type": settings.invocation_type,
         }
-        if invocation.client_context is not None:
+        waits = settings.invocation_type == "RequestResponse"
+        if waits:
+            headers["X-Amz-Log-Type"] = "Tail"
+        if waits and invocation.client_context is not None:
             headers["X-Amz-Client-Context"] = b64encode(invocation.client_context).decode()
         request = client.build_request(
             "POST", _url(invocation, settings, region), headers=headers, content=invocation.payload

@@ -40,6 +40,8 @@ def result_of(response: httpx.Response, body: bytes | None) -> InvocationResult:
         )
     if status == 200:
         return _ran(response, body)
+    if status == 202:  # as an Event: it is Lambda's affair from now on
+        return InvocationResult()
     code, message = _error(response, body)
     explained = f"{code}: {message}" if message else code
     if status == 429:

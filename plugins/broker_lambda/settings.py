@@ -1,16 +1,15 @@
 """settings of a function on AWS Lambda: which one, where, and with whose credentials"""
 
+import os.path
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx
 import msgspec
 
 from broker.plugin import Settings, SettingsError, read_settings
-from broker_lambda.signature import Credentials
 
-__all__ = ["LambdaSettings", "find_credentials", "parse_settings"]
+__all__ = ["LambdaSettings", "parse_settings"]
 
 HEADER_TEXT = re.compile(r"[\x21-\x7e]*")  # they are sent within headers
 
@@ -32,6 +31,17 @@ class LambdaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = None
     secret_access_key: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
     session_token: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
+
+    profile: Annotated[str | None, msgspec.Meta(description="Of the shared credentials file.")] = (
+        None
+    )
+    credentials_file: Annotated[
+        str | None, msgspec.Meta(description="An absolute path; by default ~/.aws/credentials.")
+    ] = None
+    invocation_type: Annotated[
+        Literal["RequestResponse", "Event"],
+        msgspec.Meta(description="Wait for the function there, or leave it to Lambda."),
+    ] = "RequestResponse"
 
     def __repr__(self) -> str:
         return f"LambdaSettings({self.function_name!r}, ...)"
@@ -56,26 +66,13 @@ def parse_settings(settings: Settings) -> LambdaSettings:
         raise SettingsError("`access_key_id` is missing beside `secret_access_key`")
     if parsed.access_key_id is None and parsed.session_token is not None:
         raise SettingsError("`access_key_id` is missing beside `session_token`")
+    if parsed.credentials_file is not None and not os.path.isabs(parsed.credentials_file):
+        raise SettingsError("`credentials_file` must be an absolute path")
+    if parsed.access_key_id is not None and (parsed.profile or parsed.credentials_file):
+        raise SettingsError("`access_key_id` and `profile` or `credentials_file`: one of them")
     if parsed.endpoint_url is not None:
         _check_endpoint(parsed.endpoint_url)
     return parsed
-
-
-def find_credentials(
-    settings: LambdaSettings, environment: Mapping[str, str]
-) -> Credentials | None:
-    """The credentials of the settings, else the daemon's own from the standard variables."""
-    if settings.access_key_id is not None and settings.secret_access_key is not None:
-        return Credentials(
-            settings.access_key_id, settings.secret_access_key, settings.session_token
-        )
-    access_key_id = environment.get("AWS_ACCESS_KEY_ID")
-    secret_access_key = environment.get("AWS_SECRET_ACCESS_KEY")
-    if not access_key_id or not secret_access_key:
-        return None
-    return Credentials(
-        access_key_id, secret_access_key, environment.get("AWS_SESSION_TOKEN") or None
-    )
 
 
 def _check_endpoint(endpoint_url: str) -> None:
