@@ -27,13 +27,16 @@ REAP_S = 5.0
 
 @dataclass(slots=True)
 class ProcessGroup:
-    """A started process, leader of its own session and process group."""
+    """A started process, leader of its own session and process group.
+
+    Its pipes are descriptors that don't block; -1 if there is none, or if it was closed.
+    """
 
     process: subprocess.Popen[bytes]
     pidfd: int
-    stdin: trio.lowlevel.FdStream
-    stdout: trio.lowlevel.FdStream
-    stderr: trio.lowlevel.FdStream | None
+    stdin: int
+    stdout: int
+    stderr: int
 
     @property
     def pid(self) -> int:
@@ -44,10 +47,23 @@ class ProcessGroup:
         """Wait until the leader has ended. Unreaped, its number stays its own."""
         await trio.lowlevel.wait_readable(self.pidfd)
 
+    def close_stdin(self) -> None:
+        """Tell it that nothing more comes."""
+        if self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
+
     def kill(self) -> None:
         """Kill the whole group. Only before the leader is reaped."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close what is open still."""
+        self.close_stdin()
+        for descriptor in (self.stdout, self.stderr, self.pidfd):
+            if descriptor >= 0:
+                os.close(descriptor)
 
 
 @asynccontextmanager
@@ -66,34 +82,56 @@ async def running_group(
     reach.
     Raises: OSError if nothing could be started, ValueError for text no process can be given.
     """
-    process = subprocess.Popen(  # noqa: ASYNC220 (see above)
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if one_output else subprocess.PIPE,
-        bufsize=0,
-        cwd=cwd,
-        env=environment,
-        start_new_session=True,
-    )
-    group: ProcessGroup | None = None
+    group = _start(command, cwd, environment, one_output=one_output)
     try:
-        _limit(process.pid, memory_mb)
-        group = _group(process)
+        _limit(group.pid, memory_mb)
         yield group
     finally:
         # Nobody has polled the process, so its number cannot have passed to another.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        if group is not None:
-            with trio.move_on_after(REAP_S, shield=True):
-                await group.wait_exit()
-            process.poll()
-            os.close(group.pidfd)
-            for stream in (group.stdin, group.stdout, group.stderr):
-                if stream is not None:
-                    with trio.CancelScope(shield=True):  # closing a pipe does not block
-                        await stream.aclose()
+        group.kill()
+        with trio.move_on_after(REAP_S, shield=True):
+            await group.wait_exit()
+        group.process.poll()
+        group.close()
+
+
+def _start(
+    command: Sequence[str],
+    cwd: str | None,
+    environment: Mapping[str, str],
+    *,
+    one_output: bool,
+) -> ProcessGroup:
+    opened: list[int] = []
+
+    def pipe() -> tuple[int, int]:
+        ends = os.pipe()
+        opened.extend(ends)
+        return ends
+
+    try:
+        event, stdin = pipe()
+        stdout, output = pipe()
+        stderr, log = (-1, output) if one_output else pipe()
+        process = subprocess.Popen(
+            command,
+            stdin=event,
+            stdout=output,
+            stderr=log,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,
+        )
+    except BaseException:
+        for each in opened:
+            os.close(each)
+        raise
+    for each in {event, output, log}:
+        os.close(each)
+    for each in (stdin, stdout, stderr):
+        if each >= 0:
+            os.set_blocking(each, False)
+    return ProcessGroup(process, os.pidfd_open(process.pid), stdin, stdout, stderr)
 
 
 def _limit(pid: int, memory_mb: int | None) -> None:
@@ -106,16 +144,3 @@ def _limit(pid: int, memory_mb: int | None) -> None:
             if hard != resource.RLIM_INFINITY:
                 data_bytes = min(data_bytes, hard)
             resource.prlimit(pid, resource.RLIMIT_DATA, (data_bytes, data_bytes))
-
-
-def _group(process: subprocess.Popen[bytes]) -> ProcessGroup:
-    """With streams that have the pipes for themselves: `process` closes nothing."""
-    streams = []
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        streams.append(trio.lowlevel.FdStream(os.dup(pipe.fileno())) if pipe is not None else None)
-        if pipe is not None:
-            pipe.close()
-    stdin, stdout, stderr = streams
-    assert stdin is not None
-    assert stdout is not None
-    return ProcessGroup(process, os.pidfd_open(process.pid), stdin, stdout, stderr)

@@ -1,8 +1,9 @@
 """runs one process per event: the event's JSON on stdin, the result's JSON on stdout"""
 
 import errno
+import os
+import select
 from collections.abc import Callable
-from contextlib import suppress
 
 import trio
 
@@ -61,33 +62,65 @@ class Capture:
 
     def __init__(self, write_log: Callable[[bytes], None]) -> None:
         self.output = bytearray()
-        self._write_log = write_log
         self.is_oversize = False
+        self._write_log = write_log
 
     async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
-        """Give the process its event and take what it writes, until it has ended."""
-        async with trio.open_nursery() as pipes:
-            pipes.start_soon(self._feed, group, payload)
-            pipes.start_soon(self._take_output, group)
-            pipes.start_soon(self._take_log, group)
-            await group.wait_exit()
-            group.kill()  # the leftovers, which may hold the pipes open
-            pipes.cancel_scope.deadline = trio.current_time() + DRAIN_S
+        """Give the process its event and take what it writes, until it has ended.
 
-    async def _feed(self, group: ProcessGroup, payload: bytes) -> None:
-        with suppress(trio.BrokenResourceError):  # a process need not read its event
-            await group.stdin.send_all(payload)
-        await group.stdin.aclose()
+        One task for all of it, which waits for whichever of pipes and process is next: this is what
+        an event costs beside its process.
+        """
+        event = _feed(group, memoryview(payload))
+        reading = {group.stdout, group.stderr}
+        with select.epoll() as epoll, trio.CancelScope() as patience:
+            for descriptor in (*reading, group.pidfd):
+                epoll.register(descriptor, select.EPOLLIN)
+            if event:
+                epoll.register(group.stdin, select.EPOLLOUT)
+            ended = False
+            while reading or not ended:
+                await trio.lowlevel.wait_readable(epoll.fileno())
+                for descriptor, _ in epoll.poll(0):
+                    if descriptor in reading:
+                        if not self._take(group, descriptor):
+                            epoll.unregister(descriptor)
+                            reading.discard(descriptor)
+                    elif descriptor == group.pidfd:
+                        epoll.unregister(descriptor)
+                        ended = True
+                        group.kill()  # the leftovers, which may hold the pipes open
+                        patience.deadline = trio.current_time() + DRAIN_S
+                    else:
+                        event = _feed(group, event)  # which closes the pipe, behind its end
 
-    async def _take_output(self, group: ProcessGroup) -> None:
-        while chunk := await group.stdout.receive_some(CHUNK_BYTES_MAX):
-            if len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
-                self.is_oversize = True
-                group.kill()
-                return
+    def _take(self, group: ProcessGroup, descriptor: int) -> bool:
+        """Read some; whether there may be more."""
+        try:
+            chunk = os.read(descriptor, CHUNK_BYTES_MAX)
+        except BlockingIOError:
+            return True
+        if not chunk:
+            return False
+        if descriptor == group.stderr:
+            self._write_log(chunk)
+        elif len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
+            self.is_oversize = True
+            group.kill()
+            return False
+        else:
             self.output += chunk
+        return True
 
-    async def _take_log(self, group: ProcessGroup) -> None:
-        assert group.stderr is not None
-        while chunk := await group.stderr.receive_some(CHUNK_BYTES_MAX):
-            self._write_log(bytes(chunk))
+
+def _feed(group: ProcessGroup, event: memoryview) -> memoryview:
+    """Write what there is room for; what is left. Behind the end the pipe is closed."""
+    try:
+        while event:
+            event = event[os.write(group.stdin, event) :]
+    except BlockingIOError:
+        return event
+    except BrokenPipeError:  # a process need not read its event
+        event = event[:0]
+    group.close_stdin()
+    return event

@@ -162,9 +162,9 @@ class Worker:
         return {**environment, MARK: self._token}
 
     async def _serve(self, group: ProcessGroup, listener: trio.SocketListener) -> None:
-        await group.stdin.aclose()
+        group.close_stdin()
         self.pid = group.pid
-        self._log_fd = group.stdout.fileno()
+        self._log_fd = group.stdout
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._connected, [listener])
             nursery.start_soon(self._take_log)
