@@ -10,7 +10,7 @@ and dead letters. An invoker only runs one attempt. When the timeout ends the ho
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +75,9 @@ class Invocation:
     # Entered while the function is only being made ready: Lambda's init phase, at most 10 s of
     # which don't count towards the timeout.
     cold_start: Callable[[], AbstractContextManager[None]] = nullcontext
+    # There if the caller takes the response as it comes: then an invoker that can may give it on
+    # piece by piece, and answers with `streamed`. It returns when there is room for more.
+    write_response: Callable[[bytes], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class InvocationResult:
     function_error: str | None = None  # "Unhandled" or "Handled"
     executed_version: str | None = None  # if another than the one asked for
     memory_used_mb: int | None = None  # MiB at most, where it is known
+    streamed: bool = False  # the payload was given to `write_response`, and isn't here
 
     @classmethod
     def failed(cls, error_type: str, message: str) -> "InvocationResult":

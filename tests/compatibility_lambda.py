@@ -41,6 +41,14 @@ MEMBER_REASONS = {
     **{("InvokeAsync", "request", name): _SHOWN for name in ("FunctionName", "InvokeArgs")},
     ("InvokeAsync", "response", "Status"): _SHOWN,
     ("Invoke", "response", "DurableExecutionArn"): _NEVER,
+    **{
+        ("InvokeWithResponseStream", "request", name): _SHOWN for name in ("FunctionName", *_INVOKE)
+    },
+    **{
+        ("InvokeWithResponseStream", "response", name): _SHOWN
+        for name in ("StatusCode", "ExecutedVersion", "EventStream", "ResponseStreamContentType")
+    },
+    ("InvokeWithResponseStream", "request", "TenantId"): "refused by name",
     ("ListFunctions", "response", "NextMarker"): _SHOWN,
     ("ListFunctionEventInvokeConfigs", "response", "NextMarker"): _SHOWN,
     ("ListFunctionUrlConfigs", "response", "NextMarker"): _SHOWN,
@@ -114,7 +122,7 @@ def _page() -> Page:
         member_reasons=MEMBER_REASONS,
         name_reasons=NAME_REASONS,
         error_reasons={**errors, **ERROR_REASONS},
-        action_reasons={"Invoke": _SHOWN, "InvokeAsync": _SHOWN},
+        action_reasons=dict.fromkeys(("Invoke", "InvokeAsync", "InvokeWithResponseStream"), _SHOWN),
     )
 
 

@@ -6,7 +6,7 @@ A label says what to invoke: a function by its name, or one of its versions or a
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import trio
@@ -176,8 +176,11 @@ class Functions:
         label: str,
         payload: bytes,
         client_context: bytes | None = None,
+        write_response: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> Invoked:
         """Run the function once and wait for it. A failed function is a result.
+
+        With `write_response` the result may come by that, piece by piece: see `InvocationResult`.
 
         Raises: TooManyRequests, PayloadTooLarge, InvalidPayload, InvokerFailed.
         """
@@ -197,6 +200,7 @@ class Functions:
                 request_id,
                 self._publisher.now_ms(),
                 client_context=client_context,
+                write_response=write_response,
             )
         except InvokerThrottled as throttled:
             THROTTLES.labels(name, "target").inc()
@@ -209,6 +213,13 @@ class Functions:
         finally:
             self.release(namespace, name)
         return Invoked(request_id, attempt)
+
+    def check_room(self, namespace: Namespace, label: str) -> None:
+        """Raises: TooManyRequests, if an invocation would find no room just now."""
+        name = self.find(namespace, label).function.name
+        refusal = self.ledger(namespace).refusal(name, trio.current_time())
+        if refusal is not None:
+            raise TooManyRequests(reason=refusal, retry_after_s=RETRY_AFTER_S)
 
     async def invoke_async(self, namespace: Namespace, label: str, payload: bytes) -> str:
         """Put an invocation into the label's durable queue; its request id.

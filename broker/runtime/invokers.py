@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,6 +102,7 @@ class InvokerHost:
         *,
         number: int = 1,
         client_context: bytes | None = None,
+        write_response: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> Attempt:
         """Run the function once. A timeout is a result, as Lambda words it.
 
@@ -133,6 +134,7 @@ class InvokerHost:
             region=namespace.region,
             write_log=own_log.write,
             cold_start=limit.cold_start,
+            write_response=write_response,
         )
         started = trio.current_time()
         came_to = "unavailable"

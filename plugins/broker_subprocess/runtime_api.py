@@ -20,6 +20,9 @@ CHUNK_BYTES = 64 * 1024
 HEADER_BYTES_MAX = 64 * 1024
 BODY_BYTES_MAX = 6_291_556  # Lambda: 6 MiB and 100 bytes
 
+STREAMED_BYTES_MAX = 200 * 1024 * 1024
+RESPONSE_MODE = "lambda-runtime-function-response-mode"
+
 ROOT = "/2018-06-01/runtime/"
 _PATH = re.compile(rf"{ROOT}invocation/([^/]+)/(response|error)")
 
@@ -35,9 +38,14 @@ class Request:
     body_bytes: int = 0
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether it is a result that is to be passed on as it comes."""
+        return self.headers.get(RESPONSE_MODE) == "streaming"
+
+    @property
     def is_too_large(self) -> bool:
         """Whether there was more of it than a function may answer."""
-        return self.body_bytes > BODY_BYTES_MAX
+        return self.body_bytes > (STREAMED_BYTES_MAX if self.is_streamed else BODY_BYTES_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,9 @@ class Runtime(Protocol):
     def response(self, request_id: str, request: Request) -> Answer:
         """The function's result."""
 
+    async def piece(self, request_id: str, data: bytes) -> None:
+        """A part of the function's result, which comes in parts; `response` follows."""
+
     def error(self, request_id: str, request: Request) -> Answer:
         """The function has failed."""
 
@@ -92,12 +103,25 @@ async def serve(stream: trio.SocketStream, runtime: Runtime) -> None:
             if requests.expects_continue():
                 await stream.send_all(b"HTTP/1.1 100 Continue\r\n\r\n")
             for request in requests.take():
+                await _pass_on(runtime, request)
                 answer = await _answer(runtime, request)
                 await stream.send_all(answer.to_bytes())
+            await _pass_on(runtime, requests.current)
     except httptools.HttpParserError as error:
         await stream.send_all(refused(400, "InvalidRequest", str(error)).to_bytes())
     except trio.BrokenResourceError:
         pass
+
+
+async def _pass_on(runtime: Runtime, request: Request) -> None:
+    """Of a result that is streamed, what has come of it; the rest of the request may follow."""
+    if not request.is_streamed or not request.body or request.is_too_large:
+        return
+    about = _PATH.fullmatch(request.path)
+    if about is not None and about[2] == "response":
+        data = bytes(request.body)
+        request.body.clear()
+        await runtime.piece(about[1], data)
 
 
 async def _answer(runtime: Runtime, request: Request) -> Answer:
@@ -120,7 +144,7 @@ class _Requests:
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
-        self._current = Request()
+        self.current = Request()  # which is being received
         self._header_bytes = 0
         self._whole: list[Request] = []
         self._continues = False
@@ -143,7 +167,7 @@ class _Requests:
 
     def on_message_begin(self) -> None:
         self._url = b""
-        self._current = Request()
+        self.current = Request()
         self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -153,18 +177,19 @@ class _Requests:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > HEADER_BYTES_MAX:
             raise ValueError("too many headers")
-        self._current.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self.current.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        self._current.method = self._parser.get_method().decode()
-        self._continues = self._current.headers.get("expect", "").lower() == "100-continue"
+        self.current.method = self._parser.get_method().decode()
+        self.current.path = self._url.decode("latin-1").partition("?")[0]
+        self._continues = self.current.headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:
-        request = self._current
+        request = self.current
         request.body_bytes += len(body)
         if not request.is_too_large:
             request.body += body
 
     def on_message_complete(self) -> None:
-        self._current.path = self._url.decode("latin-1").partition("?")[0]
-        self._whole.append(self._current)
+        self._whole.append(self.current)
+        self.current = Request()

@@ -7,6 +7,8 @@ on which nobody but its own processes is heard. What it writes is the log of the
 or of the next one.
 """
 
+import base64
+import binascii
 import errno
 import logging
 import os
@@ -63,6 +65,8 @@ class _Event:
 
     invocation: Invocation
     result: InvocationResult | None = None
+    pieces: bytearray = field(default_factory=bytearray)  # of a result that comes in pieces
+    streamed: bool = False  # they were passed on
     answered: trio.Event = field(default_factory=trio.Event)
     finished: trio.Event = field(default_factory=trio.Event)  # with its process, and its log
 
@@ -255,6 +259,7 @@ class Worker:
         return InvocationResult(
             payload=event.result.payload,
             function_error=event.result.function_error,
+            streamed=event.streamed,
             memory_used_mb=-(-self.memory_peak_bytes // MIB),
         )
 
@@ -289,16 +294,31 @@ class Worker:
         event = self._awaited(request_id, "ResponseSent")
         if isinstance(event, Answer):
             return event
-        if request.is_too_large:
+        if request.is_too_large or len(event.pieces) > outcome.OUTPUT_BYTES_MAX:
             self._answer(event, outcome.of_oversize())
             text = f"Exceeded maximum allowed payload size ({outcome.OUTPUT_BYTES_MAX} bytes)."
             return refused(413, "RequestEntityTooLarge", text)
         error_type = request.headers.get("lambda-runtime-function-error-type")
         if error_type is not None:  # a trailer: it failed while it was writing
-            self._answer(event, outcome.of_report(request_id, b"", error_type))
+            body = _decoded(request.headers.get("lambda-runtime-function-error-body", ""))
+            self._answer(event, outcome.of_report(request_id, body, error_type))
+        elif event.streamed:
+            self._answer(event, InvocationResult())
         else:
-            self._answer(event, outcome.of_response(request_id, bytes(request.body)))
+            body = bytes(event.pieces) if request.is_streamed else bytes(request.body)
+            self._answer(event, outcome.of_response(request_id, body))
         return accepted()
+
+    async def piece(self, request_id: str, data: bytes) -> None:
+        """See `Runtime`."""
+        event = self._event
+        if event is None or event.invocation.request_id != request_id or self.state != "busy":
+            return
+        if event.invocation.write_response is not None:
+            event.streamed = True
+            await event.invocation.write_response(data)
+        elif len(event.pieces) + len(data) <= outcome.OUTPUT_BYTES_MAX + 1:
+            event.pieces += data
 
     def error(self, request_id: str, request: Request) -> Answer:
         """See `Runtime`."""
@@ -396,6 +416,13 @@ def _trace_id(invocation: Invocation) -> str:
 def _reported(request_id: str, request: Request) -> InvocationResult:
     error_type = request.headers.get("lambda-runtime-function-error-type")
     return outcome.of_report(request_id, bytes(request.body), error_type)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _not_now(state: str, wanted: str) -> Answer:

@@ -39,6 +39,59 @@ function exchange(method, to, body, errorType) {
   });
 }
 
+// A handler that writes its result piece by piece: awslambda.streamifyResponse(async (event, stream,
+// context) => …), as on Lambda.
+const STREAMING = Symbol("streaming");
+const PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response";
+
+globalThis.awslambda = {
+  streamifyResponse(handler) {
+    handler[STREAMING] = true;
+    return handler;
+  },
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType(PRELUDE_TYPE);
+      stream.write(JSON.stringify(prelude));
+      stream.write(Buffer.alloc(8));
+      return stream;
+    },
+  },
+};
+
+async function stream(handler, event, context) {
+  const headers = {
+    "Content-Type": "application/octet-stream",
+    "Lambda-Runtime-Function-Response-Mode": "streaming",
+    Trailer: "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body",
+  };
+  const to = ROOT + `invocation/${context.awsRequestId}/response`;
+  const request = http.request({ host, port, method: "POST", path: to, headers, agent });
+  const answered = new Promise((resolve, reject) => {
+    request.on("response", (response) => {
+      response.resume();
+      response.on("end", resolve);
+    });
+    request.on("error", reject);
+  });
+  request.setNoDelay(true);
+  request.setContentType = (type) => {
+    if (!request.headersSent) request.setHeader("Content-Type", type);
+  };
+  try {
+    await handler(event, request, context);
+  } catch (error) {
+    const report = reportOf(error);
+    console.error("Invoke Error", JSON.stringify({ ...report, stack: report.trace }));
+    request.addTrailers({
+      "Lambda-Runtime-Function-Error-Type": headerText(report.errorType),
+      "Lambda-Runtime-Function-Error-Body": Buffer.from(JSON.stringify(report)).toString("base64"),
+    });
+  }
+  if (!request.writableEnded) request.end();
+  await answered;
+}
+
 function reportOf(error, type) {
   if (!(error instanceof Error)) {
     return { errorType: type ?? typeof error, errorMessage: format("%s", error), trace: [] };
@@ -141,6 +194,10 @@ async function serve(handler) {
     const [headers, body] = await exchange("GET", "invocation/next");
     const context = contextOf(headers);
     requestId = context.awsRequestId;
+    if (handler[STREAMING]) {
+      await stream(handler, JSON.parse(body), context);
+      continue;
+    }
     let answer;
     try {
       const result = await call(handler, JSON.parse(body), context);

@@ -39,15 +39,15 @@ async def invoke(call: Call, label: str) -> Response:
     kind = headers.get("x-amz-invocation-type", "RequestResponse")
     log_type = headers.get("x-amz-log-type", "None")
     if log_type not in ("None", "Tail"):
-        raise _not_one_of("logType", log_type, "Tail, None")
+        raise not_one_of("logType", log_type, "Tail, None")
     if kind == "DryRun":
         return Response(204, headers=(("x-amzn-RequestId", call.request_id),))
     if kind == "Event":
         request_id = await functions.invoke_async(namespace, name, call.request.body)
         return Response(202, headers=(("x-amzn-RequestId", request_id),))
     if kind != "RequestResponse":
-        raise _not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
-    client_context = _client_context(headers.get("x-amz-client-context"))
+        raise not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
+    client_context = client_context_of(headers.get("x-amz-client-context"))
     invoked = await functions.invoke(namespace, name, call.request.body, client_context)
     return _answer(invoked, with_log=log_type == "Tail")
 
@@ -66,7 +66,8 @@ def _answer(invoked: Invoked, *, with_log: bool) -> Response:
     return Response(200, result.payload, "application/json", headers)
 
 
-def _client_context(header: str | None) -> bytes | None:
+def client_context_of(header: str | None) -> bytes | None:
+    """The JSON that a header has in base64. Raises: InvalidPayload."""
     if header is None:
         return None
     try:
@@ -81,7 +82,8 @@ def _client_context(header: str | None) -> bytes | None:
     return context
 
 
-def _not_one_of(member: str, value: str, allowed: str) -> InvalidParameter:
+def not_one_of(member: str, value: str, allowed: str) -> InvalidParameter:
+    """The refusal of a value that isn't one of several."""
     return InvalidParameter(
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
         f"constraint: Member must satisfy enum value set: [{allowed}]"
