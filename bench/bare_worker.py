@@ -47,12 +47,12 @@ def bare_worker(seconds: float) -> Sample:
 def _drive(connection: socket.socket, seconds: float) -> Sample:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.recv(65_536)
+    event = _EVENT
     latencies: list[float] = []
     end = time.perf_counter() + seconds
     while (started := time.perf_counter()) < end:
-        connection.sendall(_EVENT)
-        connection.recv(65_536)  # the result
-        connection.sendall(_ACCEPTED)
-        connection.recv(65_536)  # it asks for the next event
+        connection.sendall(event)
+        connection.recv(65_536)  # the result, and it asks for the next event
+        event = _ACCEPTED + _EVENT
         latencies.append(time.perf_counter() - started)
     return Sample(len(latencies) / seconds, *percentiles_ms(sorted(latencies)))

@@ -102,10 +102,13 @@ async def serve(stream: trio.SocketStream, runtime: Runtime) -> None:
             requests.feed(data)
             if requests.expects_continue():
                 await stream.send_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+            answers = b""
             for request in requests.take():
                 await _pass_on(runtime, request)
-                answer = await _answer(runtime, request)
-                await stream.send_all(answer.to_bytes())
+                answers += (await _answer(runtime, request)).to_bytes()
+            # Who asks for the next event right behind its result needs no answer in between.
+            if answers:
+                await stream.send_all(answers)
             await _pass_on(runtime, requests.current)
     except httptools.HttpParserError as error:
         await stream.send_all(refused(400, "InvalidRequest", str(error)).to_bytes())

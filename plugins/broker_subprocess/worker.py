@@ -278,7 +278,8 @@ class Worker:
 
     def _become_idle(self) -> None:
         self._drain_log()
-        self._look_at_memory()
+        if not self.memory_peak_bytes:  # afterwards the pool looks, now and then
+            self._look_at_memory()
         was_idle = self.state == "idle"
         event, self._event = self._event, None
         self.state = "idle"

@@ -63,8 +63,10 @@ class RestService:
         """Serve one request."""
         request = call.request
         for method, pattern, handler in self.routes:
+            if method != request.method:
+                continue
             match = pattern.fullmatch(request.raw_path)
-            if match is None or method != request.method:
+            if match is None:
                 continue
             try:
                 labels = [_decoded(raw) for raw in match.groups()]

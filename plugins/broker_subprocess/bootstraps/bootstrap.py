@@ -31,33 +31,46 @@ class RuntimeApi:
         self._buffer = b""
 
     def next(self) -> tuple[dict[str, str], bytes]:
-        """The next event: its headers, names in lower case, and its body."""
-        return self._exchange("GET", "invocation/next")
+        """The first event: its headers, names in lower case, and its body."""
+        self._send(self._request("GET", "invocation/next"))
+        return self._answer()
 
-    def respond(self, request_id: str, body: bytes) -> None:
-        """The result of the handler."""
-        self._exchange("POST", "invocation/" + request_id + "/response", body)
+    def respond(self, request_id: str, body: bytes) -> tuple[dict[str, str], bytes]:
+        """Give the result of the handler, and take the next event."""
+        path = "invocation/" + request_id + "/response"
+        return self._report(self._request("POST", path, body))
 
-    def fail(self, request_id: str, error: dict[str, Any]) -> None:
-        """The handler has failed."""
-        self._exchange(
-            "POST", "invocation/" + request_id + "/error", encode(error), error["errorType"]
-        )
+    def fail(self, request_id: str, error: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+        """Say that the handler has failed, and take the next event."""
+        path = "invocation/" + request_id + "/error"
+        return self._report(self._request("POST", path, encode(error), error["errorType"]))
 
     def fail_init(self, error: dict[str, Any]) -> None:
         """No event can ever be handled."""
-        self._exchange("POST", "init/error", encode(error), error["errorType"])
+        self._send(self._request("POST", "init/error", encode(error), error["errorType"]))
+        self._answer()
 
-    def _exchange(
+    def _report(self, request: bytes) -> tuple[dict[str, str], bytes]:
+        """Both in one write: the answer to the first is of no interest."""
+        self._send(request + self._request("GET", "invocation/next"))
+        self._answer()
+        return self._answer()
+
+    def _request(
         self, method: str, path: str, body: bytes = b"", error_type: str | None = None
-    ) -> tuple[dict[str, str], bytes]:
+    ) -> bytes:
         head = f"{method} {ROOT}{path} HTTP/1.1\r\nHost: {self._host}\r\n"
         if method == "POST":
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         if error_type is not None:
             head += f"Lambda-Runtime-Function-Error-Type: {error_type}\r\n"
-        self._socket.sendall(head.encode() + b"\r\n" + body)
-        return self._answer()
+        return head.encode() + b"\r\n" + body
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except ConnectionError:  # the daemon has ended
+            sys.exit(0)
 
     def _answer(self) -> tuple[dict[str, str], bytes]:
         while b"\r\n\r\n" not in self._buffer:
@@ -204,33 +217,32 @@ def find_handler(name: str) -> Callable[[Any, Context], Any]:
 
 def serve(api: RuntimeApi, handler: Callable[[Any, Context], Any]) -> None:
     """Handle events, one after another, for ever."""
+    headers, body = api.next()
     while True:
-        headers, body = api.next()
         context = Context(headers)
         RequestIdFilter.request_id = context.aws_request_id
+        report = None
         try:
             result = handler(json.loads(body.decode("utf-8")), context)
         except Exception as error:
             # Without what stands for this file.
-            stack = traceback.extract_tb(error.__traceback__)[1:]
-            report = error_of(error, stack)
+            report = error_of(error, traceback.extract_tb(error.__traceback__)[1:])
+        else:
+            try:
+                answer = encode(result)
+            except (TypeError, ValueError, RecursionError) as error:
+                report = {
+                    "errorMessage": f"Unable to marshal response: {error}",
+                    "errorType": "Runtime.MarshalError",
+                    "requestId": context.aws_request_id,
+                    "stackTrace": [],
+                }
+        if report is None:
+            sys.stdout.flush()
+            headers, body = api.respond(context.aws_request_id, answer)
+        else:
             log_error(report)
-            api.fail(context.aws_request_id, report)
-            continue
-        try:
-            answer = encode(result)
-        except (TypeError, ValueError, RecursionError) as error:
-            report = {
-                "errorMessage": f"Unable to marshal response: {error}",
-                "errorType": "Runtime.MarshalError",
-                "requestId": context.aws_request_id,
-                "stackTrace": [],
-            }
-            log_error(report)
-            api.fail(context.aws_request_id, report)
-            continue
-        sys.stdout.flush()
-        api.respond(context.aws_request_id, answer)
+            headers, body = api.fail(context.aws_request_id, report)
 
 
 def log_error(report: dict[str, Any]) -> None:
