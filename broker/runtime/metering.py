@@ -41,10 +41,11 @@ class Metering:
         self._now_ms = now_ms
         self._gathered: dict[Namespace, _Gathered] = {}
         self._news = trio.Event()
+        self._today = -1, ""
 
     def add(self, namespace: Namespace, runnable: Runnable, attempt: Attempt) -> None:
         """Count one attempt."""
-        day = iso_time(self._now_ms())[:10]
+        day = self._day()
         function, version = runnable.function.name, attempt.version
         name = usage_name(day, function, version)
         gathered = self._gathered.setdefault(namespace, _Gathered()).by_name
@@ -58,6 +59,13 @@ class Metering:
             failed=attempt.result.function_error is not None,
         )
         self._news.set()
+
+    def _day(self) -> str:
+        """Today's date, which is worked out once a day."""
+        number = self._now_ms() // DAY_MS
+        if number != self._today[0]:
+            self._today = number, iso_time(number * DAY_MS)[:10]
+        return self._today[1]
 
     def rows(self, namespace: Namespace, since: str = "", until: str = "") -> list[Usage]:
         """All that was used on days from `since` to `until`, what isn't stored yet included."""
