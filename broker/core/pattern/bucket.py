@@ -23,7 +23,8 @@ class Bucket:
 
     def __init__(self) -> None:
         self.complete: dict[int, CompiledBranch] = {}
-        self.tested: dict[CompiledBranch, Tests] = {}
+        # With the order beside the tests: a branch that fails them need not be looked at itself.
+        self.tested: dict[CompiledBranch, tuple[int, Tests]] = {}
 
     def __len__(self) -> int:
         return len(self.complete) + len(self.tested)
@@ -34,7 +35,7 @@ class Bucket:
     def add(self, branch: CompiledBranch, tests: Tests) -> None:
         """Let a branch wait here. Two of one rule: the second isn't kept by its order."""
         if tests or branch.order in self.complete:
-            self.tested[branch] = tests
+            self.tested[branch] = branch.order, tests
         else:
             self.complete[branch.order] = branch
 
@@ -46,17 +47,33 @@ class Bucket:
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
         nested, found, leaves = visit.nested, visit.found, visit.leaves
-        if not nested:
-            found.update(self.complete)
-            for branch, tests in self.tested.items():
-                if branch.order not in found and holds(tests, leaves):
-                    found.add(branch.order)
+        if nested:
+            self._collect_nested(visit)
             return
+        found.update(self.complete)
+        # `holds`, written out: most of what an event costs among many rules is here.
+        for order, tests in self.tested.values():
+            for path, accepts, accepts_absence in tests:
+                here = leaves.get(path)
+                if here is None:
+                    if accepts_absence:
+                        continue
+                    break
+                for value, _ in here:
+                    if accepts(value):
+                        break
+                else:
+                    break
+            else:
+                found.add(order)
+
+    def _collect_nested(self, visit: Visit) -> None:
+        nested, found, leaves = visit.nested, visit.found, visit.leaves
         for order, branch in self.complete.items():
             if not branch.spans(nested) or branch.consistent(leaves):
                 found.add(order)
-        for branch, tests in self.tested.items():
-            if branch.order not in found and (
+        for branch, (order, tests) in self.tested.items():
+            if order not in found and (
                 branch.consistent(leaves) if branch.spans(nested) else holds(tests, leaves)
             ):
-                found.add(branch.order)
+                found.add(order)

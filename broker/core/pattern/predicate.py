@@ -144,11 +144,15 @@ def _wildcard(pieces: tuple[str, ...]) -> Predicate:
 
 
 def _numeric(wanted: NumericRange) -> Predicate:
-    bottom = float("-inf") if wanted.bottom is None else wanted.bottom
-    top = float("inf") if wanted.top is None else wanted.top
-    open_bottom, open_top = wanted.open_bottom, wanted.open_top
-
-    def accepts(value: Value) -> bool:
+    # As defaults its ends lie together; as variables of a closure each would lie for itself, and
+    # among many rules every look at one more place in memory is felt.
+    def accepts(
+        value: Value,
+        bottom: float = float("-inf") if wanted.bottom is None else wanted.bottom,
+        top: float = float("inf") if wanted.top is None else wanted.top,
+        open_bottom: bool = wanted.open_bottom,
+        open_top: bool = wanted.open_top,
+    ) -> bool:
         if type(value) is not int and type(value) is not float:
             return False
         above = bottom < value if open_bottom else bottom <= value

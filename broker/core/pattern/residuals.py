@@ -30,6 +30,8 @@ from broker.core.pattern.values import address
 
 __all__ = ["Residuals"]
 
+FEW = 32  # branches that are tested one by one: to look them up would cost as much
+
 Key = tuple[str, Any]
 """Where among the branches of one path a branch waits: a kind, and what is looked up."""
 
@@ -59,11 +61,12 @@ class _Same:
 
 
 class Residuals:
-    """Branches by one of their residual fields."""
+    """Branches by one of their residual fields; a few of them are tested one by one."""
 
-    __slots__ = ("_always", "_paths", "_size")
+    __slots__ = ("_always", "_few", "_paths", "_size")
 
     def __init__(self) -> None:
+        self._few: Bucket | None = Bucket()  # until there are more
         self._paths: dict[str, _AtPath] = {}
         self._always = Bucket()
         self._size = 0
@@ -73,6 +76,9 @@ class Residuals:
 
     def branches(self) -> Iterator[CompiledBranch]:
         """All of them."""
+        if self._few is not None:
+            yield from self._few.complete.values()
+            yield from self._few.tested
         for at in self._paths.values():
             yield from at.numbers
             texts = [b for t in at.texts.values() for u in t.values() for b in u.values()]
@@ -85,6 +91,16 @@ class Residuals:
     def add(self, branch: CompiledBranch) -> None:
         """Let a branch wait here."""
         self._size += 1
+        if self._few is None:
+            self._place(branch)
+            return
+        self._few.add(branch, tests_of(branch.residual))
+        if len(self._few) > FEW:
+            waited, self._few = self._few, None
+            for each in (*waited.complete.values(), *waited.tested):
+                self._place(each)
+
+    def _place(self, branch: CompiledBranch) -> None:
         driver, key = _driver(branch)
         if driver is None:
             self._always.add(branch, tests_of(branch.residual))
@@ -112,6 +128,9 @@ class Residuals:
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
         self._size -= 1
+        if self._few is not None:
+            self._few.remove(branch)
+            return
         driver, key = _driver(branch)
         if driver is None:
             self._always.remove(branch)
@@ -142,6 +161,9 @@ class Residuals:
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
+        if self._few is not None:
+            self._few.collect(visit)
+            return
         leaves = visit.leaves
         paths = self._paths
         for path in paths if len(paths) < len(leaves) else leaves:
