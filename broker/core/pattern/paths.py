@@ -15,12 +15,15 @@ __all__ = ["Paths"]
 
 
 class _Node:
-    __slots__ = ("children", "path", "uses")
+    __slots__ = ("children", "leading", "named", "path", "uses")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
         self.path = ""
         self.uses = 0  # fields that name this path; 0: it only leads to others
+        # The same for the common event, which asks for one or the other:
+        self.named: dict[str, str] = {}  # paths of children that are named, by segment
+        self.leading: dict[str, _Node] = {}  # children that lead to others
 
 
 class Paths:
@@ -34,10 +37,12 @@ class Paths:
     def name(self, path: str) -> None:
         """Count one more use of the path."""
         node = self._root
-        for segment in path.split("."):
-            node = node.children.setdefault(segment, _Node())
-        node.path = path
-        node.uses += 1
+        *leading, last = path.split(".")
+        for segment in leading:
+            node = node.leading.setdefault(segment, self._child(node, segment))
+        named = self._child(node, last)
+        named.path = node.named[last] = path
+        named.uses += 1
 
     def forget(self, path: str) -> None:
         """Count one use less of a path that was named."""
@@ -47,11 +52,23 @@ class Paths:
             way.append((node, segment))
             node = node.children[segment]
         node.uses -= 1
+        if not node.uses:
+            parent, segment = way[-1]
+            del parent.named[segment]
         for parent, segment in reversed(way):
             child = parent.children[segment]
+            if not child.children:
+                parent.leading.pop(segment, None)
             if child.uses or child.children:
                 return
             del parent.children[segment]
+
+    @staticmethod
+    def _child(node: _Node, segment: str) -> _Node:
+        child = node.children.get(segment)
+        if child is None:
+            child = node.children[segment] = _Node()
+        return child
 
     def named(self) -> set[str]:
         """Every path that is in use."""
@@ -70,6 +87,10 @@ class Paths:
 
         The leaves are those that `flatten` gives, in another order.
         """
+        if type(event) is dict:
+            plain = self._plain_leaves(event)
+            if plain is not None:
+                return plain, set()
         leaves: dict[str, list[Leaf]] = {}
         nested: set[str] = set()
         arrays = 0
@@ -114,6 +135,49 @@ class Paths:
                 if membership:
                     nested.add(path)
         return leaves, nested
+
+    def _plain_leaves(self, event: dict[str, Any]) -> dict[str, list[Leaf]] | None:
+        """The same for an event without dots in its keys and without objects in its arrays.
+
+        Nearly every event is one: then each path comes once, and no leaf lies in an array of
+        objects. None for any other, as soon as that is seen.
+        """
+        leaves: dict[str, list[Leaf]] = {}
+        waiting: list[tuple[_Node, dict[str, Any]]] = [(self._root, event)]
+        while waiting:
+            node, container = waiting.pop()
+            named, leading = node.named, node.leading
+            for key, value in container.items():
+                kind = type(value)
+                if kind is dict:
+                    child = leading.get(key)
+                    if child is not None:
+                        waiting.append((child, value))
+                    elif "." in key:
+                        return None
+                    continue
+                path = named.get(key)
+                if path is None:
+                    if kind is RepeatedKeys or "." in key:
+                        return None
+                    if kind is list and value and key in leading:
+                        return None
+                elif kind is str or (
+                    kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+                ):
+                    leaves[path] = [(value, ())]
+                elif kind is list:
+                    if not value:
+                        continue
+                    for each in value:
+                        if isinstance(each, dict | list | RepeatedKeys):
+                            return None
+                    leaves[path] = [(canonical(each), ()) for each in value]
+                elif kind is RepeatedKeys:
+                    return None
+                else:
+                    leaves[path] = [(canonical(value), ())]
+        return leaves
 
 
 def _walk(node: _Node, key: str) -> _Node | None:

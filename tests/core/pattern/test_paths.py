@@ -1,0 +1,83 @@
+"""An event's leaves at named paths: as `flatten` finds them, by whichever way they are found."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core.pattern.event import flatten, parse_event
+from broker.core.pattern.paths import Paths
+
+KEYS = ["a", "b", "c", "a.b", "b.c"]
+VALUES = st.recursive(
+    st.sampled_from(["x", "y", 1, 2.5, True, None, 1 << 70]),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(st.tuples(st.sampled_from(KEYS), inner)),
+    max_leaves=12,
+)
+PATHS = st.sets(st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "a.a", "c.c"]), min_size=1)
+
+
+def encoded(value: Any) -> str:
+    """JSON, in which a list of pairs is an object whose keys may repeat."""
+    if isinstance(value, list):
+        if value and all(isinstance(each, tuple) for each in value):
+            inside = ", ".join(f"{json.dumps(key)}: {encoded(inner)}" for key, inner in value)
+            return f"{{{inside}}}"
+        return f"[{', '.join(encoded(each) for each in value)}]"
+    return json.dumps(value)
+
+
+def found(paths: set[str], text: str) -> dict[str, list[Any]]:
+    named = Paths()
+    for path in paths:
+        named.name(path)
+    leaves, _ = named.leaves(parse_event(text))
+    return {path: sorted((value for value, _ in here), key=repr) for path, here in leaves.items()}
+
+
+def expected(paths: set[str], text: str) -> dict[str, list[Any]]:
+    return {
+        path: sorted((value for value, _ in here), key=repr)
+        for path, here in flatten(parse_event(text)).items()
+        if path in paths
+    }
+
+
+@given(PATHS, st.lists(st.tuples(st.sampled_from(KEYS), VALUES), min_size=1, max_size=4))
+def test_leaves_are_those_that_flatten_finds(paths: set[str], pairs: list[Any]) -> None:
+    text = encoded(pairs)
+    assert found(paths, text) == expected(paths, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": {"b": 1, "b": 2}}',
+        '{"c": {"c": {"c": 1, "c": 2}}, "a": {"b": "x"}}',
+        '{"a": {"b": 1}, "a.b": 2}',
+        '{"a.b": 1, "a": {"b": 2}}',
+        '{"a": [{"b": 1}, {"b": 2}], "b": ["x", "y", []]}',
+        '{"a": [], "b": [[1], 2]}',
+        '{"a": {"b": {"c": 1}}, "b": {"c": true}}',
+    ],
+)
+def test_events_that_are_not_plain(text: str) -> None:
+    paths = {"a", "b", "a.b", "b.c", "a.b.c", "c.c.c"}
+    assert found(paths, text) == expected(paths, text)
+
+
+def test_a_path_that_nothing_names_any_more_is_not_entered() -> None:
+    named = Paths()
+    for path in ("a", "a.b", "a.b"):
+        named.name(path)
+    event = parse_event('{"a": {"b": 1}}')
+    named.forget("a.b")
+    assert set(named.leaves(event)[0]) == {"a.b"}
+    named.forget("a.b")
+    assert named.leaves(event)[0] == {}
+    assert named.named() == {"a"}
+    assert set(named.leaves(parse_event('{"a": 1}'))[0]) == {"a"}
+    named.forget("a")
+    assert named.named() == set()
