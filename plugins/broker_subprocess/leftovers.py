@@ -14,22 +14,26 @@ import trio
 
 from broker_subprocess.environment import MARK
 
-__all__ = ["end_leftovers", "end_marked", "marked_processes"]
+__all__ = ["StillRunning", "end_leftovers", "end_marked", "marked_processes"]
 
 ROUNDS = 100  # a process may start another one while it is looked for
 ROUND_S = 0.02
 
 
+class StillRunning(Exception):
+    """Processes that don't end, even killed: they hang in the kernel."""
+
+
 async def end_leftovers(state_directory: Path) -> None:
     """Kill every process of this state directory, and wait until none is left.
 
-    Raises: RuntimeError if some can't be ended.
+    Raises: StillRunning, if some can't be ended.
     """
     await end_marked(f"{MARK}={state_directory}".encode())
 
 
 async def end_marked(mark: bytes) -> None:
-    """Kill every process that has `mark` as a variable. Raises: RuntimeError."""
+    """Kill every process that has `mark` as a variable. Raises: StillRunning."""
     found: list[int] = []
     for _ in range(ROUNDS):
         found = await trio.to_thread.run_sync(marked_processes, mark)
@@ -38,7 +42,7 @@ async def end_marked(mark: bytes) -> None:
         for pid in found:
             _kill(pid)
         await trio.sleep(ROUND_S)
-    raise RuntimeError(f"processes of functions can't be ended: {found}")
+    raise StillRunning(f"processes of functions can't be ended: {found}")
 
 
 def marked_processes(mark: bytes) -> list[int]:

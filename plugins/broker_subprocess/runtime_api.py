@@ -6,6 +6,7 @@ of the Runtime API of 2018-06-01.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
@@ -110,8 +111,9 @@ async def serve(stream: trio.SocketStream, runtime: Runtime) -> None:
             if answers:
                 await stream.send_all(answers)
             await _pass_on(runtime, requests.current)
-    except httptools.HttpParserError as error:
-        await stream.send_all(refused(400, "InvalidRequest", str(error)).to_bytes())
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(refused(400, "InvalidRequest", str(error)).to_bytes())
     except trio.BrokenResourceError:
         pass
 

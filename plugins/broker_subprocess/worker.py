@@ -11,6 +11,7 @@ import base64
 import binascii
 import errno
 import logging
+import math
 import os
 import shutil
 import time
@@ -26,7 +27,7 @@ from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable
 from broker_subprocess import outcome, runtime_api
 from broker_subprocess.environment import worker_environment
 from broker_subprocess.guardian import Guardian
-from broker_subprocess.leftovers import end_marked, marked_processes
+from broker_subprocess.leftovers import StillRunning, end_marked, marked_processes
 from broker_subprocess.peer import has_socket, peer_inode
 from broker_subprocess.process_group import ProcessGroup, running_group
 from broker_subprocess.runtime_api import Answer, Request, accepted, refused
@@ -87,6 +88,7 @@ class Worker:
         self.launch = launch
         self.state = "starting"
         self.idle_since = 0.0
+        self.late_at = math.inf  # when one that has answered must be idle again
         self.memory_peak_bytes = 0
         self.pid: int | None = None
         self.settled = trio.Event()  # it is idle for the first time, or gone
@@ -120,9 +122,11 @@ class Worker:
         except ValueError as error:
             self._failure = outcome.of_failed_start(self._first, error)
         finally:
-            with trio.move_on_after(CLEANUP_S, shield=True):
-                await self._clean_up()
-            self._end(status)
+            try:
+                with trio.move_on_after(CLEANUP_S, shield=True):
+                    await self._clean_up()
+            finally:
+                self._end(status)
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -188,9 +192,12 @@ class Worker:
             # trio's socket is a wrapper; the calls on it that are made here don't block
             inode = peer_inode(stream.socket)  # type: ignore[arg-type]
         except OSError as error:
-            if error.errno in (errno.ENOTCONN, errno.EINVAL):
-                return False
-            raise
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                # Nobody could be let in: so it says, instead of waiting for nothing.
+                text = f"the kernel doesn't tell whose a connection is: {error}"
+                self._failure = InvokerUnavailable(text)
+                self.kill()
+            return False
         if inode is None or self.pid is None:
             return False
         if has_socket(self.pid, inode):
@@ -203,7 +210,10 @@ class Worker:
 
     async def _clean_up(self) -> None:
         """Processes that left the group, and files."""
-        await end_marked(f"{MARK}={self._token}".encode())
+        try:
+            await end_marked(f"{MARK}={self._token}".encode())
+        except StillRunning as error:
+            log.error("a worker of %s: %s", self._first.function_name, error)
         await trio.to_thread.run_sync(lambda: shutil.rmtree(self._temporary, ignore_errors=True))
 
     def _end(self, status: int | None) -> None:
@@ -255,6 +265,8 @@ class Worker:
         if not event.finished.is_set():
             with trio.move_on_after(AFTERWARDS_S):
                 await event.finished.wait()
+        if not event.finished.is_set():
+            self.late_at = trio.current_time() + invocation.timeout_s
         assert event.result is not None
         return InvocationResult(
             payload=event.result.payload,
@@ -283,6 +295,7 @@ class Worker:
         was_idle = self.state == "idle"
         event, self._event = self._event, None
         self.state = "idle"
+        self.late_at = math.inf
         if event is not None:
             event.finished.set()
         self.settled.set()

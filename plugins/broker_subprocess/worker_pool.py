@@ -7,7 +7,7 @@ the concurrency limits of the host.
 
 import os
 import shutil
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
 
 import trio
@@ -46,8 +46,8 @@ class WorkerPool:
         self._idle: defaultdict[Key, deque[Worker]] = defaultdict(deque)  # the last used last
         self._starting = 0
         self._starts_max = max(2, os.cpu_count() or 1)
-        self._waiters: deque[_Waiter] = deque()
-        self._waiters_by_key: defaultdict[Key, deque[_Waiter]] = defaultdict(deque)
+        # In turn by function: a backlog of one doesn't keep another's first event waiting.
+        self._waiters: OrderedDict[Key, deque[_Waiter]] = OrderedDict()
         self._first = trio.Event()  # there are workers to be watched
 
     async def invoke(
@@ -93,7 +93,7 @@ class WorkerPool:
             return await self._start(key, invocation, settings)
         finally:
             self._starting -= 1
-            self._wake(self._waiters)
+            self._wake_next()
 
     async def _start(
         self, key: Key, invocation: Invocation, settings: SubprocessSettings
@@ -110,7 +110,7 @@ class WorkerPool:
                 taken = False
                 return
             self._idle[key].append(worker)
-            self._wake(self._waiters_by_key[key])
+            _wake(self._waiters.get(key))
 
         worker = Worker(invocation, launch, self._host, self._guardian, on_idle)
         self._nursery.start_soon(self._run, key, worker)
@@ -149,26 +149,23 @@ class WorkerPool:
 
     async def _wait(self, key: Key) -> None:
         waiter = _Waiter(key)
-        self._waiters.append(waiter)
-        self._waiters_by_key[key].append(waiter)
+        self._waiters.setdefault(key, deque()).append(waiter)
         try:
             await waiter.woken.wait()
         except trio.Cancelled:
-            if waiter.woken.is_set():  # for nothing: the next one then
-                self._wake(self._waiters_by_key[key])
-                self._wake(self._waiters)
+            if waiter.woken.is_set() and not _wake(self._waiters.get(key)):
+                self._wake_next()  # it was for nothing: somebody else then
             raise
         finally:
             waiter.woken.set()
-            if not self._waiters_by_key[key]:
-                del self._waiters_by_key[key]
 
-    def _wake(self, waiters: deque[_Waiter]) -> None:
-        while waiters:
-            waiter = waiters.popleft()
-            if not waiter.woken.is_set():
-                waiter.woken.set()
+    def _wake_next(self) -> None:
+        while self._waiters:
+            key, waiting = next(iter(self._waiters.items()))
+            if _wake(waiting):
+                self._waiters.move_to_end(key)
                 return
+            del self._waiters[key]
 
     # What nobody asked for
 
@@ -184,6 +181,9 @@ class WorkerPool:
             for idle in list(self._idle.values()):
                 while idle and now - idle[0].idle_since > idle[0].launch.idle_s:
                     idle.popleft().kill()
+            for worker in self._workers:
+                if now > worker.late_at:
+                    worker.kill()
             sessions = [worker.pid for worker in self._workers if worker.pid is not None]
             usage = await trio.to_thread.run_sync(tree_usage, sessions)
             for worker in self._workers:
@@ -194,3 +194,13 @@ class WorkerPool:
         worker.memory_peak_bytes = max(worker.memory_peak_bytes, resident_bytes)
         if resident_bytes > worker.memory_mb * MIB or processes > PROCESSES_MAX:
             worker.kill()
+
+
+def _wake(waiting: deque[_Waiter] | None) -> bool:
+    """Wake the first who waits still; whether there was one."""
+    while waiting:
+        waiter = waiting.popleft()
+        if not waiter.woken.is_set():
+            waiter.woken.set()
+            return True
+    return False

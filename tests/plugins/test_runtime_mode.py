@@ -431,6 +431,42 @@ async def test_a_worker_that_is_killed_while_idle_is_replaced(functions: Functio
     assert value_of(await functions.invoke(call()))[1] == 1
 
 
+async def test_one_that_answers_and_does_not_ask_again_is_ended(
+    functions: Functions, tmp_path: Path
+) -> None:
+    source = f"""#!{sys.executable}
+import http.client, os, time
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+api.request("GET", "/2018-06-01/runtime/invocation/next")
+response = api.getresponse()
+response.read()
+request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
+api.request("POST", f"/2018-06-01/runtime/invocation/{{request_id}}/response", "1")
+api.getresponse().read()
+time.sleep(600)
+"""
+    settings = {"runtime": "provided", "code": functions.code(bootstrap=source)}
+    invocation = functions.invocation(settings=settings, timeout_s=0.5)
+    assert value_of(await functions.invoke(invocation)) == 1
+    await wait_unmarked(tmp_path)
+
+
+async def test_a_backlog_does_not_keep_another_functions_first_event_waiting(
+    functions: Functions,
+) -> None:
+    slow = "import time\ntime.sleep(0.3)\ndef handler(event, context): time.sleep(5)"
+    settings = {"runtime": PYTHON, "code": functions.code(app__py=slow)}
+    quick = counting(functions, function_name="quick")
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            call = functions.invocation(settings=settings, handler="app.handler", timeout_s=60)
+            nursery.start_soon(functions.invoker.invoke, call)
+        await trio.sleep(0.1)
+        with trio.fail_after(3):  # in the line it would have to wait for twenty starts
+            value_of(await functions.invoke(quick()))
+        nursery.cancel_scope.cancel()
+
+
 async def test_no_files_are_left_open_after_many_events(functions: Functions) -> None:
     call = counting(functions)
     await functions.invoke(call())
