@@ -18,10 +18,10 @@ from broker.core.names import Namespace
 from broker.core.resources import BatchSource, EventSourceMapping
 from broker.edge.aws.lambda_.location import locate_label
 from broker.edge.aws.lambda_.service import lambda_
-from broker.edge.aws.lambda_.tags import checked_tags
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.rest import decode, query_parameters, rest_response
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.tag_map import checked_tags
 from broker.edge.aws.validation import Violations
 from broker.edge.http.message import Response
 

@@ -14,9 +14,9 @@ from broker.edge.aws.lambda_.answers import FUNCTIONS, answer, limit_of
 from broker.edge.aws.lambda_.location import locate, locate_function
 from broker.edge.aws.lambda_.members import Settings, configuration
 from broker.edge.aws.lambda_.service import lambda_
-from broker.edge.aws.lambda_.tags import checked_tags
 from broker.edge.aws.rest import decode
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.tag_map import checked_tags
 from broker.edge.aws.validation import Violations
 from broker.edge.http.message import Response
 

@@ -1,15 +1,12 @@
 """Lambda actions on a function's or an event source mapping's tags"""
 
-from collections.abc import Mapping
-
 from broker.core.errors import InvalidParameter
-from broker.core.limits import TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_MAX
 from broker.core.names import Arn
 from broker.edge.aws.lambda_.answers import answer
 from broker.edge.aws.lambda_.service import lambda_
-from broker.edge.aws.rest import decode, query_parameters
+from broker.edge.aws.rest import decode
 from broker.edge.aws.service import Call, Members
-from broker.edge.aws.validation import Violations
+from broker.edge.aws.tag_map import checked_tags, without_keys
 from broker.edge.http.message import Response
 
 PATH = "/2017-03-31/tags/{+}"
@@ -30,13 +27,7 @@ async def tag_resource(call: Call, arn: str) -> Response:
 @lambda_.route("DELETE", PATH)
 async def untag_resource(call: Call, arn: str) -> Response:
     """Remove tags by key; keys that aren't there are as good."""
-    keys = query_parameters(call).get("tagKeys")
-    if keys is None:
-        v = Violations()
-        v.missing("tagKeys")
-        raise v.error()
-    tags = _tags(call, arn)
-    await _put(call, arn, {key: value for key, value in tags.items() if key not in keys})
+    await _put(call, arn, without_keys(call, _tags(call, arn)))
     return answer(call, None, 204)
 
 
@@ -44,19 +35,6 @@ async def untag_resource(call: Call, arn: str) -> Response:
 async def list_tags(call: Call, arn: str) -> Response:
     """A resource's tags."""
     return answer(call, {"Tags": _tags(call, arn)})
-
-
-def checked_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    """Raises: InvalidParameter."""
-    v = Violations()
-    for key, value in (tags or {}).items():
-        v.length("tags.key", key, 1, TAG_KEY_CHARS_MAX)
-        v.length(f"tags.{key}", value, 0, TAG_VALUE_CHARS_MAX)
-    v.count("tags", len(tags or ()), TAGS_MAX)
-    v.check()
-    if any(key.lower().startswith("aws:") for key in tags or ()):
-        raise InvalidParameter("Tag keys that begin with aws: are reserved.")
-    return dict(tags or {})
 
 
 def _tags(call: Call, text: str) -> dict[str, str]:

@@ -16,9 +16,9 @@ from broker.edge.aws.pipes.members import (
     state_of,
 )
 from broker.edge.aws.pipes.service import pipes
-from broker.edge.aws.pipes.tags import checked_tags
 from broker.edge.aws.rest import decode, query_parameters
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.tag_map import checked_tags
 from broker.edge.aws.validation import Violations
 
 
