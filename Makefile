@@ -30,8 +30,8 @@ lint: $(VENV)/dev.stamp ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-nightly: $(VENV)/dev.stamp ## over a million pairs of a pattern and an event, compiled against plain
-	NIGHTLY=1 $(BIN)/python -m pytest tests/core/pattern/test_net.py
+nightly: $(VENV)/dev.stamp ## a million pairs of pattern and event, a hundred thousand invocations
+	NIGHTLY=1 $(BIN)/python -m pytest --timeout 1200 tests/core/pattern/test_net.py tests/plugins/test_runtime_mode.py
 
 check: lint test ## what CI runs
 

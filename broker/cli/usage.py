@@ -80,7 +80,7 @@ def usage(by: str, since: str, until: str, as_csv: bool, url: str | None, as_jso
                 row.errors,
                 row.cold_starts,
                 row.billed_ms,
-                row.gb_seconds,
+                f"{row.gb_seconds:,.3f}",
                 f"{row.usd:.6f}",
             )
             for row in sums
