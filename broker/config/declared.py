@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
+from broker.config.declared_functions import declared_function
 from broker.config.declared_mappings import declared_mapping
 from broker.config.declared_schedules import declared_schedule, rule_expression
 from broker.config.declared_topics import (
@@ -15,7 +16,6 @@ from broker.config.errors import ConfigError, Refused, json_text, line_of, spell
 from broker.config.lines import Path as Place
 from broker.config.tables import (
     Config,
-    FunctionTable,
     QueueTable,
     RuleTable,
     TargetTable,
@@ -42,7 +42,6 @@ from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import (
     AnyResource,
     EventBus,
-    Function,
     InputTransformer,
     Queue,
     RedrivePolicy,
@@ -91,7 +90,7 @@ def _all(config: Config, namespace: Namespace, folder: Path) -> list[AnyResource
         )
     for index, function in enumerate(config.function):
         _check_name(FUNCTION_NAME, function.name, ("function", index, "name"))
-        found.append(_function(function, namespace, ("function", index), folder))
+        found += declared_function(function, namespace, ("function", index), folder)
     for index, subscription in enumerate(config.subscription):
         place: Place = ("subscription", index)
         topic_there = topics.get(subscription.topic)
@@ -154,31 +153,6 @@ def _check_dead_letter_queues(queues: list[Queue], namespace: Namespace) -> None
             check_redrive_policy(queue, namespace, by_name)
         except InvalidRedrivePolicy as error:
             raise Refused(("queue", index, "dead_letter_queue"), error.message) from None
-
-
-def _function(table: FunctionTable, namespace: Namespace, key: Place, folder: Path) -> Function:
-    settings = dict(table.settings)
-    json_text(settings, (*key, "settings"))  # the store keeps what JSON can say
-    for path in ("cwd", "code"):
-        if isinstance(settings.get(path), str):
-            settings[path] = str((folder / Path(settings[path]).expanduser()).absolute())
-    dead_letter = table.dead_letter_queue
-    return Function(
-        name=table.name,
-        invoker=table.invoker,
-        settings=settings,
-        handler=table.handler,
-        timeout_s=table.timeout_s,
-        memory_mb=table.memory_mb,
-        environment=table.environment,
-        description=table.description,
-        reserved_concurrency=table.reserved_concurrency,
-        retry_attempts=table.retry_attempts,
-        retry_delays_s=table.retry_delays_s,
-        maximum_event_age_s=table.maximum_event_age_s,
-        dead_letter_target_arn=namespace.arn("sqs", dead_letter) if dead_letter else None,
-        declared=True,
-    )
 
 
 def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) -> Rule:
@@ -304,8 +278,16 @@ def _check_references(config: Config) -> None:
         check_dead_letters(("event_bus", index, "dead_letter_queue"), bus.dead_letter_queue)
     for index, function in enumerate(config.function):
         check_dead_letters(("function", index, "dead_letter_queue"), function.dead_letter_queue)
+        for member in ("on_success", "on_failure"):
+            destination = getattr(function, member)
+            if destination is not None:
+                place: Place = ("function", index, member)
+                check((*place, "queue"), destination.queue, queues)
+                check((*place, "topic"), destination.topic, topics)
+                check((*place, "function"), destination.function, functions)
+                check((*place, "event_bus"), destination.event_bus, buses)
     for index, subscription in enumerate(config.subscription):
-        place: Place = ("subscription", index)
+        place = ("subscription", index)
         check((*place, "queue"), subscription.queue, queues)
         check((*place, "function"), subscription.function, functions)
         check((*place, "to_topic"), subscription.to_topic, topics)

@@ -316,6 +316,15 @@ class ScheduleTable(_Table, frozen=True, kw_only=True):
     description: str = ""
 
 
+class DestinationTable(_Table, frozen=True, kw_only=True):
+    """Who is told of an asynchronous invocation's end: exactly one of these four"""
+
+    queue: str | None = None
+    topic: str | None = None
+    function: str | None = None
+    event_bus: str | None = None
+
+
 class FunctionTable(_Table, frozen=True, kw_only=True):
     """[[function]]"""
 
@@ -332,6 +341,8 @@ class FunctionTable(_Table, frozen=True, kw_only=True):
     retry_delays_s: tuple[_RetryDelay, ...] = (60.0, 120.0)
     maximum_event_age_s: _EventAge = 21_600
     dead_letter_queue: str | None = None
+    on_success: DestinationTable | None = None
+    on_failure: DestinationTable | None = None
 
 
 class EventSourceMappingTable(_Table, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from broker.core.resources import (
     AnyResource,
     BatchSource,
     EventBus,
+    EventInvokeConfig,
     EventSourceMapping,
     Function,
     InputTransformer,
@@ -136,6 +137,8 @@ retry_attempts = 1
 retry_delays_s = [1, 2.5]
 maximum_event_age_s = 60
 dead_letter_queue = "dead"
+on_success = { topic = "news" }
+on_failure = { queue = "dead" }
 [[subscription]]
 topic = "news"
 queue = "orders"
@@ -205,9 +208,13 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         assert told[table].keys() == plain[table].keys()
         for key in plain[table]:
             assert told[table][key] != plain[table][key], f"{table}.{key} isn't tried here"
-    assert len(resources) == 17
+    assert len(resources) == 18
     assert all(resource.declared for resource in resources)
     by_kind = {(type(resource), resource.name): resource for resource in resources}
+    told = by_kind[EventInvokeConfig, "f"]
+    assert isinstance(told, EventInvokeConfig)
+    assert told.on_success == "arn:aws:sns:us-east-1:000000000000:news"
+    assert told.on_failure == "arn:aws:sqs:us-east-1:000000000000:dead"
     orders = by_kind[Queue, "orders"]
     assert isinstance(orders, Queue)
     assert orders.redrive_policy is not None
@@ -292,6 +299,7 @@ def test_the_same_subscription_has_the_same_name_at_every_start(tmp_path: Path) 
     assert read(tmp_path, EVERYTHING) == read(tmp_path, EVERYTHING)
 
 
+FUNCTION = "[[function]]\nname = 'f'\ninvoker = 'subprocess'\n"
 QUEUE = '[[queue]]\nname = "q"\n'
 TOPIC = '[[topic]]\nname = "t"\n'
 FIFO = '[[queue]]\nname = "q.fifo"\n'
@@ -413,6 +421,22 @@ MISTAKES = {
     "a secret that isn't there": (
         TOPIC + "[[subscription]]\ntopic = 't'\nurl = 'http://a/'\nwebhook_secret_file = 'x'\n",
         "6: subscription[0].webhook_secret_file: ",
+    ),
+    "a destination that is two": (
+        QUEUE + FUNCTION + 'on_success = { queue = "q", event_bus = "default" }\n',
+        "6: function[0].on_success: a destination has exactly one of queue, topic, function and",
+    ),
+    "a destination that isn't there": (
+        FUNCTION + 'on_failure = { topic = "t" }\n',
+        "4: function[0].on_failure.topic: t is not declared in this file",
+    ),
+    "a FIFO queue as destination": (
+        FIFO + FUNCTION + 'on_failure = { queue = "q.fifo" }\n',
+        "6: function[0].on_failure: a FIFO queue or topic can't be a destination",
+    ),
+    "a function's own destination": (
+        FUNCTION + 'on_success = { function = "f" }\n',
+        "4: function[0].on_success: a function can't be a destination of its own",
     ),
     "an archive of a standard topic": (
         TOPIC + "archive_retention_days = 1\n",
