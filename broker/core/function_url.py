@@ -16,8 +16,16 @@ import msgspec
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.resources import FunctionUrl
 
-__all__ = ["UrlRequest", "UrlResponse", "cors_headers", "url_event", "url_response"]
+__all__ = [
+    "UrlRequest",
+    "UrlResponse",
+    "cors_headers",
+    "streamed_head",
+    "url_event",
+    "url_response",
+]
 
+PRELUDE_ZEROS, PRELUDE_BYTES_MAX = 8, 16 * 1024
 TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 
 
@@ -127,6 +135,26 @@ def url_response(payload: bytes) -> UrlResponse:
     except binascii.Error:
         raise ValueError("body is not base64") from None
     return response
+
+
+def streamed_head(beginning: bytes) -> tuple[UrlResponse, bytes] | None:
+    """The response's head, and what of its body has come already; None: more is needed to say.
+
+    A prelude is a JSON object and eight zero bytes, as `HttpResponseStream` writes it. Anything
+    else is a body of its own.
+    """
+    if not beginning.startswith(b"{"):
+        return UrlResponse(content_type="application/octet-stream"), beginning
+    prelude, end, rest = beginning.partition(bytes(PRELUDE_ZEROS))
+    if not end:
+        if len(beginning) < PRELUDE_BYTES_MAX:
+            return None
+        return UrlResponse(content_type="application/octet-stream"), beginning
+    try:
+        response = url_response(prelude)
+    except ValueError:
+        return UrlResponse(content_type="application/octet-stream"), beginning
+    return response, rest
 
 
 def cors_headers(url: FunctionUrl, origin: str, *, preflight: bool) -> list[tuple[str, str]]:

@@ -408,6 +408,7 @@ class FunctionUrl(Resource, tag="function_url.1", frozen=True, kw_only=True, omi
     id: str  # the first part of its host
     auth_type: str  # NONE, or AWS_IAM: only signed requests
     cors: dict[str, Any] | None = None  # as Lambda's API has it
+    invoke_mode: str = "BUFFERED"  # or RESPONSE_STREAM: the response comes piece by piece
 
 
 class Usage(Resource, tag="usage.1", frozen=True, kw_only=True, omit_defaults=True):

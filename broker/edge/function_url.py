@@ -5,11 +5,20 @@ import logging
 import re
 
 from broker.core.errors import BrokerError, TooManyRequests
-from broker.core.function_url import UrlRequest, UrlResponse, cors_headers, url_event, url_response
+from broker.core.function_url import (
+    UrlRequest,
+    UrlResponse,
+    cors_headers,
+    streamed_head,
+    url_event,
+    url_response,
+)
 from broker.core.names import Namespace
 from broker.core.resources import FunctionUrl
+from broker.edge.http.channel import Channel
 from broker.edge.http.message import Request, Response
 from broker.runtime.broker import Broker
+from broker.runtime.functions import Invoked, Streamed
 
 __all__ = ["function_url_response"]
 
@@ -58,14 +67,61 @@ async def _invoke(
             request_id=broker.ids.new_text(),
         ),
     )
+    if url.invoke_mode == "RESPONSE_STREAM":
+        return await _stream(broker.functions.stream(namespace, url.name, event), url)
     try:
         invoked = await broker.functions.invoke(namespace, url.name, event)
-    except TooManyRequests as refused:
-        retry_after_s = max(1, round(refused.details["retry_after_s"]))
-        return _refusal(429, "Rate Exceeded.", ("Retry-After", str(retry_after_s)))
     except BrokerError as error:
-        log.warning("the URL of function %s: %s", url.name, error.message)
-        return _refusal(502, "Internal Server Error")
+        return _refused(url, error)
+    return _whole(url, invoked)
+
+
+async def _stream(streamed: Streamed, url: FunctionUrl) -> Response:
+    """The response as soon as its head is known; the rest follows as the function writes it."""
+    beginning = b""
+    head: tuple[UrlResponse, bytes] | None = None
+    async for piece in streamed.pieces:
+        beginning += piece
+        if (head := streamed_head(beginning)) is not None:
+            break
+    if head is None:
+        if streamed.refusal is not None:
+            return _refused(url, streamed.refusal)
+        assert streamed.invoked is not None
+        if not streamed.invoked.attempt.result.streamed:
+            return _whole(url, streamed.invoked)
+        # A body that looked like a prelude all the way to its end.
+        head = UrlResponse(content_type="application/octet-stream"), beginning
+    found, first = head
+
+    async def send(channel: Channel) -> None:
+        with streamed.pieces:
+            if first:
+                await channel.send(first)
+            async for piece in streamed.pieces:
+                await channel.send(piece)
+        failed = streamed.invoked is None or streamed.invoked.attempt.result.function_error
+        if not failed:  # else it ends without an end: so the client sees that something is missing
+            await channel.finish()
+
+    response = _response(found, "")
+    return Response(
+        response.status,
+        content_type=response.content_type,
+        headers=response.headers,
+        takeover=send,
+    )
+
+
+def _refused(url: FunctionUrl, error: BrokerError) -> Response:
+    if isinstance(error, TooManyRequests):
+        retry_after_s = max(1, round(error.details["retry_after_s"]))
+        return _refusal(429, "Rate Exceeded.", ("Retry-After", str(retry_after_s)))
+    log.warning("the URL of function %s: %s", url.name, error.message)
+    return _refusal(502, "Internal Server Error")
+
+
+def _whole(url: FunctionUrl, invoked: Invoked) -> Response:
     if invoked.attempt.result.function_error is not None:
         return _refusal(502, "Internal Server Error", ("x-amzn-RequestId", invoked.request_id))
     try:
@@ -77,7 +133,9 @@ async def _invoke(
 
 
 def _response(found: UrlResponse, request_id: str) -> Response:
-    headers = [*found.headers, ("x-amzn-RequestId", request_id)]
+    headers = [*found.headers]
+    if request_id:
+        headers.append(("x-amzn-RequestId", request_id))
     if any("\r" in text or "\n" in text for pair in headers for text in pair):
         return _refusal(502, "Internal Server Error", ("x-amzn-RequestId", request_id))
     return Response(found.status, found.body, found.content_type, headers)

@@ -58,6 +58,7 @@ class FunctionUrls:
         label: str,
         auth_type: str,
         cors: Mapping[str, Any] | None = None,
+        invoke_mode: str | None = None,
     ) -> FunctionUrl:
         """Give a function or an alias a URL. Raises: FunctionUrlExists, InvalidParameter."""
         self._functions.find(namespace, label)
@@ -75,6 +76,7 @@ class FunctionUrls:
             id="".join(secrets.choice(ID_CHARS) for _ in range(ID_LENGTH)),
             auth_type=auth_type,
             cors=dict(cors) if cors else None,
+            invoke_mode=invoke_mode or "BUFFERED",
             created_at_ms=now_ms,
             modified_at_ms=now_ms,
         )
@@ -87,6 +89,7 @@ class FunctionUrls:
         label: str,
         auth_type: str | None,
         cors: Mapping[str, Any] | None,
+        invoke_mode: str | None,
     ) -> FunctionUrl:
         """Change what is given."""
         url = self.get(namespace, label)
@@ -94,6 +97,7 @@ class FunctionUrls:
             url,
             auth_type=auth_type or url.auth_type,
             cors=dict(cors) or None if cors is not None else url.cors,
+            invoke_mode=invoke_mode or url.invoke_mode,
             modified_at_ms=self._now_ms(),
         )
         version = self._registrar.version(namespace, "function_url", label)

@@ -7,6 +7,7 @@ A label says what to invoke: a function by its name, or one of its versions or a
 import math
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
@@ -14,6 +15,7 @@ import trio
 from broker.core.commands import NewEntry
 from broker.core.concurrency import SCALING_EXCEEDED, Ledger
 from broker.core.errors import (
+    BrokerError,
     FunctionDoesNotExist,
     InvalidPayload,
     InvokerFailed,
@@ -49,6 +51,15 @@ class Invoked:
 
     request_id: str
     attempt: Attempt
+
+
+@dataclass(slots=True)
+class Streamed:
+    """An invocation under way; one of the last two is there when the pieces have ended."""
+
+    pieces: trio.MemoryReceiveChannel[bytes]
+    invoked: Invoked | None = None
+    refusal: BrokerError | None = None
 
 
 class Functions:
@@ -213,6 +224,28 @@ class Functions:
         finally:
             self.release(namespace, name)
         return Invoked(request_id, attempt)
+
+    def stream(self, namespace: Namespace, label: str, payload: bytes) -> "Streamed":
+        """Run the function, whose response is read piece by piece.
+
+        It runs on if nobody reads any more. What it came to is known at the end of the pieces.
+        """
+        send, receive = trio.open_memory_channel[bytes](0)
+        streamed = Streamed(receive)
+
+        async def write(data: bytes) -> None:
+            with suppress(trio.BrokenResourceError):  # whoever read it has gone
+                await send.send(data)
+
+        async def run() -> None:
+            async with send:
+                try:
+                    streamed.invoked = await self.invoke(namespace, label, payload, None, write)
+                except BrokerError as error:
+                    streamed.refusal = error
+
+        self.host.start_soon(run)
+        return streamed
 
     def check_room(self, namespace: Namespace, label: str) -> None:
         """Raises: TooManyRequests, if an invocation would find no room just now."""

@@ -92,6 +92,11 @@ class InvokerHost:
                         starting.start_soon(nursery.start, life.run)
                 task_status.started()
 
+    def start_soon(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run something that lasts as long as the invokers, at most."""
+        assert self._nursery is not None
+        self._nursery.start_soon(run)
+
     async def attempt(
         self,
         namespace: Namespace,

@@ -1,6 +1,7 @@
 """Functions behind URLs: what they are told of a request, and what becomes of their results."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,11 +165,10 @@ def test_urls_are_made_shown_changed_and_deleted(broker: Daemon, functions: Any,
     listed = functions.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"]
     arns = [each["FunctionArn"].rpartition("function:")[2] for each in listed]
     assert arns == [name, f"{name}:live"]
-    with raises_refusal(
-        "InvalidParameterValueException",
-        "InvokeMode RESPONSE_STREAM is not supported by this broker.",
-    ):
-        functions.update_function_url_config(FunctionName=name, InvokeMode="RESPONSE_STREAM")
+    streaming = functions.update_function_url_config(
+        FunctionName=name, InvokeMode="RESPONSE_STREAM"
+    )
+    assert streaming["InvokeMode"] == "RESPONSE_STREAM"
     functions.delete_function_url_config(FunctionName=name)
     with raises_refusal("ResourceNotFoundException", status=404):
         functions.get_function_url_config(FunctionName=name)
@@ -181,3 +181,69 @@ def test_a_url_is_there_after_a_crash(tmp_path: Path, name: str) -> None:
         daemon.kill()
         daemon.start()
         assert Caller(daemon, url)().json() == "here"
+
+
+# Streams
+
+# A runtime of its own: the first piece has the head, the second comes when it is told to.
+PIECES = f"""#!{sys.executable}
+import http.client, json, os, time
+api = os.environ["AWS_LAMBDA_RUNTIME_API"]
+base = "/2018-06-01/runtime/invocation/"
+connection = http.client.HTTPConnection(api)
+while True:
+    connection.request("GET", base + "next")
+    response = connection.getresponse()
+    event = json.loads(response.read())
+    gate = event["queryStringParameters"]["gate"]
+    request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
+    head = {{"statusCode": 201, "headers": {{"Content-Type": "text/plain"}}, "cookies": ["a=1"]}}
+    def pieces():
+        if gate != "none":
+            yield json.dumps(head).encode()
+            yield bytes(8) + b"one "
+            while not os.path.exists(gate):
+                time.sleep(0.01)
+        yield b"two"
+    connection.request("POST", base + request_id + "/response", pieces(), {{
+        "Lambda-Runtime-Function-Response-Mode": "streaming", "Transfer-Encoding": "chunked",
+    }}, encode_chunked=True)
+    connection.getresponse().read()
+"""
+
+
+def test_a_response_comes_piece_by_piece(
+    broker: Daemon, functions: Any, name: str, tmp_path: Path
+) -> None:
+    functions.create_function(
+        FunctionName=name,
+        Role=ROLE,
+        Runtime="provided",
+        Handler="any",
+        Timeout=30,
+        Code={"ZipFile": zipped(bootstrap=PIECES)},
+    )
+    made = functions.create_function_url_config(
+        FunctionName=name, AuthType="NONE", InvokeMode="RESPONSE_STREAM"
+    )
+    gate = tmp_path / "gate"
+    headers = {"Host": urlsplit(made["FunctionUrl"]).netloc}
+    with httpx.stream("GET", f"{broker.url}/?gate={gate}", headers=headers) as answer:
+        assert (answer.status_code, answer.headers["content-type"]) == (201, "text/plain")
+        assert answer.headers["set-cookie"] == "a=1"
+        pieces = answer.iter_raw()
+        assert next(pieces) == b"one "
+        gate.touch()  # not before the first has come
+        assert b"".join(pieces) == b"two"
+    plain = Caller(broker, made["FunctionUrl"])(path="/?gate=none")
+    assert (plain.status_code, plain.content) == (200, b"two")
+
+
+def test_a_streaming_url_of_a_function_that_does_not_stream(
+    broker: Daemon, functions: Any, name: str
+) -> None:
+    call = Caller(broker, create(functions, name, RESPOND, InvokeMode="RESPONSE_STREAM"))
+    answer = call("POST", json={"statusCode": 202, "body": "whole"})
+    assert (answer.status_code, answer.text) == (202, "whole")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    assert call("POST", json={}).status_code == 429

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from broker.core.errors import NotSupported
 from broker.core.message import iso_time
 from broker.core.names import Namespace
 from broker.core.resources import FunctionUrl
@@ -47,13 +46,11 @@ class FunctionUrlConfigRequest(Members, kw_only=True):
     invoke_mode: str | None = None
 
     def check(self) -> None:
-        """Raises: InvalidParameter, NotSupported."""
+        """Raises: InvalidParameter."""
         v = Violations()
         v.choice("authType", self.auth_type, ["NONE", "AWS_IAM"])
         v.choice("invokeMode", self.invoke_mode, ["BUFFERED", "RESPONSE_STREAM"])
         v.check()
-        if self.invoke_mode == "RESPONSE_STREAM":
-            raise NotSupported("InvokeMode RESPONSE_STREAM is not supported by this broker.")
 
 
 @lambda_.route("POST", PATH)
@@ -67,7 +64,9 @@ async def create_function_url_config(call: Call, label: str) -> Response:
         raise v.error()
     namespace, name = locate_label(call, label)
     cors = request.cors.document() if request.cors is not None else None
-    url = await call.broker.function_urls.create(namespace, name, request.auth_type, cors)
+    url = await call.broker.function_urls.create(
+        namespace, name, request.auth_type, cors, request.invoke_mode
+    )
     return answer(call, _document(call, namespace, url), 201)
 
 
@@ -86,7 +85,9 @@ async def update_function_url_config(call: Call, label: str) -> Response:
     request.check()
     namespace, name = locate_label(call, label)
     cors = request.cors.document() if request.cors is not None else None
-    url = await call.broker.function_urls.update(namespace, name, request.auth_type, cors)
+    url = await call.broker.function_urls.update(
+        namespace, name, request.auth_type, cors, request.invoke_mode
+    )
     return answer(call, _document(call, namespace, url))
 
 
@@ -120,7 +121,7 @@ def _document(call: Call, namespace: Namespace, url: FunctionUrl) -> dict[str, A
         "AuthType": url.auth_type,
         "CreationTime": iso_time(url.created_at_ms),
         "LastModifiedTime": iso_time(url.modified_at_ms),
-        "InvokeMode": "BUFFERED",
+        "InvokeMode": url.invoke_mode,
     }
     if url.cors is not None:
         document["Cors"] = url.cors
