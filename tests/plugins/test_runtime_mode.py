@@ -123,6 +123,7 @@ def handler(event, context):
         "zone": os.environ["TZ"],
         "handler": os.environ["_HANDLER"],
         "endpoint": os.environ["AWS_ENDPOINT_URL"],
+        "traced": context.aws_request_id[-12:] in os.environ["_X_AMZN_TRACE_ID"],
     }
 """
     invocation_id = "5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1"
@@ -149,6 +150,7 @@ def handler(event, context):
         "zone": ":UTC",
         "handler": "app.handler",
         "endpoint": "http://127.0.0.1:4566",
+        "traced": True,
     }
 
 
@@ -394,6 +396,51 @@ async def test_handlers_in_javascript(functions: Functions, file: str, source: s
     for number in range(20):
         invocation = functions.invocation(number, settings=settings, handler="app.handler")
         assert value_of(await functions.invoke(invocation)) == {"event": number}
+
+
+@needs_node
+async def test_what_a_handler_in_javascript_is_told(functions: Functions) -> None:
+    source = """
+exports.handler = async (event, context) => ({
+  event,
+  id: context.awsRequestId,
+  arn: context.invokedFunctionArn,
+  name: context.functionName,
+  version: context.functionVersion,
+  memory: context.memoryLimitInMB,
+  group: context.logGroupName,
+  time: 0 < context.getRemainingTimeInMillis(),
+  custom: context.clientContext.custom,
+  root: process.env.LAMBDA_TASK_ROOT === process.cwd(),
+  own: process.env.OWN,
+  handler: process.env._HANDLER,
+  endpoint: process.env.AWS_ENDPOINT_URL,
+  traced: process.env._X_AMZN_TRACE_ID.includes(context.awsRequestId.slice(-12)),
+});
+"""
+    invocation = functions.invocation(
+        {"ü": [1]},
+        settings={"runtime": "nodejs", "code": functions.code(app__js=source)},
+        handler="app.handler",
+        environment={"OWN": "1", "_HANDLER": "x"},
+        client_context=b'{"custom": {"a":\n 1}}',
+    )
+    assert value_of(await functions.invoke(invocation)) == {
+        "event": {"ü": [1]},
+        "id": invocation.request_id,
+        "arn": "arn:aws:lambda:us-east-1:000000000000:function:orders",
+        "name": "orders",
+        "version": "$LATEST",
+        "memory": "256",
+        "group": "/aws/lambda/orders",
+        "time": True,
+        "custom": {"a": 1},
+        "root": True,
+        "own": "1",
+        "handler": "app.handler",
+        "endpoint": "http://127.0.0.1:4566",
+        "traced": True,
+    }
 
 
 @needs_node

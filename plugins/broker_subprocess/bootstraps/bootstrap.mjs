@@ -193,6 +193,7 @@ async function serve(handler) {
   for (;;) {
     const [headers, body] = await exchange("GET", "invocation/next");
     const context = contextOf(headers);
+    environment._X_AMZN_TRACE_ID = headers["lambda-runtime-trace-id"]; // SDKs send it on
     requestId = context.awsRequestId;
     if (handler[STREAMING]) {
       await stream(handler, JSON.parse(body), context);

@@ -221,6 +221,7 @@ def serve(api: RuntimeApi, handler: Callable[[Any, Context], Any]) -> None:
     while True:
         context = Context(headers)
         RequestIdFilter.request_id = context.aws_request_id
+        os.environ["_X_AMZN_TRACE_ID"] = headers["lambda-runtime-trace-id"]  # SDKs send it on
         report = None
         try:
             result = handler(json.loads(body.decode("utf-8")), context)
