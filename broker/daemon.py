@@ -214,7 +214,9 @@ def _function_options(config: Config, directory: Path) -> FunctionOptions:
     return FunctionOptions(
         concurrency=settings.concurrency,
         allow_upload=settings.allow_upload,
+        upload_settings=settings.upload_settings,
         state_directory=directory / STATE_DIRECTORY,
+        data_directory=directory,
         code_directory=directory / CODE_DIRECTORY,
         log_directory=directory / FUNCTION_LOG_DIRECTORY,
         log_file_bytes_max=settings.log_mb * 1024 * 1024,

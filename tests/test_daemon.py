@@ -123,6 +123,7 @@ def test_a_signing_certificate_that_is_damaged_is_exit_code_74(tmp_path: Path) -
         ('[[queue]]\nname = "a b"\n', ":2: queue[0].name: "),
         ("[http\n", ":1: file: "),
         ('[[function]]\nname = "f"\ninvoker = "none"\n', ""),
+        ('[functions]\nupload_settings = { isolation = "x" }\n', ""),
     ],
 )
 def test_a_mistake_in_the_configuration_is_exit_code_78(

@@ -11,6 +11,7 @@ from broker.cli.output import print_json
 from broker.config import Config, ConfigError, listen_address, load_config
 from broker.config.declared import declared_resources
 from broker.config.errors import line_of, spelled
+from broker.config.lines import Path as Place
 from broker.core.errors import InvalidParameter
 from broker.core.names import Namespace
 from broker.core.resources import KINDS, AnyResource, Function
@@ -54,7 +55,7 @@ def _checked(path: Path) -> list[AnyResource]:
 
 def _check_functions(path: Path, config: Config, resources: list[AnyResource]) -> None:
     functions = {each.name: each for each in resources if isinstance(each, Function)}
-    if not functions:
+    if not functions and not config.functions.upload_settings:
         return
     # Imported late: plugins bring much with them.
     from broker.runtime.code_store import CodeStore
@@ -62,12 +63,20 @@ def _check_functions(path: Path, config: Config, resources: list[AnyResource]) -
     from broker.runtime.invokers import InvokerHost, InvokerNotFound
     from broker.runtime.plugins import load_invokers
 
-    host = InvokerHost(load_invokers(), CodeStore(None), FunctionLogs(None, 0, lambda: 0))
-    for index, table in enumerate(config.function):
-        try:
+    host = InvokerHost(
+        load_invokers(),
+        CodeStore(None),
+        FunctionLogs(None, 0, lambda: 0),
+        upload_settings=config.functions.upload_settings,
+    )
+    place: Place = ("functions", "upload_settings")
+    try:
+        host.check_upload_settings()
+        for index, table in enumerate(config.function):
+            place = ("function", index, "settings")
             host.check(functions[table.name])
-        except InvalidParameter as error:
-            member = "invoker" if isinstance(error, InvokerNotFound) else "settings"
-            place = ("function", index, member)
-            line = line_of(path.read_text(), place)
-            raise ConfigError(f"{path}:{line}: {spelled(place)}: {error.message}") from None
+    except InvalidParameter as error:
+        if isinstance(error, InvokerNotFound):
+            place = (*place[:-1], "invoker")
+        line = line_of(path.read_text(), place)
+        raise ConfigError(f"{path}:{line}: {spelled(place)}: {error.message}") from None

@@ -185,6 +185,7 @@ class FunctionSettings(_Table, frozen=True, kw_only=True):
 
     concurrency: _Concurrency = ACCOUNT_CONCURRENCY
     allow_upload: bool = False  # of code, by whoever can connect
+    upload_settings: dict[str, Any] = {}  # the invoker's, of every function made so
     log_mb: _FunctionLog = FUNCTION_LOG_MB
     prices: PriceSettings = PriceSettings()
 

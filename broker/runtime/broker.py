@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
@@ -80,7 +80,9 @@ class FunctionOptions:
 
     concurrency: int = ACCOUNT_CONCURRENCY
     allow_upload: bool = False
+    upload_settings: Mapping[str, object] = field(default_factory=dict)  # of what was uploaded
     state_directory: Path | None = None  # of the invokers; by default a temporary one
+    data_directory: Path | None = None  # what functions have no business in
     code_directory: Path | None = None  # of functions that are uploaded; likewise
     log_directory: Path | None = None  # by default nothing is kept
     log_file_bytes_max: int = FUNCTION_LOG_MB * 1024 * 1024
@@ -159,6 +161,8 @@ class Broker:
             self.metering,
             function_options.state_directory,
             origin,
+            function_options.data_directory,
+            function_options.upload_settings,
         )
         self.functions = Functions(
             self.registrar, publisher, host, self.ids, function_options.concurrency, origin

@@ -52,8 +52,9 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
     """Create and update declared resources; how many changed.
 
     Declared values win over changes by API. A resource that is declared no more is kept.
-    Raises: InvalidParameter, for a function that its invoker refuses; nothing is changed then.
+    Raises: InvalidParameter, for functions that their invoker refuses; nothing is changed then.
     """
+    broker.functions.host.check_upload_settings()
     for resource in resources:
         if isinstance(resource, Function):
             broker.functions.host.check(resource)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import outcome
 import trio
@@ -20,6 +21,7 @@ from broker.plugin import (
     InvocationResult,
     Invoker,
     InvokerError,
+    Settings,
     SettingsError,
 )
 from broker.runtime.attempt import Attempt, Limit, Runnable, report_line, timed_out
@@ -32,6 +34,7 @@ from broker.runtime.plugin_life import PluginLife
 log = logging.getLogger(__name__)
 
 STATE_DIRECTORY = "invokers"  # in the data directory: one for each plugin
+UPLOAD_INVOKER = "subprocess"  # of functions that are made of uploaded code
 DESERT_S = 5.0  # for an attempt to end, after it was told to
 
 FIRST_PARTY = ("broker_subprocess", "broker_http", "broker_lambda")
@@ -53,6 +56,8 @@ class InvokerHost:
         metering: Metering | None = None,
         state_directory: Path | None = None,  # None: a temporary one
         origin: str = "",
+        data_directory: Path | None = None,
+        upload_settings: Mapping[str, Any] | None = None,  # of functions that are uploaded
     ) -> None:
         self._invokers = dict(invokers)
         self._code = code
@@ -60,6 +65,8 @@ class InvokerHost:
         self._metering = metering
         self._state_directory = state_directory
         self._origin = origin
+        self._data_directory = data_directory
+        self._upload_settings = upload_settings or {}
         self.lives: dict[str, PluginLife] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -67,13 +74,29 @@ class InvokerHost:
         """Raises: InvalidParameter, for an unknown invoker or settings it can't use."""
         invoker = self._find(function)
         try:
-            invoker.check_settings(function.settings)
+            invoker.check_settings(self._settings(function))
         except SettingsError as error:
             raise InvalidParameter(f"function {function.name}: {error}") from None
         except Exception as bug:
             log.exception("the invoker %s failed to check its settings", function.invoker)
             text = f"function {function.name}: the invoker {function.invoker} failed: {bug!r}"
             raise InvalidParameter(text) from bug
+
+    def check_upload_settings(self) -> None:
+        """Raises: InvalidParameter, if no uploaded function could have these."""
+        if self._upload_settings:
+            example = Function(
+                name="of uploaded code",
+                invoker=UPLOAD_INVOKER,
+                settings={"runtime": "provided"},
+                code_sha256="any",
+            )
+            self.check(example)
+
+    def _settings(self, function: Function) -> Settings:
+        if not function.code_sha256:
+            return function.settings
+        return {**self._upload_settings, **function.settings}
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
@@ -87,7 +110,11 @@ class InvokerHost:
                     for name, invoker in self._invokers.items():
                         own = directory / name
                         own.mkdir(mode=0o700, parents=True, exist_ok=True)
-                        host = Host(state_directory=own, origin=self._origin)
+                        host = Host(
+                            state_directory=own,
+                            origin=self._origin,
+                            data_directory=self._data_directory,
+                        )
                         life = self.lives[name] = PluginLife(name, invoker, host)
                         starting.start_soon(nursery.start, life.run)
                 task_status.started()
@@ -132,7 +159,7 @@ class InvokerHost:
             deadline_ms=now_ms + int(function.timeout_s * 1000),
             memory_mb=function.memory_mb,
             environment=function.environment,
-            settings=function.settings,
+            settings=self._settings(function),
             client_context=client_context,
             attempt=number,
             account=namespace.account,

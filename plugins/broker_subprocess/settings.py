@@ -2,7 +2,7 @@
 
 import os.path
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -40,6 +40,10 @@ class SubprocessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     idle_s: Annotated[
         float, msgspec.Meta(description="A worker without events for so long is ended.")
     ] = 300.0
+    isolation: Annotated[
+        Literal["bubblewrap"] | None,
+        msgspec.Meta(description="Workers write to a /tmp of their own only, and see nobody else."),
+    ] = None
 
 
 def parse_settings(settings: Settings) -> SubprocessSettings:
@@ -65,6 +69,8 @@ def _check_stdio(settings: SubprocessSettings) -> None:
         raise SettingsError("`command` must name a program, or `runtime` a runtime")
     if settings.code is not None:
         raise SettingsError("`code` is of no use without `runtime`")
+    if settings.isolation is not None:
+        raise SettingsError("`isolation` is for functions with a `runtime`")
 
 
 def _check_runtime(settings: SubprocessSettings, runtime: str) -> None:

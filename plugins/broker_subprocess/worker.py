@@ -27,7 +27,9 @@ from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable
 from broker_subprocess import outcome, runtime_api
 from broker_subprocess.environment import worker_environment
 from broker_subprocess.guardian import Guardian
+from broker_subprocess.isolation import TEMPORARY, isolated
 from broker_subprocess.leftovers import StillRunning, end_marked, marked_processes
+from broker_subprocess.memory import tree_usage
 from broker_subprocess.peer import has_socket, peer_inode
 from broker_subprocess.process_group import ProcessGroup, running_group
 from broker_subprocess.runtime_api import Answer, Request, accepted, refused
@@ -58,6 +60,7 @@ class Launch:
     cwd: str
     code: str
     idle_s: float
+    bubblewrap: str | None = None  # the program, if the worker is to be isolated
 
 
 @dataclass(slots=True, eq=False)
@@ -144,7 +147,7 @@ class Worker:
             group: ProcessGroup | None = None
             try:
                 async with running_group(
-                    self.launch.command,
+                    self._command(),
                     cwd=self.launch.cwd,
                     environment=self._environment(port),
                     memory_mb=None,
@@ -155,6 +158,20 @@ class Worker:
                 self._log_fd = -1
             return group.process.returncode
 
+    def _command(self) -> Sequence[str]:
+        launch = self.launch
+        if launch.bubblewrap is None:
+            return launch.command
+        data = self._host.data_directory
+        return isolated(
+            launch.bubblewrap,
+            launch.command,
+            cwd=launch.cwd,
+            temporary=self._temporary,
+            hidden=[self._host.state_directory if data is None else data],
+            shown=dict.fromkeys((launch.code, launch.cwd, str(BOOTSTRAPS))),
+        )
+
     def _environment(self, port: int) -> dict[str, str]:
         version = self._first.function_version
         environment = worker_environment(
@@ -163,7 +180,7 @@ class Worker:
             runtime_api=f"127.0.0.1:{port}",
             code=self.launch.code,
             runtime_directory=BOOTSTRAPS,
-            temporary=self._temporary,
+            temporary=self._temporary if self.launch.bubblewrap is None else TEMPORARY,
             log_stream=f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{version}]{self._token}",
             mark=self._guardian.mark,
         )
@@ -401,6 +418,10 @@ class Worker:
             self._held_log.clear()
 
     def _look_at_memory(self) -> None:
+        if self.launch.bubblewrap is not None and self.pid is not None:  # which is only its parent
+            used, _ = tree_usage([self.pid]).get(self.pid, (0, 0))
+            self.memory_peak_bytes = max(self.memory_peak_bytes, used)
+            return
         with suppress(OSError, ValueError), open(f"/proc/{self.pid}/statm", "rb") as file:
             resident = int(file.read().split()[1]) * PAGE_BYTES
             self.memory_peak_bytes = max(self.memory_peak_bytes, resident)

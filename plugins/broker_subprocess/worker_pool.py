@@ -16,6 +16,7 @@ from broker.plugin import Host, Invocation, InvocationResult
 from broker_subprocess import outcome
 from broker_subprocess.environment import PATH
 from broker_subprocess.guardian import Guardian
+from broker_subprocess.isolation import find_bubblewrap
 from broker_subprocess.memory import tree_usage
 from broker_subprocess.runtimes import RuntimeMissing, command
 from broker_subprocess.settings import SubprocessSettings
@@ -129,7 +130,12 @@ class WorkerPool:
             raise RuntimeMissing("the function has no code")
         path = invocation.environment.get("PATH", os.environ.get("PATH", PATH))
         words = await trio.to_thread.run_sync(command, settings, code, path)
-        return Launch(words, settings.cwd or code, code, settings.idle_s)
+        bubblewrap: str | None = None
+        if settings.isolation is not None:
+            bubblewrap = await trio.to_thread.run_sync(find_bubblewrap)
+            if bubblewrap is None:
+                raise RuntimeMissing("there is no bubblewrap (bwrap) on this host")
+        return Launch(words, settings.cwd or code, code, settings.idle_s, bubblewrap)
 
     async def _run(self, key: Key, worker: Worker) -> None:
         self._workers.add(worker)

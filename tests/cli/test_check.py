@@ -37,6 +37,10 @@ def test_a_good_file_is_called_good(tmp_path: Path) -> None:
             '[[function]]\nname = "f"\ninvoker = "subprocess"\nsettings = {command = []}\n',
             ":4: function[0].settings: ",
         ),
+        (
+            '[functions]\nupload_settings = { isolation = "none" }\n',
+            ":2: functions.upload_settings: ",
+        ),
     ],
 )
 def test_a_problem_is_told_with_its_line_and_key(tmp_path: Path, text: str, problem: str) -> None:

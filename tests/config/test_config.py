@@ -75,6 +75,7 @@ events_max = 10
 missed = "skip"
 [functions]
 allow_upload = true
+upload_settings = { idle_s = 9 }
 log_mb = 11
 prices = { date = "2027-01-01" }
 concurrency = 5

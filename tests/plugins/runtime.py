@@ -1,6 +1,7 @@
 """Functions for the runtime mode of the subprocess invoker, and what is known of their workers."""
 
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +9,27 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import trio
 
 from broker.plugin import Host, Invocation, InvocationResult
 from broker_subprocess import SubprocessInvoker
+from broker_subprocess.isolation import find_bubblewrap
 
 PYTHON = f"python3.{sys.version_info.minor}"
 PATIENCE_S = 30
+
+
+def bubblewrap_works() -> bool:
+    """Whether it is there and the kernel lets it."""
+    program = find_bubblewrap()
+    if program is None:
+        return False
+    tried = [program, "--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "true"]
+    return subprocess.run(tried, check=False, capture_output=True).returncode == 0
+
+
+needs_bubblewrap = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap doesn't work here")
 
 SHELL_BOOTSTRAP = """#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import io
 import json
+import os
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import httpx
 import pytest
 
 from tests.daemon import Daemon, running_daemon
+from tests.plugins.runtime import needs_bubblewrap
 from tests.wire.code import ROLE, RUNTIME, SOURCE, answering, zipped
 from tests.wire.refusals import raises_refusal
 
@@ -583,6 +586,23 @@ def test_what_was_uploaded_is_there_after_a_crash(tmp_path: Path, name: str) -> 
         assert len(list(place.iterdir())) == 2
         assert result(daemon.client("lambda"), name) == "two"
         assert result(daemon.client("lambda"), name, Qualifier="1") == "one"
+
+
+@needs_bubblewrap
+def test_all_that_is_uploaded_can_be_isolated(tmp_path: Path, name: str) -> None:
+    source = """
+import os
+def handler(event, context):
+    data = os.path.dirname(os.path.dirname(os.environ["BROKER_STATE_DIRECTORY"]))
+    return sorted(os.listdir(data))
+"""
+    interpreter = os.path.dirname(os.path.realpath(sys.executable))
+    settings = '[functions]\nallow_upload = true\nupload_settings = { isolation = "bubblewrap" }\n'
+    with running_daemon(tmp_path, settings) as daemon:
+        functions = daemon.client("lambda")
+        path = {"PATH": f"{interpreter}:{os.environ['PATH']}"}
+        create(functions, name, zipped(app__py=source), Environment={"Variables": path})
+        assert result(functions, name) == ["code"]  # its own; not the store, nor the keys
 
 
 def test_an_archive_as_tools_make_it(functions: Any, name: str) -> None:

@@ -19,10 +19,9 @@ from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.tag_map import checked_tags
 from broker.edge.aws.validation import Violations
 from broker.edge.http.message import Response
+from broker.runtime.invokers import UPLOAD_INVOKER
 
 __all__ = ["version_configuration"]
-
-INVOKER = "subprocess"  # of functions that are made of uploaded code
 
 
 class Code(Members, kw_only=True):
@@ -65,7 +64,7 @@ async def create_function(call: Call) -> Response:
         raise InvalidParameter("Handler is mandatory for functions with code from a Zip archive.")
     if not FUNCTION_NAME.fullmatch(name) or namespace != call.namespace:
         raise InvalidParameter("A function is made in the account of its caller.")
-    function = request.applied_to(Function(name=name, invoker=INVOKER))
+    function = request.applied_to(Function(name=name, invoker=UPLOAD_INVOKER))
     function = msgspec.structs.replace(
         function,
         tags=checked_tags(request.tags),
