@@ -32,13 +32,16 @@ def isolated(
     hidden: Iterable[Path],
     shown: Iterable[str],
 ) -> tuple[str, ...]:
-    """The command that runs `command` so; what is `shown` may lie in what is hidden."""
+    """The command that runs `command` so; what is `shown` may lie in what is hidden.
+
+    Places are given to bwrap without symbolic links: it would follow them out of its new root.
+    """
     words = [bubblewrap, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL"]
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     words += ["--tmpfs", "/run", "--ro-bind-try", RESOLVER, RESOLVER]
-    words += ["--bind", str(temporary), str(TEMPORARY)]
+    words += ["--bind", os.path.realpath(temporary), str(TEMPORARY)]
     for directory in hidden:
-        words += ["--tmpfs", str(directory)]
-    for path in shown:
+        words += ["--tmpfs", os.path.realpath(directory)]
+    for path in map(os.path.realpath, shown):
         words += ["--ro-bind", path, path]
     return (*words, "--chdir", cwd, "--", *command)

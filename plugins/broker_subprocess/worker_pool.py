@@ -129,13 +129,7 @@ class WorkerPool:
         if code is None:
             raise RuntimeMissing("the function has no code")
         path = invocation.environment.get("PATH", os.environ.get("PATH", PATH))
-        words = await trio.to_thread.run_sync(command, settings, code, path)
-        bubblewrap: str | None = None
-        if settings.isolation is not None:
-            bubblewrap = await trio.to_thread.run_sync(find_bubblewrap)
-            if bubblewrap is None:
-                raise RuntimeMissing("there is no bubblewrap (bwrap) on this host")
-        return Launch(words, settings.cwd or code, code, settings.idle_s, bubblewrap)
+        return await trio.to_thread.run_sync(_launch, settings, code, path)
 
     async def _run(self, key: Key, worker: Worker) -> None:
         self._workers.add(worker)
@@ -210,3 +204,15 @@ def _wake(waiting: deque[_Waiter] | None) -> bool:
             waiter.woken.set()
             return True
     return False
+
+
+def _launch(settings: SubprocessSettings, code: str, path: str) -> Launch:
+    """Blocks. Raises: RuntimeMissing."""
+    cwd = settings.cwd or code
+    if settings.isolation is None:
+        return Launch(command(settings, code, path), cwd, code, settings.idle_s)
+    bubblewrap = find_bubblewrap()
+    if bubblewrap is None:
+        raise RuntimeMissing("there is no bubblewrap (bwrap) on this host")
+    code, cwd = os.path.realpath(code), os.path.realpath(cwd)  # symbolic links may be hidden
+    return Launch(command(settings, code, path), cwd, code, settings.idle_s, bubblewrap)

@@ -106,6 +106,21 @@ def handler(event, context):
 
 
 @needs_bubblewrap
+async def test_what_is_hidden_and_shown_may_be_named_by_symbolic_links(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    source = """
+import os
+def handler(event, context):
+    return os.listdir(os.environ["REAL"] + "/state")
+"""
+    async with running_functions(tmp_path / "linked") as functions:
+        (tmp_path / "real" / "state" / "secret").write_text("x")
+        result = await isolated(functions, source, {"REAL": str(tmp_path / "real")})
+    assert value_of(result) == []
+
+
+@needs_bubblewrap
 async def test_a_worker_stays_warm_and_is_ended_with_all_it_has_started(
     functions: Functions, tmp_path: Path
 ) -> None:
