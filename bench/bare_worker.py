@@ -15,7 +15,8 @@ NO_OP = "def handler(event, context):\n    return event\n"
 
 _EVENT = (
     b"HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: 1\r\nLambda-Runtime-Deadline-Ms: 0\r\n"
-    b"Lambda-Runtime-Invoked-Function-Arn: a\r\nContent-Length: 2\r\n\r\n{}"
+    b"Lambda-Runtime-Invoked-Function-Arn: a\r\nLambda-Runtime-Trace-Id: t\r\n"
+    b"Content-Length: 2\r\n\r\n{}"
 )
 _ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
