@@ -1,5 +1,7 @@
 """a WebSocket that brings frames, without I/O: bytes in, bytes out, and what has ended it"""
 
+from abc import ABC, abstractmethod
+
 import httpx
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
@@ -18,7 +20,7 @@ from broker.client.asking import refusal
 from broker.client.errors import BrokerUnanswered, StreamEnded
 
 
-class WebSocketProtocol:
+class WebSocketProtocol(ABC):
     """One connection. The caller moves bytes: `receive` what came, send what a method returns.
 
     Those who derive from it `read` the frames.
@@ -38,13 +40,13 @@ class WebSocketProtocol:
         )
 
     @property
+    @abstractmethod
     def all_confirmed(self) -> bool:
         """Whether all that was asked for is on disk."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, data: bytes) -> None:
         """Take in one frame."""
-        raise NotImplementedError
 
     def handshake(self) -> bytes:
         """The first bytes to send."""

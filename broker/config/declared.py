@@ -189,17 +189,7 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) 
 
 
 def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -> Target:
-    arns = [
-        namespace.arn(service, resource)
-        for service, resource in (
-            ("sqs", table.queue),
-            ("sns", table.topic),
-            ("lambda", table.function and f"function:{table.function}"),
-            ("logs", table.log_group and f"log-group:{table.log_group}"),
-            ("events", table.event_bus and f"event-bus/{table.event_bus}"),
-        )
-        if resource is not None
-    ]
+    arns = [namespace.arn(*named) for named in table.named().items()]
     if len(arns) != 1:
         raise Refused(
             key, "a target has exactly one of queue, topic, function, event_bus and log_group"

@@ -50,16 +50,7 @@ def _destination(
 ) -> str | None:
     if table is None:
         return None
-    arns = [
-        namespace.arn(service, resource)
-        for service, resource in (
-            ("sqs", table.queue),
-            ("sns", table.topic),
-            ("lambda", table.function and f"function:{table.function}"),
-            ("events", table.event_bus and f"event-bus/{table.event_bus}"),
-        )
-        if resource is not None
-    ]
+    arns = [namespace.arn(*named) for named in table.named().items()]
     if len(arns) != 1:
         raise Refused(key, "a destination has exactly one of queue, topic, function and event_bus")
     if is_fifo(table.queue or table.topic or ""):

@@ -267,13 +267,28 @@ class EventBusTable(_Table, frozen=True, kw_only=True):
     keep_unmatched: bool = False  # events that no rule matched are dead letters, too
 
 
-class TargetTable(_Table, frozen=True, kw_only=True):
-    """A target of a rule: exactly one of these five"""
+class DestinationTable(_Table, frozen=True, kw_only=True):
+    """Who is told of an asynchronous invocation's end: exactly one of these four"""
 
     queue: str | None = None
     topic: str | None = None
     function: str | None = None
     event_bus: str | None = None
+
+    def named(self) -> dict[str, str]:
+        """What is named: by service, the resource as ARNs have it."""
+        found = {
+            "sqs": self.queue,
+            "sns": self.topic,
+            "lambda": self.function and f"function:{self.function}",
+            "events": self.event_bus and f"event-bus/{self.event_bus}",
+        }
+        return {service: resource for service, resource in found.items() if resource is not None}
+
+
+class TargetTable(DestinationTable, frozen=True, kw_only=True):
+    """A target of a rule: exactly one of those of a destination, and this one"""
+
     log_group: str | None = None
     # What is sent in place of the event, at most one of these:
     input: Any = None  # constant JSON
@@ -283,6 +298,13 @@ class TargetTable(_Table, frozen=True, kw_only=True):
     message_group_id: str | None = None  # in a FIFO queue
     dead_letter_queue: str | None = None
     events_per_second: _TargetRate | None = None
+
+    def named(self) -> dict[str, str]:
+        """Likewise."""
+        found = super().named()
+        if self.log_group is not None:
+            found["logs"] = f"log-group:{self.log_group}"
+        return found
 
 
 class RuleTable(_Table, frozen=True, kw_only=True):
@@ -315,15 +337,6 @@ class ScheduleTable(_Table, frozen=True, kw_only=True):
     dead_letter_queue: str | None = None
     enabled: bool = True
     description: str = ""
-
-
-class DestinationTable(_Table, frozen=True, kw_only=True):
-    """Who is told of an asynchronous invocation's end: exactly one of these four"""
-
-    queue: str | None = None
-    topic: str | None = None
-    function: str | None = None
-    event_bus: str | None = None
 
 
 class FunctionTable(_Table, frozen=True, kw_only=True):

@@ -1,37 +1,22 @@
 """kill -9 of the daemon while a function takes its batches from queues: nothing lost, order kept"""
 
 import random
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from broker.client import Client
-from broker_subprocess.leftovers import marked_processes
+from tests.crash.functions import crashing_daemon, handler_source, waiting
 from tests.daemon import Daemon
-from tests.store.invariants import check_directory
 
 MESSAGES, BATCH, GROUPS = 6_000, 10, 7
 CONCURRENCY, KILLS = 3, 4
 PATIENCE_S = 90
 
 # A message whose number 300 divides fails at its first visit, and in a group what follows it.
-HANDLER = f"""
-import fcntl, os, time
-FOLDER = os.environ["FOLDER"]
-SLOTS = [open(os.path.join(FOLDER, "slot%d" % n), "w") for n in range({CONCURRENCY})]
-SEEN = open(os.path.join(FOLDER, "seen"), "a", buffering=1)
-
-def handler(event, context):
-    for slot in SLOTS:
-        try:
-            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        break
-    else:
-        open(os.path.join(FOLDER, "too-many"), "w").close()
+HANDLER = handler_source(
+    CONCURRENCY,
+    """\
     time.sleep(0.002)
     failures = []
     for record in event["Records"]:
@@ -39,15 +24,14 @@ def handler(event, context):
         group = attributes.get("MessageGroupId", "")
         again = int(attributes["ApproximateReceiveCount"]) > 1
         if failures and group or int(record["body"]) % 300 == 0 and not again:
-            failures.append({{"itemIdentifier": record["messageId"]}})
+            failures.append({"itemIdentifier": record["messageId"]})
         else:
             SEEN.write("%s %s\\n" % (group, record["body"]))
-    fcntl.flock(slot, fcntl.LOCK_UN)
-    return {{"batchItemFailures": failures}}
-"""
+    return {"batchItemFailures": failures}""",
+)
 
 
-def configuration(queue: str, code: Path, folder: Path) -> str:
+def configuration(queue: str) -> str:
     """The queue's visibility timeout is short: after a kill, what was received comes again soon."""
     dead = "dead.fifo" if queue.endswith(".fifo") else "dead"
     return f"""
@@ -55,8 +39,8 @@ def configuration(queue: str, code: Path, folder: Path) -> str:
 name = "work"
 invoker = "subprocess"
 handler = "app.handler"
-settings = {{ runtime = "python3.{sys.version_info.minor}", code = "{code}" }}
-environment = {{ FOLDER = "{folder}" }}
+settings = {{{{ runtime = "{{runtime}}", code = "{{code}}" }}}}
+environment = {{{{ FOLDER = "{{folder}}" }}}}
 timeout_s = 2
 [[queue]]
 name = "{dead}"
@@ -80,15 +64,9 @@ def test_every_message_reaches_the_function_across_kill_9(tmp_path: Path, queue:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)
-    code, folder = tmp_path / "code", tmp_path / "folder"
-    code.mkdir()
-    folder.mkdir()
-    (code / "app.py").write_text(HANDLER)
-    config = tmp_path / "broker.toml"
-    config.write_text(configuration(queue, code, folder))
+    folder = tmp_path / "folder"
     fifo = queue.endswith(".fifo")
-    daemon = Daemon(tmp_path / "data", config).start()
-    try:
+    with crashing_daemon(tmp_path, HANDLER, configuration(queue)) as daemon:
         send_all(daemon, queue, fifo)
         for _ in range(KILLS):
             time.sleep(dice.uniform(0.1, 0.8))
@@ -109,11 +87,6 @@ def test_every_message_reaches_the_function_across_kill_9(tmp_path: Path, queue:
                 bodies = [int(body) for name, body in seen if name == f"g{group}"]
                 first_visits = list(dict.fromkeys(bodies))
                 assert first_visits == sorted(first_visits)
-    finally:
-        daemon.stop()
-    state = tmp_path / "data" / "invokers" / "subprocess"
-    assert marked_processes(f"BROKER_STATE_DIRECTORY={state}".encode()) == []
-    check_directory(tmp_path / "data")
 
 
 def send_all(daemon: Daemon, queue: str, fifo: bool) -> None:
@@ -130,10 +103,3 @@ def send_all(daemon: Daemon, queue: str, fifo: bool) -> None:
             for n in range(start, start + BATCH)
         ]
         assert "Failed" not in sqs.send_message_batch(QueueUrl=url, Entries=entries)
-
-
-def waiting(url: str, queue: str) -> int:
-    """Messages in the queue, and those that are being worked at."""
-    with Client(url) as client:
-        found = {each.name: each for each in client.status().queues}[queue]
-    return found.visible + found.in_flight + found.delayed
