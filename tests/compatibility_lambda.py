@@ -7,6 +7,7 @@ from tests.wire.lambda_exchanges import (
     CONVERSATIONS,
     FOREIGN_LOGGING,
     FOREIGN_SETTINGS,
+    NEWER_SETTINGS,
     OF_STREAMS,
 )
 from tests.wire.service_clients import MODELS
@@ -15,8 +16,8 @@ _INTRODUCTION = """# Lambda compatibility
 
 Every action, member and error of the service's model, and what there is of it. This page is
 generated (`make map`) from botocore's model of Lambda and from conversations that the tests hold
-with a running daemon through an unmodified boto3: *supported* means that one of them has it, with
-the answer it must have. The AWS CLI and the AWS SDK for JavaScript have tests of their own.
+with a running daemon, through an unmodified boto3 and the AWS SDK for JavaScript: *supported* means
+that one of them has it, with the answer it must have. The AWS CLI has tests of its own.
 
 Functions are made of zip files, for the runtimes of Python and Node.js that are on the host, or
 with a bootstrap of their own (`provided`). Architectures and the size of `/tmp` are kept and
@@ -66,6 +67,7 @@ MEMBER_REASONS = {
 }
 _OF_FUNCTIONS = (
     *FOREIGN_SETTINGS,
+    *NEWER_SETTINGS,
     *FOREIGN_LOGGING,
     "VpcConfig",
     "MasterArn",

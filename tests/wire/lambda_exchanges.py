@@ -513,6 +513,8 @@ FOREIGN_SETTINGS: dict[str, Any] = {
             "CapacityProviderArn": "arn:aws:lambda:us-east-1:000000000000:capacity-provider:a"
         }
     },
+}
+NEWER_SETTINGS: dict[str, Any] = {  # than the models of the AWS SDK for JavaScript
     "RuntimeConfig": {
         "RuntimeArn": "arn:aws:lambda:us-east-1::runtime:" + "0" * 24,
         "RuntimeAlias": "a",
@@ -532,16 +534,23 @@ FOREIGN_CODE: dict[str, Any] = {
     "ImageUri": "i",
     "SourceKMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k",
 }
-OTHERS: Conversation = [
-    MADE,
-    *(
+
+
+def foreign(settings: dict[str, Any]) -> Conversation:
+    """Each is refused by name."""
+    return [
         refused(action, unsupported(member), **request, **{member: value})
         for action, request in (
             ("CreateFunction", CREATE),
             ("UpdateFunctionConfiguration", FUNCTION),
         )
-        for member, value in FOREIGN_SETTINGS.items()
-    ),
+        for member, value in settings.items()
+    ]
+
+
+OTHERS: Conversation = [
+    MADE,
+    *foreign(FOREIGN_SETTINGS),
     *(
         refused(action, unsupported(member), **request, LoggingConfig={member: value})
         for action, request in (
@@ -622,4 +631,5 @@ CONVERSATIONS: dict[str, Conversation] = {
     "urls": URLS,
     "mappings": MAPPINGS,
     "others": OTHERS,
+    "newer": [MADE, *foreign(NEWER_SETTINGS)],
 }

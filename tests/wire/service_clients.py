@@ -29,6 +29,7 @@ PACKAGES = {  # of the JavaScript SDK
     "events": "EventBridge",
     "scheduler": "Scheduler",
     "pipes": "Pipes",
+    "lambda": "Lambda",
 }
 
 

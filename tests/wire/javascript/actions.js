@@ -8,8 +8,9 @@ const service = process.env.SERVICE;
 const client = await import(`@aws-sdk/client-${service.toLowerCase()}`);
 const sender = new client[`${service}Client`]({ maxAttempts: 1 });
 
+const BYTES = ["BinaryValue", "Payload", "ZipFile"];
 const withTypes = (name, value) => {
-  if (name === "BinaryValue") return new Uint8Array(Buffer.from(value, "base64"));
+  if (BYTES.includes(name)) return new Uint8Array(Buffer.from(value, "base64"));
   const isTime = /(Time|Date)$/.test(name) && /^\d{4}-\d\d-\d\dT/.test(value);
   return isTime ? new Date(value) : value;
 };
