@@ -34,6 +34,7 @@ import {
   SQSClient,
   UnsupportedOperation,
 } from "@aws-sdk/client-sqs";
+import { refusal } from "./errors.js";
 
 const [sqs, sns, events, lambda] = [SQSClient, SNSClient, EventBridgeClient, LambdaClient].map(
   (Client) => new Client({ maxAttempts: 1 }),
@@ -60,23 +61,6 @@ async function receiveAll(QueueUrl, count) {
   }
   return messages;
 }
-
-async function errorOf(client, command) {
-  try {
-    await client.send(command);
-  } catch (error) {
-    return error;
-  }
-  throw new Error("no error");
-}
-
-const described = (error, kind) => ({
-  name: error.name,
-  message: error.message,
-  status: error.$metadata?.httpStatusCode,
-  fault: error.$fault,
-  isItsClass: error instanceof kind,
-});
 
 const seen = {};
 
@@ -171,13 +155,12 @@ const { Configuration } = await lambda.send(new GetFunctionCommand({ FunctionNam
 seen.handler = Configuration.Handler;
 
 seen.errors = {
-  queue: described(
-    await errorOf(sqs, new GetQueueUrlCommand({ QueueName: "nowhere" })),
+  queue: await refusal(
+    sqs.send(new GetQueueUrlCommand({ QueueName: "nowhere" })),
     QueueDoesNotExist,
   ),
-  unsupported: described(
-    await errorOf(
-      sqs,
+  unsupported: await refusal(
+    sqs.send(
       new SendMessageCommand({
         QueueUrl,
         MessageBody: "a",
@@ -186,20 +169,18 @@ seen.errors = {
     ),
     UnsupportedOperation,
   ),
-  topic: described(
-    await errorOf(sns, new PublishCommand({ TopicArn: `${TopicArn}x`, Message: "a" })),
+  topic: await refusal(
+    sns.send(new PublishCommand({ TopicArn: `${TopicArn}x`, Message: "a" })),
     NotFoundException,
   ),
-  function: described(
-    await errorOf(lambda, new InvokeCommand({ FunctionName: "nowhere" })),
+  function: await refusal(
+    lambda.send(new InvokeCommand({ FunctionName: "nowhere" })),
     ResourceNotFoundException,
   ),
 };
-const throttled = await errorOf(lambda, new InvokeCommand({ FunctionName: "off" }));
-seen.throttled = {
-  ...described(throttled, TooManyRequestsException),
-  reason: throttled.Reason,
-  retryAfterSeconds: throttled.retryAfterSeconds,
-};
+seen.throttled = await refusal(
+  lambda.send(new InvokeCommand({ FunctionName: "off" })),
+  TooManyRequestsException,
+);
 
 console.log(JSON.stringify(seen));
