@@ -46,9 +46,9 @@ def start(
     )
 
 
-def run(broker: Daemon, program: str) -> Any:
+def run(broker: Daemon, program: str, environment: Mapping[str, str] | None = None) -> Any:
     """The JSON that the program prints."""
-    with start(broker, program, stderr=subprocess.PIPE) as process:
+    with start(broker, program, environment, stderr=subprocess.PIPE) as process:
         try:
             printed, errors = process.communicate(timeout=100)
         finally:
