@@ -12,11 +12,11 @@ JAVASCRIPT := tests/wire/javascript
 
 export BROKER_CONFIG BROKER_DATA_DIR
 
-.PHONY: help run test nightly check lint format map bench clean
+.PHONY: help run test test-service nightly check lint format map bench clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 run: $(VENV)/run.stamp ## start the broker (BROKER_CONFIG, BROKER_DATA_DIR, BROKER_LISTEN)
 	@exec $(BIN)/broker start
@@ -32,6 +32,9 @@ lint: $(VENV)/dev.stamp ## format, lint, types, import contracts
 
 nightly: $(VENV)/dev.stamp ## a million pairs of pattern and event, a hundred thousand invocations
 	NIGHTLY=1 $(BIN)/python -m pytest --timeout 1200 tests/core/pattern/test_net.py tests/plugins/test_runtime_mode.py
+
+test-service: $(VENV)/dev.stamp ## the service and its functions under systemd, in an emulated machine (as root; mmdebstrap, QEMU)
+	$(BIN)/python -m tests.service.machine $(TESTS)
 
 check: lint test ## what CI runs
 

@@ -5,6 +5,8 @@ import pytest
 
 from tests.daemon import Daemon, running_daemon
 
+collect_ignore = ["service"]  # they take over a machine: `make test-service`
+
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:

@@ -1,11 +1,13 @@
 """functions as programs of this host: one process per event, or workers that stay warm"""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 
 from broker.plugin import Host, Invocation, InvocationResult, Settings
+from broker_subprocess.cgroups import Cgroups, delegated_cgroup
 from broker_subprocess.guardian import Guardian
 from broker_subprocess.leftovers import end_leftovers
 from broker_subprocess.settings import SubprocessSettings, parse_settings
@@ -13,6 +15,8 @@ from broker_subprocess.stdio import Stdio
 from broker_subprocess.worker_pool import WorkerPool
 
 __all__ = ["SubprocessInvoker"]
+
+log = logging.getLogger(__name__)
 
 
 class SubprocessInvoker:
@@ -52,16 +56,32 @@ class SubprocessInvoker:
     async def _running(self, host: Host) -> AsyncIterator[None]:
         # Before the first event: whatever runs still would be one more than the limits allow.
         await end_leftovers(host.state_directory)
+        cgroups = await trio.to_thread.run_sync(_prepared_cgroups)
         guardian = Guardian()
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(guardian.run)
                 async with trio.open_nursery() as workers:
                     self._stdio = Stdio(guardian, host)
-                    self._workers = WorkerPool(guardian, host, workers)
+                    self._workers = WorkerPool(guardian, host, workers, cgroups)
                     workers.start_soon(self._workers.watch)
                     yield
                     workers.cancel_scope.cancel()
                 nursery.cancel_scope.cancel()
         finally:
             self._stdio = self._workers = None
+
+
+def _prepared_cgroups() -> Cgroups | None:
+    """None if there are none: workers are then looked at, and ended if they use too much."""
+    path = delegated_cgroup()
+    if path is None:
+        return None
+    cgroups = Cgroups(path)
+    try:
+        cgroups.prepare()
+    except OSError as error:
+        log.warning("the cgroup %s can't be divided among functions: %s", path, error)
+        return None
+    log.info("the kernel holds functions to their memory, in %s", path)
+    return cgroups

@@ -28,12 +28,17 @@ def command(settings: SubprocessSettings, code: str, path: str) -> tuple[str, ..
         return _python(runtime, path), str(BOOTSTRAPS / "bootstrap.py")
     if runtime.startswith("nodejs"):
         return _node(runtime, path), str(BOOTSTRAPS / "bootstrap.mjs")
-    if settings.command:
-        return settings.command
-    bootstrap = os.path.join(code, "bootstrap")
-    if not os.access(bootstrap, os.X_OK) or os.path.isdir(bootstrap):
-        raise RuntimeMissing(f"{bootstrap} is not there or is not executable")
-    return (bootstrap,)
+    words = settings.command or (os.path.join(code, "bootstrap"),)
+    # Asked here, because what a worker is started through says only how that ended.
+    if not _is_program(words[0], settings.cwd or code, path):
+        raise RuntimeMissing(f"{words[0]} is not there or is not executable")
+    return words
+
+
+def _is_program(name: str, cwd: str, path: str) -> bool:
+    if "/" in name:
+        name = os.path.join(cwd, name)
+    return shutil.which(name, path=path) is not None
 
 
 def _python(runtime: str, path: str) -> str:

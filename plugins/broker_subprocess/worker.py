@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
 import trio
 
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable
 from broker_subprocess import outcome, runtime_api
+from broker_subprocess.cgroups import Cgroup, Cgroups
 from broker_subprocess.environment import worker_environment
 from broker_subprocess.guardian import Guardian
 from broker_subprocess.isolation import TEMPORARY, isolated
@@ -47,6 +47,7 @@ LOG_CHUNKS_A_TURN = 16  # then others have their turn
 LOG_PAUSE_S = 0.02  # so that a flood stays below 50 MiB/s
 LOG_HELD_BYTES = 64 * 1024  # of what is written while no event is served
 MIB = 1 << 20
+PROCESSES_MAX = 1_024  # Lambda: processes and threads of one environment
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 MARK = "BROKER_WORKER"
@@ -84,6 +85,7 @@ class Worker:
         launch: Launch,
         host: Host,
         guardian: Guardian,
+        cgroups: Cgroups | None,
         on_idle: Callable[["Worker"], None],
     ) -> None:
         self.revision = first.revision
@@ -94,10 +96,12 @@ class Worker:
         self.late_at = math.inf  # when one that has answered must be idle again
         self.memory_peak_bytes = 0
         self.pid: int | None = None
+        self.cgroup: Cgroup | None = None
         self.settled = trio.Event()  # it is idle for the first time, or gone
         self._first = first
         self._host = host
         self._guardian = guardian
+        self._cgroups = cgroups
         self._on_idle = on_idle
         self._scope = trio.CancelScope()
         self._gone = trio.Event()
@@ -140,7 +144,7 @@ class Worker:
         await self._gone.wait()
 
     async def _run(self) -> int | None:
-        await trio.to_thread.run_sync(_make_directory, self._temporary)
+        await trio.to_thread.run_sync(self._make_places)
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         async with listener:
             port = listener.socket.getsockname()[1]
@@ -158,7 +162,19 @@ class Worker:
                 self._log_fd = -1
             return group.process.returncode
 
+    def _make_places(self) -> None:
+        """Blocks. Raises: OSError."""
+        self._temporary.mkdir(mode=0o700, parents=True)
+        if self._cgroups is not None:
+            self.cgroup = self._cgroups.create(
+                self._token, memory_bytes=self.memory_mb * MIB, processes_max=PROCESSES_MAX
+            )
+
     def _command(self) -> Sequence[str]:
+        command = self._isolated_command()
+        return command if self.cgroup is None else self.cgroup.entered(command)
+
+    def _isolated_command(self) -> Sequence[str]:
         launch = self.launch
         if launch.bubblewrap is None:
             return launch.command
@@ -227,6 +243,9 @@ class Worker:
 
     async def _clean_up(self) -> None:
         """Processes that left the group, and files."""
+        if self.cgroup is not None:
+            self.see_memory(self.cgroup.peak_bytes())
+            await self.cgroup.end()
         try:
             await end_marked(f"{MARK}={self._token}".encode())
         except StillRunning as error:
@@ -417,14 +436,21 @@ class Worker:
             invocation.write_log(bytes(self._held_log))
             self._held_log.clear()
 
+    def see_memory(self, used_bytes: int) -> None:
+        """So much is used now, or was."""
+        self.memory_peak_bytes = max(self.memory_peak_bytes, used_bytes)
+
     def _look_at_memory(self) -> None:
-        if self.launch.bubblewrap is not None and self.pid is not None:  # which is only its parent
+        if self.cgroup is not None:
+            self.see_memory(self.cgroup.peak_bytes())
+        elif (
+            self.launch.bubblewrap is not None and self.pid is not None
+        ):  # which is only its parent
             used, _ = tree_usage([self.pid]).get(self.pid, (0, 0))
-            self.memory_peak_bytes = max(self.memory_peak_bytes, used)
-            return
-        with suppress(OSError, ValueError), open(f"/proc/{self.pid}/statm", "rb") as file:
-            resident = int(file.read().split()[1]) * PAGE_BYTES
-            self.memory_peak_bytes = max(self.memory_peak_bytes, resident)
+            self.see_memory(used)
+        else:
+            with suppress(OSError, ValueError), open(f"/proc/{self.pid}/statm", "rb") as file:
+                self.see_memory(int(file.read().split()[1]) * PAGE_BYTES)
 
 
 def _next(invocation: Invocation) -> Answer:
@@ -466,7 +492,3 @@ def _not_now(state: str, wanted: str) -> Answer:
         "Error: State transition is not allowed"
     )
     return refused(403, "InvalidStateTransition", text)
-
-
-def _make_directory(path: Path) -> None:
-    path.mkdir(mode=0o700, parents=True)

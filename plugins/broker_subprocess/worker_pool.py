@@ -8,26 +8,27 @@ the concurrency limits of the host.
 import os
 import shutil
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import trio
 
 from broker.plugin import Host, Invocation, InvocationResult
 from broker_subprocess import outcome
+from broker_subprocess.cgroups import Cgroups
 from broker_subprocess.environment import PATH
 from broker_subprocess.guardian import Guardian
 from broker_subprocess.isolation import find_bubblewrap
 from broker_subprocess.memory import tree_usage
 from broker_subprocess.runtimes import RuntimeMissing, command
 from broker_subprocess.settings import SubprocessSettings
-from broker_subprocess.worker import MIB, Launch, Worker
+from broker_subprocess.worker import MIB, PROCESSES_MAX, Launch, Worker
 
 __all__ = ["WorkerPool"]
 
 Key = tuple[str, str, str, str]  # account, region, function, version
 
 WATCH_S = 0.25
-PROCESSES_MAX = 1_024  # Lambda: processes and threads of one environment
 
 
 @dataclass(slots=True, eq=False)
@@ -37,10 +38,13 @@ class _Waiter:
 
 
 class WorkerPool:
-    """Owns the workers, which run in the nursery."""
+    """Owns the workers, which run in the nursery; without cgroups it holds them to their limits."""
 
-    def __init__(self, guardian: Guardian, host: Host, nursery: trio.Nursery) -> None:
+    def __init__(
+        self, guardian: Guardian, host: Host, nursery: trio.Nursery, cgroups: Cgroups | None
+    ) -> None:
         self._guardian = guardian
+        self._cgroups = cgroups
         self._host = host
         self._nursery = nursery
         self._workers: set[Worker] = set()
@@ -113,7 +117,7 @@ class WorkerPool:
             self._idle[key].append(worker)
             _wake(self._waiters.get(key))
 
-        worker = Worker(invocation, launch, self._host, self._guardian, on_idle)
+        worker = Worker(invocation, launch, self._host, self._guardian, self._cgroups, on_idle)
         self._nursery.start_soon(self._run, key, worker)
         try:
             failure = await worker.wait_ready(invocation)
@@ -184,16 +188,26 @@ class WorkerPool:
             for worker in self._workers:
                 if now > worker.late_at:
                     worker.kill()
-            sessions = [worker.pid for worker in self._workers if worker.pid is not None]
-            usage = await trio.to_thread.run_sync(tree_usage, sessions)
-            for worker in self._workers:
-                if worker.pid in usage:
-                    self._hold_to_limits(worker, *usage[worker.pid])
+            if self._cgroups is None:
+                await self._hold_to_limits()
+            else:
+                await trio.to_thread.run_sync(_look_at_cgroups, list(self._workers))
 
-    def _hold_to_limits(self, worker: Worker, resident_bytes: int, processes: int) -> None:
-        worker.memory_peak_bytes = max(worker.memory_peak_bytes, resident_bytes)
-        if resident_bytes > worker.memory_mb * MIB or processes > PROCESSES_MAX:
-            worker.kill()
+    async def _hold_to_limits(self) -> None:
+        sessions = [worker.pid for worker in self._workers if worker.pid is not None]
+        usage = await trio.to_thread.run_sync(tree_usage, sessions)
+        for worker in self._workers:
+            if worker.pid in usage:
+                resident_bytes, processes = usage[worker.pid]
+                worker.see_memory(resident_bytes)
+                if resident_bytes > worker.memory_mb * MIB or processes > PROCESSES_MAX:
+                    worker.kill()
+
+
+def _look_at_cgroups(workers: Iterable[Worker]) -> None:
+    for worker in workers:
+        if worker.cgroup is not None:
+            worker.see_memory(worker.cgroup.peak_bytes())
 
 
 def _wake(waiting: deque[_Waiter] | None) -> bool:

@@ -1,0 +1,47 @@
+"""Cgroups of workers, as far as a directory shows it; `make test-service` has real ones."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from broker_subprocess import invoker
+from broker_subprocess.cgroups import Cgroup, Cgroups
+from tests.plugins.runtime import running_functions, value_of
+
+PYTHON = "def handler(event, context):\n    return event\n"
+
+
+def test_what_is_started_is_in_its_cgroup_from_the_first_line_on(tmp_path: Path) -> None:
+    command = Cgroup(tmp_path).entered(["/bin/sh", "-c", 'echo "$$ $0 $1"', "a b", "$c"])
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    pid = (tmp_path / "cgroup.procs").read_text().strip()
+    assert said == f"{pid} a b $c\n"
+
+
+def test_one_that_cannot_be_entered_keeps_the_program_from_running(tmp_path: Path) -> None:
+    command = Cgroup(tmp_path / "gone").entered(["/bin/echo", "x"])
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+
+
+def test_a_new_one_has_its_limits(tmp_path: Path) -> None:
+    cgroup = Cgroups(tmp_path).create("1", memory_bytes=1 << 27, processes_max=1_024)
+    assert cgroup.path == tmp_path / "worker-1"
+    limits = {path.name: path.read_text() for path in cgroup.path.iterdir()}
+    assert limits == {
+        "memory.max": "134217728",
+        "memory.oom.group": "1",
+        "memory.swap.max": "0",
+        "pids.max": "1024",
+    }
+
+
+async def test_functions_run_without_what_cannot_be_divided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(invoker, "delegated_cgroup", lambda: tmp_path / "cgroup")
+    async with running_functions(tmp_path) as functions:
+        assert value_of(await functions.python(PYTHON, 1)) == 1
+    assert "can't be divided among functions" in caplog.text
