@@ -69,6 +69,8 @@ class Invocation:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
     client_context: bytes | None = None  # JSON text, synchronous invocations only
+    # X-Amzn-Trace-Id of what the function causes: by it a function is stopped that leads to itself.
+    trace_header: str = ""
     attempt: int = 1  # 1 for the first
     account: str = "000000000000"
     region: str = "us-east-1"

@@ -308,6 +308,11 @@ class TooManyRequests(BrokerError):
     """Rate Exceeded."""  # with `reason` and `retry_after_s` in the details
 
 
+class RecursiveInvocation(BrokerError):
+    """The function was invoked recursively: it has led to itself too often. If that is meant, set \
+its recursion configuration to Allow."""
+
+
 class CodeTooLarge(BrokerError):
     """A function's code is larger than it may be."""
 

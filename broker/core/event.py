@@ -24,6 +24,7 @@ class Event:
     time_ms: int | None = None  # None: now
     id: str | None = None  # None: a new one
     cloud_event: dict[str, Any] | None = None  # attributes that have no place elsewhere
+    trace_header: str | None = None  # not part of the envelope
 
 
 def envelope(event: Event, event_id: str, namespace: Namespace, now_ms: int) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import msgspec
 from broker.core.commands import NewEntry
 from broker.core.event import Event, envelope
 from broker.core.json_text import InvalidJson, parse_json
-from broker.core.limits import INVOCATION_HOPS_MAX, MESSAGE_BYTES_MAX
-from broker.core.message import Attributes, Via, iso_time, message
+from broker.core.limits import MESSAGE_BYTES_MAX
+from broker.core.message import Attributes, Via, iso_time, traced_message
 from broker.core.names import (
     Arn,
     Namespace,
@@ -39,13 +39,12 @@ class InvocationRecord:
 
     request_id: str
     function_arn: str  # qualified
-    condition: str  # Success, RetriesExhausted, EventAgeExceeded or ZeroReservedConcurrency
+    condition: str  # Success, RetriesExhausted, EventAgeExceeded, or what else kept it from running
     attempts: int
     payload: str  # JSON
     executed_version: str
     result: bytes | None  # JSON; None if it never ran
     function_error: str | None
-    hops: int  # invocations that led to one another so far, this one included
     at_ms: int
 
     @property
@@ -88,21 +87,28 @@ def is_destination(arn: Arn) -> bool:
 
 
 class InvocationRouter:
-    """Routes what an invocation's end leads to, to be committed together: `routed`."""
+    """Routes what an invocation's end leads to, to be committed together: `routed`.
+
+    `trace_header` is the invocation's.
+    """
 
     def __init__(
-        self, resources: Resources, namespace: Namespace, new_id: NewId, now_ms: int
+        self,
+        resources: Resources,
+        namespace: Namespace,
+        new_id: NewId,
+        now_ms: int,
+        trace_header: str,
     ) -> None:
-        self._router = Router(resources, namespace, new_id, now_ms)
+        self._router = Router(resources, namespace, new_id, now_ms, trace_header)
+        self._trace_header = trace_header
         self.routed = self._router.routed
         self._resources = resources
         self._namespace = namespace
         self._new_id = new_id
         self._now_ms = now_ms
 
-    def tell(
-        self, destination: str, record: InvocationRecord, *, loops_allowed: bool = False
-    ) -> None:
+    def tell(self, destination: str, record: InvocationRecord) -> None:
         """Deliver a record, or note in `undeliverable` why it can't be."""
         arn = Arn.parse(destination)
         assert arn is not None
@@ -118,7 +124,7 @@ class InvocationRouter:
         elif arn.service == "sqs":
             obstacle = self._to_queue(arn, record, text)
         else:
-            obstacle = self._to_function(arn, record, text, loops_allowed)
+            obstacle = self._to_function(arn, record, text)
         if obstacle is not None:
             why = f"{obstacle.code} {obstacle.error}".rstrip()
             self.routed.undeliverable.append((record.function_arn, destination, why))
@@ -128,7 +134,9 @@ class InvocationRouter:
         topic = self._resources.topics.get(arn.resource)
         if topic is None:
             return NO_RESOURCE
-        publication = Publication(message=text, attributes=attributes)
+        publication = Publication(
+            message=text, attributes=attributes, trace_header=self._trace_header
+        )
         message_id = uuid_text(self._new_id())
         notification = publication.notification(self._namespace, topic, message_id, self._now_ms)
         self._router.notification(topic.name, notification)
@@ -143,7 +151,7 @@ class InvocationRouter:
         via: Via | None = None,
     ) -> NewEntry:
         """Put a text into a queue."""
-        body = self.routed.add_body(message(text, attributes))
+        body = self.routed.add_body(traced_message(text, self._trace_header, attributes))
         entry = NewEntry(queue, self._new_id(), body, delay_ms, via)
         self.routed.entries.append(entry)
         return entry
@@ -157,14 +165,10 @@ class InvocationRouter:
         self.enter(queue.name, text, None, queue.delay_s * 1000, _via(record))
         return None
 
-    def _to_function(
-        self, arn: Arn, record: InvocationRecord, text: str, loops_allowed: bool
-    ) -> Obstacle | None:
+    def _to_function(self, arn: Arn, record: InvocationRecord, text: str) -> Obstacle | None:
         label = function_label(arn.resource)
         if not self._resources.can_invoke(label):
             return NO_RESOURCE
-        if record.hops >= INVOCATION_HOPS_MAX and not loops_allowed:
-            return Obstacle("RECURSIVE_LOOP", f"{record.hops} invocations led to one another")
         self.enter(function_queue(label), text, via=_via(record))
         return None
 
@@ -189,7 +193,7 @@ class InvocationRouter:
 
 
 def _via(record: InvocationRecord) -> Via:
-    return Via(record.function_arn, "raw", PROTOCOL, hops=record.hops)
+    return Via(record.function_arn, "raw", PROTOCOL)
 
 
 def _value(text: bytes) -> Any:

@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from broker.core.trace_header import AWS_TRACE_HEADER
+
 # OpenSSL's MD5 is the faster one for long bodies, but takes a microsecond to begin; Python's own
 # takes half of that for a short one.
 _SMALL_BYTES = 1024
@@ -132,6 +134,23 @@ def message(
     return Message(body, md5_digest(body.encode()), attributes or None, system_attributes or None)
 
 
+def traced_message(
+    body: str,
+    trace_header: str | None,
+    attributes: Attributes | None = None,
+    system_attributes: dict[str, str] | None = None,
+) -> Message:
+    """A message that keeps the trace header of what it comes of."""
+    if trace_header is not None:
+        system_attributes = {**(system_attributes or {}), AWS_TRACE_HEADER: trace_header}
+    return message(body, attributes, system_attributes)
+
+
+def trace_header_of(rendered: Message) -> str | None:
+    """The trace header that a message has kept."""
+    return (rendered.system_attributes or {}).get(AWS_TRACE_HEADER)
+
+
 def md5_digest(data: bytes) -> bytes:
     """The MD5 that SDKs verify; it protects nothing."""
     if len(data) < _SMALL_BYTES:
@@ -230,7 +249,7 @@ def _system_attributes(body: Notification) -> dict[str, str] | None:
     given = {
         "MessageGroupId": body.group,
         "MessageDeduplicationId": body.deduplication_id,
-        "AWSTraceHeader": body.trace_header,
+        AWS_TRACE_HEADER: body.trace_header,
     }
     return {name: value for name, value in given.items() if value is not None} or None
 

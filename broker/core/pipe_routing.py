@@ -10,7 +10,7 @@ from broker.core.commands import NewEntry
 from broker.core.event import Event, envelope
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import MESSAGE_BYTES_MAX
-from broker.core.message import Notification, Via, message
+from broker.core.message import Notification, Via, traced_message
 from broker.core.names import (
     Arn,
     Namespace,
@@ -30,12 +30,22 @@ PROTOCOL = "pipes"  # of the entries that a pipe leads to
 
 
 class PipeRouter:
-    """Routes a batch of a pipe's events, to be committed together: `routed`."""
+    """Routes a batch of a pipe's events, to be committed together: `routed`.
+
+    `trace_header` is the batch's.
+    """
 
     def __init__(
-        self, resources: Resources, namespace: Namespace, pipe: Pipe, new_id: NewId, now_ms: int
+        self,
+        resources: Resources,
+        namespace: Namespace,
+        pipe: Pipe,
+        new_id: NewId,
+        now_ms: int,
+        trace_header: str | None,
     ) -> None:
-        self._router = Router(resources, namespace, new_id, now_ms)
+        self._router = Router(resources, namespace, new_id, now_ms, trace_header)
+        self._trace_header = trace_header
         self.routed = self._router.routed
         self._resources = resources
         self._namespace = namespace
@@ -98,7 +108,13 @@ class PipeRouter:
         if len(text.encode()) > topic.maximum_message_size:
             return _too_large(topic.maximum_message_size)
         message_id = uuid_text(self._new_id())
-        notification = Notification(self._pipe.target.arn, message_id, self._now_ms, text)
+        notification = Notification(
+            self._pipe.target.arn,
+            message_id,
+            self._now_ms,
+            text,
+            trace_header=self._trace_header,
+        )
         self._router.notification(topic.name, notification)
         return None
 
@@ -150,7 +166,9 @@ class PipeRouter:
         group: str | None = None,
         deduplication_id: str | None = None,
     ) -> None:
-        body = self.routed.add_body(message(text, None, system_attributes))
+        body = self.routed.add_body(
+            traced_message(text, self._trace_header, None, system_attributes)
+        )
         self.routed.entries.append(
             NewEntry(
                 queue,

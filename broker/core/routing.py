@@ -61,16 +61,25 @@ class _Arrived:
 
 
 class Router:
-    """Follows one publish to all its ends; `routed` is what it has found."""
+    """Follows one publish to all its ends; `routed` is what it has found.
+
+    All that it leads to keeps its `trace_header`.
+    """
 
     def __init__(
-        self, resources: Resources, namespace: Namespace, new_id: NewId, now_ms: int
+        self,
+        resources: Resources,
+        namespace: Namespace,
+        new_id: NewId,
+        now_ms: int,
+        trace_header: str | None = None,
     ) -> None:
         self.routed = Routed()
         self._resources = resources
         self._namespace = namespace
         self._new_id = new_id
         self._now_ms = now_ms
+        self._trace_header = trace_header
         self._first_whole: int | None = None  # the body of the event that came first
 
     # Events
@@ -119,7 +128,7 @@ class Router:
         trace = ledger.trace_of(bus, routed.matched, routed.entries, routed.undeliverable)
         body = self._first_whole
         if body is None:
-            body = routed.add_body(message.message(event_json))
+            body = routed.add_body(self._message(event_json))
         via = Via("", "trace", "events", trace=trace)
         routed.entries.append(
             NewEntry(
@@ -182,7 +191,7 @@ class Router:
             content = queue.content_based_deduplication
             deduplication_id = _sha256(text) if content else _event_id(arrived.event)
         whole = text is arrived.json
-        body = self._whole(arrived) if whole else self.routed.add_body(message.message(text))
+        body = self._whole(arrived) if whole else self.routed.add_body(self._message(text))
         via = target.via
         if arrived.hops and target.kind == "elsewhere":
             via = msgspec.structs.replace(via, hops=arrived.hops)
@@ -206,7 +215,13 @@ class Router:
             return text
         if _longer(text, topic.maximum_message_size):
             return _too_large(topic.maximum_message_size)
-        notification = Notification(target.target.arn, self._new_uuid(), self._now_ms, text)
+        notification = Notification(
+            target.target.arn,
+            self._new_uuid(),
+            self._now_ms,
+            text,
+            trace_header=self._trace_header,
+        )
         self.notification(target.name, notification, hops)
         return None
 
@@ -231,7 +246,7 @@ class Router:
 
     def _whole(self, arrived: _Arrived) -> int:
         if arrived.whole is None:
-            arrived.whole = self.routed.add_body(message.message(arrived.json))
+            arrived.whole = self.routed.add_body(self._message(arrived.json))
             if self._first_whole is None:
                 self._first_whole = arrived.whole
         return arrived.whole
@@ -339,6 +354,9 @@ class Router:
 
     def _lose(self, source: str, target: str, why: str) -> None:
         self.routed.undeliverable.append((source, target, why))
+
+    def _message(self, text: str) -> message.Message:
+        return message.traced_message(text, self._trace_header)
 
     def _new_uuid(self) -> str:
         return uuid_text(self._new_id())

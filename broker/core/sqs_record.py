@@ -9,8 +9,9 @@ from broker.core.json_text import InvalidJson, parse_json
 from broker.core.message import Attributes, Message, md5_of_attributes
 from broker.core.names import Namespace, uuid_text
 from broker.core.system_attributes import system_attributes
+from broker.core.trace_header import AWS_TRACE_HEADER
 
-__all__ = ["sqs_record", "taken_apart"]
+__all__ = ["record_trace_header", "sqs_record", "taken_apart"]
 
 
 def sqs_record(
@@ -42,6 +43,12 @@ def sqs_record(
         "eventSourceARN": arn,
         "awsRegion": namespace.region,
     }
+
+
+def record_trace_header(record: dict[str, Any]) -> str | None:
+    """The trace header that the message came with."""
+    header: str | None = record["attributes"].get(AWS_TRACE_HEADER)
+    return header
 
 
 def taken_apart(event: Any) -> Any:

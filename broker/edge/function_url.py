@@ -68,9 +68,12 @@ async def _invoke(
         ),
     )
     if url.invoke_mode == "RESPONSE_STREAM":
-        return await _stream(broker.functions.stream(namespace, url.name, event), url)
+        streamed = broker.functions.stream(namespace, url.name, event, request.trace_header)
+        return await _stream(streamed, url)
     try:
-        invoked = await broker.functions.invoke(namespace, url.name, event)
+        invoked = await broker.functions.invoke(
+            namespace, url.name, event, trace_header=request.trace_header
+        )
     except BrokerError as error:
         return _refused(url, error)
     return _whole(url, invoked)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import trio
 
+from broker.core.limits import RECURSIONS_MAX
+from broker.core.names import Namespace
 from broker.core.resources import Function
+from broker.core.trace_header import invocations, passed_on
 from broker.plugin import Invocation, InvocationResult
 
 __all__ = ["Attempt", "Limit", "Runnable", "report_line", "timed_out"]
@@ -22,6 +25,27 @@ class Runnable:
     version: str  # "$LATEST", or a number
     function: Function
     reserved_concurrency: int | None = None  # of all its versions together
+
+    def arn(self, namespace: Namespace) -> str:
+        """As it was asked for."""
+        return namespace.arn("lambda", f"function:{self.label}")
+
+    def is_recursion(
+        self, namespace: Namespace, trace_header: str | None, *, stopped_before: bool = False
+    ) -> bool:
+        """Whether it has led to itself too often, on the way to what has this header.
+
+        With `stopped_before`: and was stopped for it already.
+        """
+        limit = RECURSIONS_MAX + 1 if stopped_before else RECURSIONS_MAX
+        allowed = trace_header is None or self.function.recursive_loop == "Allow"
+        return not allowed and invocations(trace_header, self.arn(namespace)) >= limit
+
+    def traced(
+        self, namespace: Namespace, trace_header: str | None, request_id: str, at_ms: int
+    ) -> str:
+        """The trace header of an invocation, by the one that came with the event."""
+        return passed_on(trace_header, self.arn(namespace), request_id, at_ms)
 
     @property
     def revision(self) -> str:

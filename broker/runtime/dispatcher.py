@@ -19,7 +19,7 @@ from broker.core.invocation_record import InvocationRecord, InvocationRouter
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.ledger import Attempt as Noted
 from broker.core.limits import RETRY_AFTER_S_MAX
-from broker.core.message import Attributes, MessageAttribute, decode, rendered
+from broker.core.message import Attributes, MessageAttribute, decode, rendered, trace_header_of
 from broker.core.names import LATEST, Arn, function_queue, labelled, uuid_text
 from broker.core.registry import Registry
 from broker.core.resources import EventInvokeConfig
@@ -29,7 +29,7 @@ from broker.runtime.drain import Drain, WorkerGone, noted
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerNotFound
-from broker.runtime.metrics import ABANDONED, THROTTLES
+from broker.runtime.metrics import ABANDONED, RECURSIONS, THROTTLES
 from broker.runtime.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ LEASE_MARGIN_S = 60.0  # past the function's timeout, before a lost invocation i
 SYSTEM_BACKOFF_S = (1.0, 300.0)  # first and longest wait after a throttle or a broken way
 ERROR_MESSAGE_BYTES = 1_024
 ROOM_MAX = 100  # of one receive
+RECURSIVE = "RecursiveInvocation"  # the condition of one that was stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class _Occasion:
     received: Received
     runnable: Runnable
     config: EventInvokeConfig
+    came_with: str | None  # the event's trace header
+    trace_header: str  # the invocation's
+    # For recursion, as the header shows: what is told of that again may be the loop itself.
+    stopped_before: bool
 
     @property
     def retry_attempts(self) -> int:
@@ -116,7 +121,12 @@ class Dispatcher:
         """Invoke the function once."""
         config = self._functions.event_invoke_config(self._namespace, self._invoked)
         config = config or EventInvokeConfig(name=self._invoked)
-        occasion = _Occasion(received, self._runnable(), config)
+        event = rendered(decode(received.body), received.via, self._functions.origin)
+        occasion = self._occasion(received, config, trace_header_of(event))
+        if occasion.runnable.is_recursion(self._namespace, occasion.came_with):
+            RECURSIONS.labels(self._name).inc()
+            await self._end(occasion, RECURSIVE)
+            return
         if occasion.runnable.reserved_concurrency == 0:
             await self._end(occasion, "ZeroReservedConcurrency")
             return
@@ -128,9 +138,10 @@ class Dispatcher:
             attempt = await self._functions.host.attempt(
                 self._namespace,
                 occasion.runnable,
-                self._payload(received).encode(),
+                event.body.encode(),
                 uuid_text(received.message_id),
                 self._parts.now_ms(),
+                trace_header=occasion.trace_header,
                 number=received.receive_count,
             )
         except (InvokerError, InvokerNotFound) as error:
@@ -144,6 +155,15 @@ class Dispatcher:
 
     async def aclose(self) -> None:
         """See `broker.runtime.drain.Worker`. Invokers are the host's."""
+
+    def _occasion(
+        self, received: Received, config: EventInvokeConfig, came_with: str | None
+    ) -> _Occasion:
+        runnable = self._runnable()
+        request_id = uuid_text(received.message_id)
+        header = runnable.traced(self._namespace, came_with, request_id, received.sent_at_ms)
+        before = runnable.is_recursion(self._namespace, came_with, stopped_before=True)
+        return _Occasion(received, runnable, config, came_with, header, before)
 
     def _payload(self, received: Received) -> str:
         return rendered(decode(received.body), received.via, self._functions.origin).body
@@ -202,6 +222,7 @@ class Dispatcher:
             self._namespace,
             self._parts.ids.new,
             self._parts.now_ms(),
+            occasion.trace_header,
         )
         self._tell(router, occasion, condition, attempt)
         note = noted(occasion.received, self._parts.now_ms(), "delivered", "")
@@ -229,6 +250,9 @@ class Dispatcher:
         destination = config.on_success if condition == "Success" else config.on_failure
         if destination is None:
             return
+        if occasion.stopped_before:
+            router.routed.undeliverable.append((self.label, destination, condition))
+            return
         result = attempt.result if attempt is not None else None
         record = InvocationRecord(
             request_id=uuid_text(received.message_id),
@@ -239,11 +263,9 @@ class Dispatcher:
             executed_version=attempt.version if attempt is not None else runnable.version,
             result=result.payload if result is not None else None,
             function_error=result.function_error if result is not None else None,
-            hops=(received.via.hops if received.via is not None else 0) + 1,
             at_ms=self._parts.now_ms(),
         )
-        loops = runnable.function.recursive_loop == "Allow"
-        router.tell(destination, record, loops_allowed=loops)
+        router.tell(destination, record)
 
     def _give_up(
         self,
@@ -270,7 +292,9 @@ class Dispatcher:
         cause = _cause(received, "200" if attempt is not None else "0", error or condition)
         payload = self._payload(received)
         if arn.service == "sns":
-            if router.publish(arn, payload, cause) is not None:
+            if occasion.stopped_before:
+                router.routed.undeliverable.append((self.label, str(arn), condition))
+            elif router.publish(arn, payload, cause) is not None:
                 lost = (self.label, str(arn), "the topic does not exist")
                 router.routed.undeliverable.append(lost)
             return note

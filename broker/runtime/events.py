@@ -72,7 +72,7 @@ class Events:
         event_id = event.id or uuid_text(self._ids.new())
         whole = envelope(event, event_id, namespace, now_ms)
         resources = self._registry.resources(namespace)
-        router = Router(resources, namespace, self._ids.new, now_ms)
+        router = Router(resources, namespace, self._ids.new, now_ms, event.trace_header)
         text = msgspec.json.encode(whole).decode()
         router.event(bus, whole, text)
         router.keep_trace(whole, text)

@@ -20,6 +20,7 @@ from broker.core.errors import (
     InvalidPayload,
     InvokerFailed,
     PayloadTooLarge,
+    RecursiveInvocation,
     TooManyRequests,
 )
 from broker.core.json_text import InvalidJson, parse_json
@@ -29,7 +30,7 @@ from broker.core.limits import (
     PAYLOAD_SYNC_BYTES_MAX,
     SCALING_PER_S,
 )
-from broker.core.message import message
+from broker.core.message import traced_message
 from broker.core.names import LATEST, Namespace, function_queue, label_of, labelled, uuid_text
 from broker.core.registry import Resources
 from broker.core.resources import EventInvokeConfig, Function, Queue
@@ -38,7 +39,7 @@ from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.attempt import Attempt, Runnable
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerHost
-from broker.runtime.metrics import THROTTLES
+from broker.runtime.metrics import RECURSIONS, THROTTLES
 from broker.runtime.publisher import Publisher
 from broker.runtime.registrar import Change, Registrar
 
@@ -186,30 +187,36 @@ class Functions:
         namespace: Namespace,
         label: str,
         payload: bytes,
+        *,
         client_context: bytes | None = None,
         write_response: Callable[[bytes], Awaitable[None]] | None = None,
+        trace_header: str | None = None,
     ) -> Invoked:
         """Run the function once and wait for it. A failed function is a result.
 
         With `write_response` the result may come by that, piece by piece: see `InvocationResult`.
 
-        Raises: TooManyRequests, PayloadTooLarge, InvalidPayload, InvokerFailed.
+        Raises: TooManyRequests, RecursiveInvocation, PayloadTooLarge, InvalidPayload,
+        InvokerFailed.
         """
         runnable = self.find(namespace, label)
         name = runnable.function.name
         payload = check_payload(payload, PAYLOAD_SYNC_BYTES_MAX, "RequestResponse")
+        check_recursion(namespace, runnable, trace_header)
         refusal = self.ledger(namespace).acquire(name, trio.current_time())
         if refusal is not None:
             THROTTLES.labels(name, "synchronous").inc()
             raise TooManyRequests(reason=refusal, retry_after_s=RETRY_AFTER_S)
         request_id = uuid_text(self._ids.new())
+        now_ms = self._publisher.now_ms()
         try:
             attempt = await self.host.attempt(
                 namespace,
                 runnable,
                 payload,
                 request_id,
-                self._publisher.now_ms(),
+                now_ms,
+                trace_header=runnable.traced(namespace, trace_header, request_id, now_ms),
                 client_context=client_context,
                 write_response=write_response,
             )
@@ -225,7 +232,9 @@ class Functions:
             self.release(namespace, name)
         return Invoked(request_id, attempt)
 
-    def stream(self, namespace: Namespace, label: str, payload: bytes) -> "Streamed":
+    def stream(
+        self, namespace: Namespace, label: str, payload: bytes, trace_header: str | None
+    ) -> "Streamed":
         """Run the function, whose response is read piece by piece.
 
         It runs on if nobody reads any more. What it came to is known at the end of the pieces.
@@ -240,21 +249,34 @@ class Functions:
         async def run() -> None:
             async with send:
                 try:
-                    streamed.invoked = await self.invoke(namespace, label, payload, None, write)
+                    streamed.invoked = await self.invoke(
+                        namespace,
+                        label,
+                        payload,
+                        write_response=write,
+                        trace_header=trace_header,
+                    )
                 except BrokerError as error:
                     streamed.refusal = error
 
         self.host.start_soon(run)
         return streamed
 
-    def check_room(self, namespace: Namespace, label: str) -> None:
-        """Raises: TooManyRequests, if an invocation would find no room just now."""
-        name = self.find(namespace, label).function.name
+    def check_room(self, namespace: Namespace, label: str, trace_header: str | None) -> None:
+        """Whether an invocation could begin just now.
+
+        Raises: TooManyRequests, RecursiveInvocation.
+        """
+        runnable = self.find(namespace, label)
+        check_recursion(namespace, runnable, trace_header)
+        name = runnable.function.name
         refusal = self.ledger(namespace).refusal(name, trio.current_time())
         if refusal is not None:
             raise TooManyRequests(reason=refusal, retry_after_s=RETRY_AFTER_S)
 
-    async def invoke_async(self, namespace: Namespace, label: str, payload: bytes) -> str:
+    async def invoke_async(
+        self, namespace: Namespace, label: str, payload: bytes, trace_header: str | None = None
+    ) -> str:
         """Put an invocation into the label's durable queue; its request id.
 
         Returns when it is on disk. Raises: PayloadTooLarge, InvalidPayload, StoreFull.
@@ -263,10 +285,17 @@ class Functions:
         payload = check_payload(payload, PAYLOAD_ASYNC_BYTES_MAX, "Event")
         message_id = self._ids.new()
         routed = Routed()
-        body = routed.add_body(message(payload.decode()))
+        body = routed.add_body(traced_message(payload.decode(), trace_header))
         routed.entries.append(NewEntry(function_queue(label), message_id, body))
         await self._publisher.publish(namespace, routed)
         return uuid_text(message_id)
+
+
+def check_recursion(namespace: Namespace, runnable: Runnable, trace_header: str | None) -> None:
+    """Raises: RecursiveInvocation, if the function has led to itself too often."""
+    if runnable.is_recursion(namespace, trace_header):
+        RECURSIONS.labels(runnable.function.name).inc()
+        raise RecursiveInvocation
 
 
 def check_payload(payload: bytes, limit: int, kind: str) -> bytes:

@@ -132,12 +132,12 @@ class InvokerHost:
         request_id: str,
         now_ms: int,
         *,
+        trace_header: str = "",
         number: int = 1,
         client_context: bytes | None = None,
         write_response: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> Attempt:
         """Run the function once. A timeout is a result, as Lambda words it.
-
         Raises: InvokerThrottled, InvokerUnavailable.
         """
         function = runnable.function
@@ -149,7 +149,7 @@ class InvokerHost:
         invocation = Invocation(
             request_id=request_id,
             function_name=function.name,
-            function_arn=namespace.arn("lambda", f"function:{runnable.label}"),
+            function_arn=runnable.arn(namespace),
             function_version=runnable.version,
             revision=runnable.revision,
             code_directory=self._code.directory(namespace, function),
@@ -161,6 +161,7 @@ class InvokerHost:
             environment=function.environment,
             settings=self._settings(function),
             client_context=client_context,
+            trace_header=trace_header,
             attempt=number,
             account=namespace.account,
             region=namespace.region,

@@ -4,6 +4,7 @@ A batch is received only when the function has room for it, so that want of room
 Source: Lambda developer guide, using Lambda with Amazon SQS.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,16 +18,21 @@ from broker.core.names import Namespace, labelled, uuid_text
 from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
 from broker.core.resources import EventSourceMapping
+from broker.core.sqs_record import record_trace_header
+from broker.core.trace_header import leading
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.attempt import Runnable
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerNotFound
+from broker.runtime.metrics import RECURSIONS
 from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
 from broker.runtime.queues import Queues
 
 __all__ = ["MappingParts", "MappingPollers"]
+
+log = logging.getLogger(__name__)
 
 OK, FAILED = "OK", "PROBLEM: Function call failed"
 
@@ -83,15 +89,35 @@ class _MappingConsumer:
         if not records:
             return []
         try:
-            failed = await self._invoke(mapping, self._function(room), records)
+            function = self._function(room)
+            looping = self._looping(function, records)
+            rest = [each for each in records if each[0] not in looping]
+            failed = await self._invoke(mapping, function, rest) if rest else set()
         except BatchFailed:
             self._note(FAILED)
             raise
+        failed |= {record["messageId"] for one, record in records if one in looping}
         self._note(FAILED if failed else OK)
         done = [one for one, record in records if record["messageId"] not in failed]
         if done:
             await self._delete(mapping, done)
         return [one for one, record in records if record["messageId"] in failed]
+
+    def _looping(self, function: Runnable, records: Records) -> list[Received]:
+        """Those by which the function would run once more than it may on their way.
+
+        They stay in the queue as failed ones do, until its redrive policy moves them.
+        """
+        looping = [
+            one
+            for one, record in records
+            if function.is_recursion(self._namespace, record_trace_header(record))
+        ]
+        if looping:
+            RECURSIONS.labels(function.function.name).inc(len(looping))
+            told = self.label, len(looping)
+            log.warning("%s: %d messages are the function's own, in a loop", *told)
+        return looping
 
     async def _invoke(
         self,
@@ -106,13 +132,17 @@ class _MappingConsumer:
             middle = len(records) // 2
             first = await self._invoke(mapping, function, records[:middle])
             return first | await self._invoke(mapping, function, records[middle:])
+        headers = [record_trace_header(record) for _, record in records]
+        came_with = leading(headers, function.arn(self._namespace))
+        request_id, now_ms = uuid_text(self._parts.ids.new()), self._parts.now_ms()
         try:
             attempt = await self._parts.functions.host.attempt(
                 self._namespace,
                 function,
                 payload,
-                uuid_text(self._parts.ids.new()),
-                self._parts.now_ms(),
+                request_id,
+                now_ms,
+                trace_header=function.traced(self._namespace, came_with, request_id, now_ms),
             )
         except InvokerThrottled as throttled:
             reason = f"function {function.label} is throttled"

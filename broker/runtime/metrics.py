@@ -43,6 +43,12 @@ THROTTLES = Counter(
     ["function", "source"],
     registry=REGISTRY,
 )
+RECURSIONS = Counter(
+    "broker_recursive_invocations_total",
+    "Invocations that weren't made, because the function had led to itself too often.",
+    ["function"],
+    registry=REGISTRY,
+)
 ABANDONED = Counter(
     "broker_invocations_abandoned_total",
     "Asynchronous invocations given up, by whether a dead-letter queue took them.",

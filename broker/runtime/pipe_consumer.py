@@ -14,6 +14,7 @@ from broker.core.commands import Received
 from broker.core.errors import (
     FunctionDoesNotExist,
     InvokerFailed,
+    RecursiveInvocation,
     TooManyRequests,
 )
 from broker.core.input_template import TransformationFailed
@@ -25,7 +26,8 @@ from broker.core.pipe_routing import PipeRouter
 from broker.core.record_filter import filtered
 from broker.core.registry import Registry
 from broker.core.resources import HttpParameters, Pipe
-from broker.core.sqs_record import taken_apart
+from broker.core.sqs_record import record_trace_header, taken_apart
+from broker.core.trace_header import leading
 from broker.runtime.api_senders import ApiSenders
 from broker.runtime.connections import Connections
 from broker.runtime.drain import WorkerGone
@@ -64,6 +66,7 @@ class _Item:
     event: Any
     messages: tuple[Received, ...]
     identifier: str  # by which a function names it as failed
+    trace_header: str | None
     group: str | None = None  # of a FIFO queue
 
     def without(self, receipt_handles: set[bytes]) -> "_Item":
@@ -75,7 +78,11 @@ class _Item:
 def _item(received: Received, record: dict[str, Any]) -> _Item:
     fifo = is_fifo(record["eventSourceARN"])
     group = record["attributes"].get("MessageGroupId") if fifo else None
-    return _Item(record, (received,), record["messageId"], group)
+    return _Item(record, (received,), record["messageId"], record_trace_header(record), group)
+
+
+def _trace_header(items: Sequence[_Item]) -> str | None:
+    return leading(item.trace_header for item in items)
 
 
 class _PipeConsumer:
@@ -147,7 +154,7 @@ class _PipeConsumer:
             first = taken_apart(items[0].event)
             answer = await self._call(arn, parameters, first, payload.decode())
         else:
-            answer = await self._invoke(arn, payload)
+            answer = await self._invoke(arn, payload, _trace_header(items))
         try:
             result = parse_json(answer or b"null")
         except InvalidJson as error:
@@ -155,7 +162,12 @@ class _PipeConsumer:
         events = result if isinstance(result, list) else [result]
         messages = tuple(one for item in items for one in item.messages)
         # An empty answer keeps the events from the target.
-        return [_Item(event, messages, "") for event in events if event not in (None, "", {}, [])]
+        header = _trace_header(items)
+        return [
+            _Item(event, messages, "", header)
+            for event in events
+            if event not in (None, "", {}, [])
+        ]
 
     # Targets
 
@@ -175,7 +187,14 @@ class _PipeConsumer:
     ) -> list[Received]:
         resources = self._parts.registry.resources(self._namespace)
         await ready(resources)
-        router = PipeRouter(resources, self._namespace, pipe, self._parts.ids.new, occasion.now_ms)
+        router = PipeRouter(
+            resources,
+            self._namespace,
+            pipe,
+            self._parts.ids.new,
+            occasion.now_ms,
+            _trace_header(items),
+        )
         routed, failed = _routed(router, pipe, items, occasion)
         if not routed:
             return failed
@@ -196,7 +215,7 @@ class _PipeConsumer:
         self, pipe: Pipe, items: Sequence[_Item], occasion: PipeOccasion, arn: Arn
     ) -> list[Received]:
         payload = _array(_texts(pipe.target.input_template, items, occasion))
-        result = await self._invoke(arn, payload)
+        result = await self._invoke(arn, payload, _trace_header(items))
         identifiers = [item.identifier for item in items]
         failed = failed_items(result, identifiers)
         if failed is None:
@@ -230,21 +249,23 @@ class _PipeConsumer:
 
     # Calls
 
-    async def _invoke(self, arn: Arn, payload: bytes) -> bytes:
+    async def _invoke(self, arn: Arn, payload: bytes, trace_header: str | None) -> bytes:
         """A function's result. Raises: BatchThrottled, BatchFailed."""
         if len(payload) > PAYLOAD_SYNC_BYTES_MAX:
             raise BatchFailed(f"the batch is larger than {PAYLOAD_SYNC_BYTES_MAX} bytes")
         name = function_label(arn.resource)
         try:
-            invoked = await self._parts.functions.invoke(self._namespace, name, payload)
+            invoked = await self._parts.functions.invoke(
+                self._namespace, name, payload, trace_header=trace_header
+            )
         except TooManyRequests as full:
             raise BatchThrottled(
                 f"function {name} has no room", full.details["retry_after_s"]
             ) from None
         except InvokerFailed as error:
             raise BatchThrottled(f"function {name} can't be reached: {error.message}") from None
-        except FunctionDoesNotExist as error:
-            raise BatchFailed(error.message) from None
+        except (FunctionDoesNotExist, RecursiveInvocation) as error:
+            raise BatchFailed(f"function {name}: {error.message}") from None
         result = invoked.attempt.result
         if result.function_error is not None:
             text = result.payload[:300].decode(errors="replace")

@@ -21,7 +21,7 @@ from broker.core.limits import (
     EVENT_RETRY_ATTEMPTS_MAX,
     RULE_TARGET_CONCURRENCY,
 )
-from broker.core.message import Message, decode, encode
+from broker.core.message import Message, decode, encode, trace_header_of
 from broker.core.names import Arn, Namespace, destination_name, log_group_name
 from broker.core.registry import Registry, Resources
 from broker.core.resources import HttpParameters, Rule, Target
@@ -117,7 +117,13 @@ class RuleDelivery:
         """Deliver in another namespace, or in this one at the target's rate, by a commit there."""
         resources = self._parts.registry.resources(there)
         await ready(resources)
-        router = Router(resources, there, self._parts.ids.new, self._parts.publisher.now_ms())
+        router = Router(
+            resources,
+            there,
+            self._parts.ids.new,
+            self._parts.publisher.now_ms(),
+            trace_header_of(body),
+        )
         obstacle = router.event_to_target(
             RuleTarget.of(there, rule, msgspec.structs.replace(target, events_per_second=None)),
             rule.event_bus,

@@ -142,7 +142,9 @@ class Topics:
         def route_each() -> Iterator[Routed]:
             for notification in notifications:
                 resources = self._registrar.registry.resources(namespace)
-                router = Router(resources, namespace, self._ids.new, now_ms)
+                router = Router(
+                    resources, namespace, self._ids.new, now_ms, notification.trace_header
+                )
                 router.notification(name, notification)
                 yield router.routed
 

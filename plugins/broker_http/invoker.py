@@ -176,6 +176,7 @@ def _headers(invocation: Invocation, settings: HttpSettings) -> httpx.Headers:
             "X-Broker-Function-Name": invocation.function_name,
             "X-Broker-Attempt": str(invocation.attempt),
             "X-Broker-Deadline-Ms": str(invocation.deadline_ms),
+            "X-Amzn-Trace-Id": invocation.trace_header,
         }
     )
     if invocation.client_context is not None:

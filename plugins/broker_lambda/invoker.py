@@ -112,6 +112,7 @@ class LambdaInvoker:
                 scope=Scope(region, "lambda", self._now()),
             )
         )
+        request.headers["X-Amzn-Trace-Id"] = invocation.trace_header  # as SDKs do, unsigned
         return request
 
     @asynccontextmanager

@@ -32,6 +32,7 @@ def event_environment(
         "BROKER_FUNCTION_ARN": invocation.function_arn,
         "BROKER_DEADLINE_MS": str(invocation.deadline_ms),
         "BROKER_ATTEMPT": str(invocation.attempt),
+        "_X_AMZN_TRACE_ID": invocation.trace_header,
     }
     if invocation.client_context is not None:
         environment["BROKER_CLIENT_CONTEXT"] = invocation.client_context.decode()

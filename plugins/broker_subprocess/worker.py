@@ -459,19 +459,12 @@ def _next(invocation: Invocation) -> Answer:
         "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
         "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
         "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
-        "Lambda-Runtime-Trace-Id": _trace_id(invocation),
+        "Lambda-Runtime-Trace-Id": invocation.trace_header,
     }
     if invocation.client_context is not None:
         text = invocation.client_context.decode()
         headers["Lambda-Runtime-Client-Context"] = text.replace("\r", " ").replace("\n", " ")
     return Answer(200, invocation.payload, headers)
-
-
-def _trace_id(invocation: Invocation) -> str:
-    """Runtimes want one; nobody samples it."""
-    return (
-        f"Root=1-{invocation.deadline_ms // 1000:08x}-{invocation.request_id[-12:]:0>24};Sampled=0"
-    )
 
 
 def _reported(request_id: str, request: Request) -> InvocationResult:

@@ -35,6 +35,9 @@ async def invoker() -> AsyncIterator[HttpInvoker]:
         yield invoker
 
 
+TRACE = "Root=1-2;Lineage=a:1"
+
+
 def invocation(settings: dict[str, Any], *, payload: bytes = b"{}", **more: Any) -> Invocation:
     return Invocation(
         request_id="5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1",
@@ -68,7 +71,9 @@ async def test_the_event_is_posted_with_its_circumstances(
         "headers": {"X-Team": "shop", "Content-Type": "application/cloudevents+json"},
     }
     result = await invoker.invoke(
-        invocation(settings, payload=b'{"id": 7}', attempt=2, client_context=b"{}")
+        invocation(
+            settings, payload=b'{"id": 7}', attempt=2, client_context=b"{}", trace_header=TRACE
+        )
     )
     assert result == InvocationResult(payload=b'{"ok": true}')
     [request] = http_server.requests
@@ -81,6 +86,7 @@ async def test_the_event_is_posted_with_its_circumstances(
         "x-broker-attempt": "2",
         "x-broker-deadline-ms": "1700000003000",
         "x-broker-client-context": b64encode(b"{}").decode(),
+        "x-amzn-trace-id": TRACE,
         "host": f"127.0.0.1:{http_server.port}",
     }
     assert {name: request.headers[name] for name in expected} == expected

@@ -174,7 +174,9 @@ async def test_the_function_is_invoked_synchronously_with_its_log(
     )
     log: list[bytes] = []
     settings = {"endpoint_url": http_server.url, **KEYS}
-    result = await invoker.invoke(invocation(settings, write_log=log.append))
+    result = await invoker.invoke(
+        invocation(settings, write_log=log.append, trace_header="Root=1-2")
+    )
     assert result == InvocationResult(payload=b'{"ok": true}', executed_version="3")
     assert log == [b"START\n"]
     [request] = http_server.requests
@@ -183,6 +185,7 @@ async def test_the_function_is_invoked_synchronously_with_its_log(
     assert request.body == b'{"id": 7}'
     assert request.headers["x-amz-invocation-type"] == "RequestResponse"
     assert request.headers["x-amz-log-type"] == "Tail"
+    assert request.headers["x-amzn-trace-id"] == "Root=1-2"
     assert request.headers["x-amz-date"] == "20260102T030405Z"
 
 

@@ -123,7 +123,7 @@ def handler(event, context):
         "zone": os.environ["TZ"],
         "handler": os.environ["_HANDLER"],
         "endpoint": os.environ["AWS_ENDPOINT_URL"],
-        "traced": context.aws_request_id[-12:] in os.environ["_X_AMZN_TRACE_ID"],
+        "trace": os.environ["_X_AMZN_TRACE_ID"],
     }
 """
     invocation_id = "5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1"
@@ -133,6 +133,7 @@ def handler(event, context):
         request_id=invocation_id,
         environment={"OWN": "1", "TZ": "x", "_HANDLER": "x"},
         client_context=b'{"custom": {"a":\n 1}}',
+        trace_header="Root=1-2;Lineage=a:1",
     )
     assert value_of(result) == {
         "event": {"ü": [1]},
@@ -150,7 +151,7 @@ def handler(event, context):
         "zone": ":UTC",
         "handler": "app.handler",
         "endpoint": "http://127.0.0.1:4566",
-        "traced": True,
+        "trace": "Root=1-2;Lineage=a:1",
     }
 
 
@@ -415,7 +416,7 @@ exports.handler = async (event, context) => ({
   own: process.env.OWN,
   handler: process.env._HANDLER,
   endpoint: process.env.AWS_ENDPOINT_URL,
-  traced: process.env._X_AMZN_TRACE_ID.includes(context.awsRequestId.slice(-12)),
+  trace: process.env._X_AMZN_TRACE_ID,
 });
 """
     invocation = functions.invocation(
@@ -424,6 +425,7 @@ exports.handler = async (event, context) => ({
         handler="app.handler",
         environment={"OWN": "1", "_HANDLER": "x"},
         client_context=b'{"custom": {"a":\n 1}}',
+        trace_header="Root=1-2;Lineage=a:1",
     )
     assert value_of(await functions.invoke(invocation)) == {
         "event": {"ü": [1]},
@@ -439,7 +441,7 @@ exports.handler = async (event, context) => ({
         "own": "1",
         "handler": "app.handler",
         "endpoint": "http://127.0.0.1:4566",
-        "traced": True,
+        "trace": "Root=1-2;Lineage=a:1",
     }
 
 

@@ -205,6 +205,7 @@ async def test_the_environment_is_clean(
             "import os, json; print(json.dumps(dict(os.environ)))",
             handler="app.main",
             attempt=2,
+            trace_header="Root=1-2",
             environment={"TABLE": "orders", "AWS_REGION": "not-mine", "TZ": "Europe/Paris"},
         )
     )
@@ -226,6 +227,7 @@ async def test_the_environment_is_clean(
         "BROKER_FUNCTION_ARN": "arn:aws:lambda:us-east-1:000000000000:function:orders",
         "BROKER_DEADLINE_MS": "1700000003000",
         "BROKER_ATTEMPT": "2",
+        "_X_AMZN_TRACE_ID": "Root=1-2",
         "BROKER_STATE_DIRECTORY": str(tmp_path),
     }
 

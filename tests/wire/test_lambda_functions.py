@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -533,21 +532,6 @@ def test_recursion_can_be_allowed(functions: Any, name: str) -> None:
     )
     functions.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     assert functions.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow"
-
-
-def test_two_that_lead_to_each_other_are_stopped(functions: Any, name: str, broker: Daemon) -> None:
-    second = f"{name}-second"
-    for each in (name, second):
-        create(functions, each, answering("x"))
-    for each, other in ((name, second), (second, name)):
-        functions.put_function_event_invoke_config(
-            FunctionName=each, DestinationConfig={"OnSuccess": {"Destination": ARN + other}}
-        )
-    functions.invoke(FunctionName=name, InvocationType="Event")
-    deadline = time.monotonic() + 30
-    while "RECURSIVE_LOOP 16 invocations led to one another" not in broker.log():
-        assert time.monotonic() < deadline, "they go on"
-        time.sleep(0.05)
 
 
 def test_a_bootstrap_of_its_own(functions: Any, name: str) -> None:

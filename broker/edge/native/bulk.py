@@ -147,7 +147,7 @@ async def publish_bulk(call: Call, name: str, bulk: BulkPublication) -> BulkSent
     refused: list[EntryError] = []
     for index, new in enumerate(bulk.messages):
         try:
-            publications.append(to_publication(topic, new))
+            publications.append(to_publication(topic, new, call.request.trace_header))
         except BrokerError as refusal:
             refused.append(entry_error(index, refusal))
         else:

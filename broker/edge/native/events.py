@@ -1,6 +1,7 @@
 """/v1/events: put events on a bus, as our own JSON or as CloudEvents"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -73,8 +74,14 @@ async def put_events(call: Call, query: OnBus) -> PutEvents:
         raise unsupported(request, (JSON, STRUCTURED, BATCH))
     else:
         event = from_entry(decode(JSON, NewEvent, request.body))
+    event = _traced(call, event)
     event_id = await call.broker.events.put(call.namespace, event, query.bus)
     return PutEvents(event_ids=[event_id], errors=[])
+
+
+def _traced(call: Call, event: Event) -> Event:
+    header = call.request.trace_header
+    return event if header is None else replace(event, trace_header=header)
 
 
 def _batch(body: bytes) -> list[Event | BrokerError]:
@@ -88,7 +95,9 @@ async def put_each(call: Call, bus: str, events: Sequence[Event | BrokerError]) 
     """Put events on a bus, each for itself."""
     ids: list[str | None] = [None] * len(events)
     refused = {index: each for index, each in enumerate(events) if isinstance(each, BrokerError)}
-    accepted = [(index, each) for index, each in enumerate(events) if isinstance(each, Event)]
+    accepted = [
+        (index, _traced(call, each)) for index, each in enumerate(events) if isinstance(each, Event)
+    ]
     for start in range(0, len(accepted), PART_EVENTS):
         part = accepted[start : start + PART_EVENTS]
         outcomes = await call.broker.events.put_each(call.namespace, [e for _, e in part], bus)

@@ -117,6 +117,7 @@ class Accepted(Result, frozen=True, kw_only=True):
         FunctionDoesNotExist,
         InvokerNotFound,
         errors.TooManyRequests,
+        errors.RecursiveInvocation,
         errors.PayloadTooLarge,
         errors.InvokerFailed,
         StoreFull,
@@ -133,9 +134,14 @@ async def invoke_function(call: Call, name: str, query: Mode) -> Answer:
         raise unsupported(request, (JSON,))
     functions = call.broker.functions
     if query.mode == "async":
-        request_id = await functions.invoke_async(call.namespace, name, request.body)
+        request_id = await functions.invoke_async(
+            call.namespace, name, request.body, request.trace_header
+        )
         return Answer(202, Accepted(request_id=request_id))
-    return Answer(200, _to_invocation(await functions.invoke(call.namespace, name, request.body)))
+    invoked = await functions.invoke(
+        call.namespace, name, request.body, trace_header=request.trace_header
+    )
+    return Answer(200, _to_invocation(invoked))
 
 
 def _to_invocation(invoked: Invoked) -> Invocation:

@@ -116,6 +116,7 @@ PROBLEMS: dict[type[BrokerError], Row] = {
     InvokerNotFound: Row(409, "No such invoker"),
     errors.ReservationTooLarge: Row(400, "Reservation too large"),
     errors.TooManyRequests: Row(429, "Too many requests"),
+    errors.RecursiveInvocation: Row(409, "Invoked recursively"),
     errors.FunctionExists: Row(409, "Function exists"),
     errors.AliasDoesNotExist: Row(404, "No such alias"),
     errors.AliasExists: Row(409, "Alias exists"),

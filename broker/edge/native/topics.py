@@ -218,12 +218,12 @@ class Published(Result, frozen=True, kw_only=True):
 async def publish_message(call: Call, name: str, new: NewPublication) -> Published:
     """Publish to every subscription, all or none; answered when all of it is on disk."""
     topic = call.broker.topics.get(call.namespace, name)
-    publication = to_publication(topic, new)
+    publication = to_publication(topic, new, call.request.trace_header)
     published = await call.broker.topics.publish(call.namespace, name, publication)
     return Published(message_id=published.message_id, sequence_number=published.sequence)
 
 
-def to_publication(topic: Topic, new: NewPublication) -> Publication:
+def to_publication(topic: Topic, new: NewPublication, trace_header: str | None) -> Publication:
     """The publication, checked.
 
     Raises: MissingParameter, InvalidMessageContents, InvalidParameter, MessageTooLong.
@@ -246,6 +246,7 @@ def to_publication(topic: Topic, new: NewPublication) -> Publication:
         attributes=attributes,
         group=new.message_group_id,
         deduplication_id=new.message_deduplication_id,
+        trace_header=trace_header,
     )
     check_publication(topic, publication)
     return publication

@@ -10,6 +10,7 @@ from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.pattern import InvalidEvent
+from broker.core.trace_header import accepted
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 
@@ -25,7 +26,7 @@ class PutEventsRequestEntry(Members, kw_only=True):
     time: float | None = None  # seconds since the epoch
     resources: list[str] | None = None
     event_bus_name: str | None = None
-    trace_header: str | None = None  # accepted as AWS accepts it: it reaches no target's event
+    trace_header: str | None = None
 
 
 class PutEventsRequest(Members, kw_only=True):
@@ -62,7 +63,8 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
         raise MessageTooLong("Total size of the entries in the request is over the limit.")
     # All of them first: a request that is refused has put none.
     places = [locate_bus(call, entry.event_bus_name) for entry in request.entries]
-    parsed = [_parsed(entry) for entry in request.entries]
+    traced = call.request.trace_header
+    parsed = [_parsed(entry, accepted(entry.trace_header) or traced) for entry in request.entries]
     results: list[PutEventsResultEntry] = []
     for place, group in groupby(range(count), places.__getitem__):
         results += await _put_each(call, [parsed[index] for index in group], *place)
@@ -86,7 +88,7 @@ def _result(outcome: str | BrokerError) -> PutEventsResultEntry:
     return PutEventsResultEntry(event_id=outcome)
 
 
-def _parsed(entry: PutEventsRequestEntry) -> Event | PutEventsResultEntry:
+def _parsed(entry: PutEventsRequestEntry, trace_header: str | None) -> Event | PutEventsResultEntry:
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
@@ -105,6 +107,7 @@ def _parsed(entry: PutEventsRequestEntry) -> Event | PutEventsResultEntry:
         detail=detail,
         resources=entry.resources or [],
         time_ms=None if entry.time is None else int(entry.time * 1000),
+        trace_header=trace_header,
     )
 
 

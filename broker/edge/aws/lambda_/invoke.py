@@ -43,12 +43,20 @@ async def invoke(call: Call, label: str) -> Response:
     if kind == "DryRun":
         return Response(204, headers=(("x-amzn-RequestId", call.request_id),))
     if kind == "Event":
-        request_id = await functions.invoke_async(namespace, name, call.request.body)
+        request_id = await functions.invoke_async(
+            namespace, name, call.request.body, call.request.trace_header
+        )
         return Response(202, headers=(("x-amzn-RequestId", request_id),))
     if kind != "RequestResponse":
         raise not_one_of("invocationType", kind, "Event, RequestResponse, DryRun")
     client_context = client_context_of(headers.get("x-amz-client-context"))
-    invoked = await functions.invoke(namespace, name, call.request.body, client_context)
+    invoked = await functions.invoke(
+        namespace,
+        name,
+        call.request.body,
+        client_context=client_context,
+        trace_header=call.request.trace_header,
+    )
     return _answer(invoked, with_log=log_type == "Tail")
 
 
@@ -94,5 +102,7 @@ def not_one_of(member: str, value: str, allowed: str) -> InvalidParameter:
 async def invoke_async(call: Call, label: str) -> Response:
     """Put the event into the function's queue: the older form of an invocation as Event."""
     namespace, name = locate_label(call, label)
-    request_id = await call.broker.functions.invoke_async(namespace, name, call.request.body)
+    request_id = await call.broker.functions.invoke_async(
+        namespace, name, call.request.body, call.request.trace_header
+    )
     return Response(202, b"{}", "application/json", (("x-amzn-RequestId", request_id),))

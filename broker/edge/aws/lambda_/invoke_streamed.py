@@ -41,13 +41,21 @@ async def invoke_with_response_stream(call: Call, label: str) -> Response:
         raise InvalidParameter("A streamed invocation is of type RequestResponse or DryRun.")
     client_context = client_context_of(headers.get("x-amz-client-context"))
     payload = check_payload(call.request.body, PAYLOAD_SYNC_BYTES_MAX, "RequestResponse")
-    functions.check_room(namespace, name)  # while it can still be said by a status
+    trace_header = call.request.trace_header
+    functions.check_room(namespace, name, trace_header)  # while it can still be said by a status
 
     async def answer(channel: Channel) -> None:
         stream = _Stream(channel)
         complete: dict[str, str] = {}
         try:
-            invoked = await functions.invoke(namespace, name, payload, client_context, stream.write)
+            invoked = await functions.invoke(
+                namespace,
+                name,
+                payload,
+                client_context=client_context,
+                write_response=stream.write,
+                trace_header=trace_header,
+            )
         except BrokerError as error:
             complete = {"ErrorCode": type(error).__name__, "ErrorDetails": error.message}
         else:

@@ -12,7 +12,11 @@ from broker.edge.aws.service import Wire
 __all__ = ["lambda_"]
 
 _INVALID = Wire(400, "InvalidParameterValueException")
-_CAPITAL_MESSAGE = ("ResourceNotFoundException", "ServiceException")
+_CAPITAL_MESSAGE = (
+    "ResourceNotFoundException",
+    "ServiceException",
+    "RecursiveInvocationException",
+)
 
 
 def _document(wire: Wire, message: str, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +55,7 @@ lambda_ = RestService(
         errors.InvalidPayload: Wire(400, "InvalidRequestContentException"),
         errors.PayloadTooLarge: Wire(413, "RequestEntityTooLargeException"),
         errors.TooManyRequests: Wire(429, "TooManyRequestsException"),
+        errors.RecursiveInvocation: Wire(400, "RecursiveInvocationException"),
         errors.InvokerFailed: Wire(502, "ServiceException"),
         errors.NotSupported: _INVALID,
         errors.StoreFull: Wire(503, "ServiceException"),

@@ -107,7 +107,7 @@ def _checked(call: Call, topic: Topic, new: _NewMessage) -> tuple[Publication, i
         by_protocol=_by_protocol(new),
         group=_id("MessageGroupId", new.message_group_id),
         deduplication_id=_id("MessageDeduplicationId", new.message_deduplication_id),
-        trace_header=call.request.headers.get("x-amzn-trace-id"),
+        trace_header=call.request.trace_header,
     )
     check_publication(topic, publication)
     return publication, size

@@ -15,6 +15,7 @@ from broker.core.limits import (
 from broker.core.message import Attributes, Message
 from broker.core.names import uuid_text
 from broker.core.system_attributes import system_attributes
+from broker.core.trace_header import AWS_TRACE_HEADER
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     md5_of,
@@ -38,7 +39,7 @@ SYSTEM_ATTRIBUTES = (
     "SequenceNumber",
     "MessageDeduplicationId",
     "MessageGroupId",
-    "AWSTraceHeader",
+    AWS_TRACE_HEADER,
     "DeadLetterQueueSourceArn",
 )
 # AttributeNames, the older of the two lists, may also name attributes of queues: no message has

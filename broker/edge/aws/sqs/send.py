@@ -17,6 +17,7 @@ from broker.core.message import Attributes, Message, encode, md5_digest
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
 from broker.core.system_attributes import sequence_number
+from broker.core.trace_header import AWS_TRACE_HEADER
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
     attributes_bytes,
@@ -84,6 +85,8 @@ class _Sending:
     def __init__(self, call: Call, queue: Queue) -> None:
         self.queue = queue
         self.system = {"SenderId": call.namespace.account}
+        if (header := call.request.trace_header) is not None:
+            self.system[AWS_TRACE_HEADER] = header
         self.delay_s_max = call.broker.queues.options.delay_s_max
         self.new_id = call.broker.ids.new
 
@@ -163,7 +166,7 @@ def to_attributes_of_system(given: Mapping[str, MessageAttributeValue] | None) -
     if not given:
         return {}
     for name, value in given.items():
-        if name != "AWSTraceHeader" or value.data_type != "String":
+        if name != AWS_TRACE_HEADER or value.data_type != "String":
             raise InvalidParameter(f"Message system attribute name '{name}' is invalid.")
     return to_attributes(given)
 
