@@ -59,15 +59,12 @@ class SubprocessInvoker:
         cgroups = await trio.to_thread.run_sync(_prepared_cgroups)
         guardian = Guardian()
         try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(guardian.run)
-                async with trio.open_nursery() as workers:
-                    self._stdio = Stdio(guardian, host)
-                    self._workers = WorkerPool(guardian, host, workers, cgroups)
-                    workers.start_soon(self._workers.watch)
-                    yield
-                    workers.cancel_scope.cancel()
-                nursery.cancel_scope.cancel()
+            async with guardian.running(), trio.open_nursery() as workers:
+                self._stdio = Stdio(guardian, host)
+                self._workers = WorkerPool(guardian, host, workers, cgroups)
+                workers.start_soon(self._workers.watch)
+                yield
+                workers.cancel_scope.cancel()
         finally:
             self._stdio = self._workers = None
 

@@ -1,8 +1,8 @@
 """ends processes that a killed daemon has left behind, wherever they have gone
 
-The guardian does that at once, but it can be killed as well, and knows process groups only. Every
-process of a function has the state directory in its environment, and so have its descendants, also
-those that have left their group or were taken in by another parent.
+The guardian does that at once, but it can be killed as well. Every process of a function has the
+state directory in its environment, and so have its descendants, also those that have left their
+group or were taken in by another parent.
 """
 
 import os
@@ -13,8 +13,9 @@ from pathlib import Path
 import trio
 
 from broker_subprocess.environment import MARK
+from broker_subprocess.guardian_process import marked_processes
 
-__all__ = ["StillRunning", "end_leftovers", "end_marked", "marked_processes"]
+__all__ = ["StillRunning", "end_leftovers", "end_marked"]
 
 ROUNDS = 100  # a process may start another one while it is looked for
 ROUND_S = 0.02
@@ -43,23 +44,6 @@ async def end_marked(mark: bytes) -> None:
             _kill(pid)
         await trio.sleep(ROUND_S)
     raise StillRunning(f"processes of functions can't be ended: {found}")
-
-
-def marked_processes(mark: bytes) -> list[int]:
-    """The processes, but for ended ones, in whose environment `NAME=value` stands."""
-    return [
-        int(name)
-        for name in os.listdir("/proc")
-        if name.isdigit() and int(name) != os.getpid() and _has(name, mark)
-    ]
-
-
-def _has(pid: str, mark: bytes) -> bool:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as environment:
-            return mark in environment.read().split(b"\0")
-    except OSError:  # ended, or somebody else's
-        return False
 
 
 def _kill(pid: int) -> None:

@@ -37,23 +37,22 @@ class Stdio:
         capture = Capture(invocation.write_log)
         try:
             async with running_group(
+                self._guardian,
                 settings.command,
                 cwd=settings.cwd,
                 environment=environment,
                 memory_mb=invocation.memory_mb,
             ) as group:
                 await capture.exchange(group, invocation.payload)
+                if capture.is_oversize:
+                    return outcome.of_oversize()
+                status = await group.process.wait_ended()
         except OSError as error:
             if error.errno in HOST_IS_SHORT:
                 raise InvokerUnavailable(f"no process could be started: {error}") from error
             return outcome.of_failed_start(invocation, error, settings.cwd)
         except ValueError as error:
             return outcome.of_failed_start(invocation, error)
-        if capture.is_oversize:
-            return outcome.of_oversize()
-        status = group.process.returncode
-        if status is None:
-            raise InvokerUnavailable(f"process {group.pid} was killed but does not end")
         return outcome.of_exit(invocation.request_id, status, bytes(capture.output))
 
 
@@ -66,33 +65,34 @@ class Capture:
         self._write_log = write_log
 
     async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
-        """Give the process its event and take what it writes, until it has ended.
+        """Give the process its event and take what it writes, until it closes its ends.
 
-        One task for all of it, which waits for whichever of pipes and process is next: this is what
-        an event costs beside its process.
+        One task for all of it, which waits for whichever of the pipes is next: this is what an
+        event costs beside its process. When that has ended, with its group, somebody who has left
+        it may still hold the pipes open.
         """
         event = _feed(group, memoryview(payload))
         reading = {group.stdout, group.stderr}
         with select.epoll() as epoll, trio.CancelScope() as patience:
-            for descriptor in (*reading, group.pidfd):
+
+            def on_end() -> None:
+                patience.deadline = trio.current_time() + DRAIN_S
+
+            group.process.on_end = on_end
+            if group.process.ended.is_set():
+                on_end()
+            for descriptor in reading:
                 epoll.register(descriptor, select.EPOLLIN)
             if event:
                 epoll.register(group.stdin, select.EPOLLOUT)
-            ended = False
-            while reading or not ended:
+            while reading and not self.is_oversize:
                 await trio.lowlevel.wait_readable(epoll.fileno())
                 for descriptor, _ in epoll.poll(0):
-                    if descriptor in reading:
-                        if not self._take(group, descriptor):
-                            epoll.unregister(descriptor)
-                            reading.discard(descriptor)
-                    elif descriptor == group.pidfd:
-                        epoll.unregister(descriptor)
-                        ended = True
-                        group.kill()  # the leftovers, which may hold the pipes open
-                        patience.deadline = trio.current_time() + DRAIN_S
-                    else:
+                    if descriptor not in reading:
                         event = _feed(group, event)  # which closes the pipe, behind its end
+                    elif not self._take(group, descriptor):
+                        epoll.unregister(descriptor)
+                        reading.discard(descriptor)
 
     def _take(self, group: ProcessGroup, descriptor: int) -> bool:
         """Read some; whether there may be more."""
@@ -106,7 +106,6 @@ class Capture:
             self._write_log(chunk)
         elif len(self.output) + len(chunk) > outcome.OUTPUT_BYTES_MAX:
             self.is_oversize = True
-            group.kill()
             return False
         else:
             self.output += chunk

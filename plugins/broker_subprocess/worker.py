@@ -27,8 +27,9 @@ from broker_subprocess import outcome, runtime_api
 from broker_subprocess.cgroups import Cgroup, Cgroups
 from broker_subprocess.environment import worker_environment
 from broker_subprocess.guardian import Guardian
+from broker_subprocess.guardian_process import marked_processes
 from broker_subprocess.isolation import TEMPORARY, isolated
-from broker_subprocess.leftovers import StillRunning, end_marked, marked_processes
+from broker_subprocess.leftovers import StillRunning, end_marked
 from broker_subprocess.memory import tree_usage
 from broker_subprocess.peer import has_socket, peer_inode
 from broker_subprocess.process_group import ProcessGroup, running_group
@@ -128,6 +129,8 @@ class Worker:
                 self._failure = outcome.of_failed_start(self._first, error, self.launch.cwd)
         except ValueError as error:
             self._failure = outcome.of_failed_start(self._first, error)
+        except InvokerUnavailable as error:
+            self._failure = error
         finally:
             try:
                 with trio.move_on_after(CLEANUP_S, shield=True):
@@ -151,6 +154,7 @@ class Worker:
             group: ProcessGroup | None = None
             try:
                 async with running_group(
+                    self._guardian,
                     self._command(),
                     cwd=self.launch.cwd,
                     environment=self._environment(port),
@@ -204,12 +208,12 @@ class Worker:
 
     async def _serve(self, group: ProcessGroup, listener: trio.SocketListener) -> None:
         group.close_stdin()
-        self.pid = group.pid
         self._log_fd = group.stdout
+        self.pid = await group.process.wait_started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._connected, [listener])
             nursery.start_soon(self._take_log)
-            await group.wait_exit()
+            await group.process.ended.wait()
             self._drain_log()
             nursery.cancel_scope.cancel()
 
@@ -236,10 +240,8 @@ class Worker:
         if has_socket(self.pid, inode):
             return True
         mark = f"{MARK}={self._token}".encode()
-        for pid in await trio.to_thread.run_sync(marked_processes, mark):
-            if has_socket(pid, inode):
-                return True
-        return False
+        found = await trio.to_thread.run_sync(marked_processes, mark)
+        return any(has_socket(pid, inode) for pid in found)
 
     async def _clean_up(self) -> None:
         """Processes that left the group, and files."""

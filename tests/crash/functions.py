@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from broker.client import Client
-from broker_subprocess.leftovers import marked_processes
+from broker_subprocess.guardian_process import marked_processes
 from tests.daemon import Daemon
 from tests.store.invariants import check_directory
 

@@ -12,7 +12,7 @@ import trio
 
 from broker.plugin import InvocationResult, SettingsError
 from broker_subprocess import SubprocessInvoker
-from broker_subprocess.leftovers import marked_processes
+from broker_subprocess.guardian_process import marked_processes
 from tests.plugins.runtime import (
     PATIENCE_S,
     PYTHON,

@@ -15,7 +15,7 @@ import trio
 from broker.plugin import Host, SettingsError
 from broker.testing.side_effects import child_processes
 from broker_subprocess import SubprocessInvoker
-from broker_subprocess.leftovers import marked_processes
+from broker_subprocess.guardian_process import marked_processes
 from tests.plugins.runtime import (
     PATIENCE_S,
     PYTHON,

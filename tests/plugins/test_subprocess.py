@@ -5,14 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from broker.plugin import Host, Invocation, InvocationResult, SettingsError
+from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, SettingsError
 from broker_subprocess import SubprocessInvoker
 from broker_subprocess.guardian import Guardian
 
@@ -320,35 +320,73 @@ async def test_functions_do_not_outlive_a_killed_daemon(tmp_path: Path) -> None:
     await wait_ended(grandchild)
 
 
-async def test_a_killed_guardian_is_replaced() -> None:
-    async with trio.open_nursery() as nursery:
-        guardian = Guardian()
-        await nursery.start(guardian.run)
-        first = guardian.process
-        assert first is not None
-        first.kill()
-        with trio.fail_after(PATIENCE_S):
-            while guardian.process is first:  # noqa: ASYNC110
-                await trio.sleep(0.01)
-        nursery.cancel_scope.cancel()
+@pytest.fixture
+async def guardian() -> AsyncIterator[Guardian]:
+    guardian = Guardian()
+    async with guardian.running():
+        yield guardian
 
 
-async def test_a_guardian_kills_only_what_has_its_mark() -> None:
+async def sleeping(guardian: Guardian, **environment: str) -> int:
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        process = await guardian.start(
+            ["sleep", "1000"],
+            cwd=None,
+            environment=environment,
+            memory_mb=None,
+            descriptors=(null, null, null),
+        )
+        return await process.wait_started()
+    finally:
+        os.close(null)
+
+
+async def test_there_is_no_guardian_without_functions(guardian: Guardian) -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    assert guardian.process is None
+
+
+async def test_a_killed_guardian_is_replaced(guardian: Guardian) -> None:
+    first = await sleeping(guardian)
+    assert guardian.process is not None
+    guardian.process.kill()
+    with pytest.raises(InvokerUnavailable):
+        await sleeping(guardian)
+    with trio.fail_after(PATIENCE_S):
+        second = await sleeping(guardian)
+    for pid in (first, second):
+        os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_a_killed_guardian_has_started_is_ended_and_costs_no_attempt(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    parent, own = tmp_path / "parent", tmp_path / "own"
+    script = f"echo $$ > {own}; echo $PPID > {parent}; sleep 1000"
+
+    async def invoke() -> None:
+        with pytest.raises(InvokerUnavailable, match="the process that had started it is gone"):
+            await invoker.invoke(invocation("sh", "-c", script))
+
     async with trio.open_nursery() as nursery:
-        guardian = Guardian()
-        await nursery.start(guardian.run)
-        name, value = guardian.mark
-        start = partial(trio.run_process, ["sleep", "1000"], check=False)
-        marked = await nursery.start(partial(start, env={**os.environ, name: value}))
-        another = await nursery.start(partial(start, env={**os.environ, name: "another"}))
-        assert guardian.process is not None
-        assert guardian.process.stdin is not None
-        await guardian.process.stdin.aclose()  # as it is when the daemon has been killed
-        with trio.fail_after(PATIENCE_S):
-            assert await marked.wait() == -signal.SIGKILL
-        assert is_running(another.pid)
-        another.kill()
-        nursery.cancel_scope.cancel()
+        nursery.start_soon(invoke)
+        os.kill(await wait_pid_in(parent), signal.SIGKILL)
+    assert not is_running(await wait_pid_in(own))
+    assert (await invoker.invoke(invocation("echo", "1"))).payload == b"1"
+
+
+async def test_a_guardian_without_a_daemon_kills_only_what_has_its_mark(
+    guardian: Guardian,
+) -> None:
+    name, value = guardian.mark
+    marked = await sleeping(guardian, **{name: value})
+    another = await sleeping(guardian, **{name: "another"})
+    assert guardian.process is not None
+    guardian.hang_up()  # as it is when the daemon has been killed
+    await wait_ended(marked)
+    assert is_running(another)
+    os.kill(another, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
