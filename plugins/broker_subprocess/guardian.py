@@ -102,8 +102,11 @@ class Guardian:
         environment: Mapping[str, str],
         memory_mb: int | None,
         descriptors: tuple[int, int, int],
+        tells_start: bool = True,
     ) -> Guarded:
         """Ask for a process. It may be that it can't be started: see what is returned.
+
+        Without `tells_start` that knows its end only, which spares a waking.
 
         Cancelled: it was not asked for. Raises: OSError, if the texts are too long;
         InvokerUnavailable.
@@ -112,8 +115,8 @@ class Guardian:
         with trio.move_on_after(PATIENCE_S):
             await self._ready.wait()
         guarded = Guarded(next(self._numbers))
-        request = "start", guarded.number, tuple(command), cwd, dict(environment), memory_mb
-        await self._send(request, descriptors)
+        process = tuple(command), cwd, dict(environment), memory_mb
+        await self._send(("start", guarded.number, *process, tells_start), descriptors)
         self._guarded[guarded.number] = guarded
         return guarded
 

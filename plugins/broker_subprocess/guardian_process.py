@@ -4,6 +4,7 @@ Run as a program, with nothing but the standard library: so it stays small. That
 what a start takes grows with the memory of who makes it; and here nobody else has to wait for it.
 """
 
+import errno
 import marshal
 import os
 import resource
@@ -45,7 +46,8 @@ class _Guardian:
     """Does what the daemon asks for, and tells it what becomes of that.
 
         from the daemon
-    start   number, command, cwd, environment, memory_mb; with three descriptors
+    start   number, command, cwd, environment, memory_mb, whether to tell the start;
+            with three descriptors
     kill    number
         to the daemon
     started number, pid
@@ -75,8 +77,8 @@ class _Guardian:
             return False
         request = marshal.loads(data)
         if request[0] == "start":
-            _, number, command, cwd, environment, memory_mb = request
-            self._start(number, command, cwd, environment, memory_mb, descriptors)
+            *process, tells_start = request[1:]
+            self._start(descriptors, *process, tells_start=tells_start)
             for descriptor in descriptors:
                 os.close(descriptor)
         elif (process := self._processes.get(request[1])) is not None:
@@ -85,13 +87,18 @@ class _Guardian:
 
     def _start(
         self,
+        descriptors: list[int],
         number: int,
         command: tuple[str, ...],
         cwd: str | None,
         environment: dict[str, str],
         memory_mb: int | None,
-        descriptors: list[int],
+        *,
+        tells_start: bool,
     ) -> None:
+        if len(descriptors) < DESCRIPTORS:  # there was no room for them
+            self._tell("failed", number, errno.EMFILE, "")
+            return
         stdin, stdout, stderr = descriptors
         try:
             process = subprocess.Popen(
@@ -103,18 +110,19 @@ class _Guardian:
                 env=environment,
                 start_new_session=True,
             )
+            pidfd = _pidfd(process)
         except OSError as error:
-            self._tell("failed", number, error.errno, str(error.filename))
+            self._tell("failed", number, error.errno, str(error.filename or ""))
             return
         except ValueError as error:
             self._tell("failed", number, 0, str(error))
             return
         _limit(process.pid, memory_mb)
-        pidfd = os.pidfd_open(process.pid)
         self._processes[number] = process
         self._numbers[pidfd] = number
         self._poll.register(pidfd, select.POLLIN)
-        self._tell("started", number, process.pid)
+        if tells_start:
+            self._tell("started", number, process.pid)
 
     def _ended(self, pidfd: int) -> None:
         number = self._numbers.pop(pidfd)
@@ -126,6 +134,16 @@ class _Guardian:
 
     def _tell(self, *message: Any) -> None:
         self._control.send(marshal.dumps(message))
+
+
+def _pidfd(process: subprocess.Popen[bytes]) -> int:
+    """Raises: OSError; then the process is no more."""
+    try:
+        return os.pidfd_open(process.pid)
+    except OSError:
+        _kill_group(process.pid)
+        process.wait()
+        raise
 
 
 def _kill_group(pid: int) -> None:

@@ -58,14 +58,24 @@ async def running_group(
     environment: Mapping[str, str],
     memory_mb: int | None,
     one_output: bool = False,
+    tells_start: bool = False,
 ) -> AsyncIterator[ProcessGroup]:
     """The program, asked for; when the block is left, however it is left, the group is gone.
 
     With `one_output` what it writes to stderr comes with stdout, in order. Processes that have left
     the group (`setsid`) are out of reach.
-    Raises: see `Guardian.start`. Whether it could be started `process` tells.
+    Raises: see `Guardian.start`. Whether it could be started `process` tells; with `tells_start`
+    before it ends.
     """
-    group = await _start(guardian, command, cwd, environment, memory_mb, one_output=one_output)
+    group = await _start(
+        guardian,
+        command,
+        cwd,
+        environment,
+        memory_mb,
+        one_output=one_output,
+        tells_start=tells_start,
+    )
     try:
         yield group
     finally:
@@ -82,6 +92,7 @@ async def _start(
     memory_mb: int | None,
     *,
     one_output: bool,
+    tells_start: bool,
 ) -> ProcessGroup:
     opened: list[int] = []
 
@@ -100,6 +111,7 @@ async def _start(
             environment=environment,
             memory_mb=memory_mb,
             descriptors=(event, output, log),
+            tells_start=tells_start,
         )
     except BaseException:
         for each in opened:

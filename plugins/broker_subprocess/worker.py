@@ -160,6 +160,7 @@ class Worker:
                     environment=self._environment(port),
                     memory_mb=None,
                     one_output=True,
+                    tells_start=True,
                 ) as group:
                     await self._serve(group, listener)
             finally:
