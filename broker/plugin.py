@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -26,6 +26,7 @@ __all__ = [
     "InvokerError",
     "InvokerThrottled",
     "InvokerUnavailable",
+    "Secret",
     "Settings",
     "SettingsError",
     "read_settings",
@@ -37,6 +38,9 @@ def _discard(_: bytes) -> None:
 
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+Secret = Annotated[str, msgspec.Meta(extra={"secret": True})]
+"""A text in a record of settings that is sealed where it is stored; `invoke` has it as it was."""
 
 Settings = Mapping[str, Any]
 """An invoker's own settings of one function, as they stand in the configuration."""

@@ -163,6 +163,7 @@ class Broker:
             origin,
             function_options.data_directory,
             function_options.upload_settings,
+            lambda: self.secrets,
         )
         self.functions = Functions(
             self.registrar, publisher, host, self.ids, function_options.concurrency, origin

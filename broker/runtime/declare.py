@@ -54,16 +54,17 @@ async def declare(broker: Broker, namespace: Namespace, resources: Sequence[AnyR
     Declared values win over changes by API. A resource that is declared no more is kept.
     Raises: InvalidParameter, for functions that their invoker refuses; nothing is changed then.
     """
-    broker.functions.host.check_upload_settings()
+    host = broker.functions.host
+    host.check_upload_settings()
     for resource in resources:
         if isinstance(resource, Function):
-            broker.functions.host.check(resource)
+            host.check(resource)
     changes: list[Change] = []
     plans: list[Plan] = []
     changed = 0
     for resource in resources:
         current = _current(broker, namespace, resource)
-        wanted = _with_history(resource, current, broker.now_ms())
+        wanted = _wanted(broker, resource, current)
         if wanted == current:
             continue
         changed += 1
@@ -100,6 +101,21 @@ def _changes(broker: Broker, namespace: Namespace, wanted: AnyResource) -> list[
 def _current(broker: Broker, namespace: Namespace, resource: AnyResource) -> AnyResource | None:
     table = broker.registry.resources(namespace).of_kind(KINDS[type(resource)])
     return table.get(resource.name)
+
+
+def _wanted(broker: Broker, resource: AnyResource, stored: AnyResource | None) -> AnyResource:
+    """The declared resource as it is to be stored."""
+    now_ms = broker.now_ms()
+    if not isinstance(resource, Function):
+        return _with_history(resource, stored, now_ms)
+    # A secret that is sealed anew is another text: so it is compared as it was given.
+    host = broker.functions.host
+    current = host.unsealed(stored) if isinstance(stored, Function) else None
+    wanted = _with_history(resource, current, now_ms)
+    assert isinstance(wanted, Function)
+    if isinstance(stored, Function) and wanted == current and host.sealed(stored) == stored:
+        return stored
+    return host.sealed(wanted)
 
 
 def _with_history(resource: AnyResource, current: AnyResource | None, now_ms: int) -> AnyResource:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import outcome
 import trio
 
@@ -21,6 +22,7 @@ from broker.plugin import (
     InvocationResult,
     Invoker,
     InvokerError,
+    InvokerUnavailable,
     Settings,
     SettingsError,
 )
@@ -30,6 +32,8 @@ from broker.runtime.function_logs import FunctionLogs
 from broker.runtime.metering import Metering
 from broker.runtime.metrics import DESERTED, INVOCATION_SECONDS, INVOCATIONS
 from broker.runtime.plugin_life import PluginLife
+from broker.runtime.sealed_settings import sealed, unsealed
+from broker.runtime.secret_box import SecretBox, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ class InvokerHost:
         origin: str = "",
         data_directory: Path | None = None,
         upload_settings: Mapping[str, Any] | None = None,  # of functions that are uploaded
+        secrets: Callable[[], SecretBox] = SecretBox.in_memory,
     ) -> None:
         self._invokers = dict(invokers)
         self._code = code
@@ -67,6 +72,7 @@ class InvokerHost:
         self._origin = origin
         self._data_directory = data_directory
         self._upload_settings = upload_settings or {}
+        self._secrets = secrets
         self.lives: dict[str, PluginLife] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -93,10 +99,31 @@ class InvokerHost:
             )
             self.check(example)
 
+    def sealed(self, function: Function) -> Function:
+        """The function as it may be stored."""
+        kind = getattr(self._find(function), "settings_type", None)
+        settings = sealed(function.settings, kind, self._secrets)
+        return msgspec.structs.replace(function, settings=settings)
+
+    def unsealed(self, function: Function) -> Function:
+        """The function as it was given; sealed still, if that was with another key."""
+        try:
+            return msgspec.structs.replace(function, settings=self._own_settings(function))
+        except (Unreadable, InvokerNotFound):
+            return function
+
     def _settings(self, function: Function) -> Settings:
-        if not function.code_sha256:
-            return function.settings
-        return {**self._upload_settings, **function.settings}
+        """All that hold for it. Raises: InvokerUnavailable."""
+        try:
+            own = self._own_settings(function)
+        except Unreadable as error:
+            text = f"a secret of function {function.name} can't be read: {error}"
+            raise InvokerUnavailable(text) from None
+        return {**self._upload_settings, **own} if function.code_sha256 else own
+
+    def _own_settings(self, function: Function) -> Settings:
+        kind = getattr(self._find(function), "settings_type", None)
+        return unsealed(function.settings, kind, self._secrets)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold all invokers open until cancelled."""
@@ -144,6 +171,7 @@ class InvokerHost:
         self._find(function)
         life = self.lives[function.invoker]
         life.check()
+        settings = self._settings(function)
         own_log = self._logs.begin(namespace, function.name, request_id, runnable.version)
         limit = Limit(function.timeout_s)
         invocation = Invocation(
@@ -159,7 +187,7 @@ class InvokerHost:
             deadline_ms=now_ms + int(function.timeout_s * 1000),
             memory_mb=function.memory_mb,
             environment=function.environment,
-            settings=self._settings(function),
+            settings=settings,
             client_context=client_context,
             trace_header=trace_header,
             attempt=number,

@@ -1,4 +1,4 @@
-"""secrets in settings: as they stand, or by reference to a file or a systemd credential"""
+"""secrets in settings: as they were given, or by reference to a file or a systemd credential"""
 
 import os
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from broker.plugin import InvokerUnavailable, SettingsError
+from broker.plugin import Secret as GivenSecret
 
 __all__ = ["Secret", "SecretReference", "check_secret", "secret_text"]
 
@@ -19,7 +20,7 @@ class SecretReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credential: str | None = None  # of systemd (`LoadCredential=`), by name
 
 
-Secret = str | SecretReference
+Secret = GivenSecret | SecretReference
 
 
 def check_secret(key: str, secret: Secret) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import httpx
 import msgspec
 
-from broker.plugin import Settings, SettingsError, read_settings
+from broker.plugin import Secret, Settings, SettingsError, read_settings
 
 __all__ = ["LambdaSettings", "parse_settings"]
 
@@ -29,8 +29,8 @@ class LambdaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     access_key_id: Annotated[
         str | None, msgspec.Meta(description="By default AWS_ACCESS_KEY_ID of the daemon.")
     ] = None
-    secret_access_key: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
-    session_token: Annotated[str | None, msgspec.Meta(description="Likewise.")] = None
+    secret_access_key: Annotated[Secret | None, msgspec.Meta(description="Likewise.")] = None
+    session_token: Annotated[Secret | None, msgspec.Meta(description="Likewise.")] = None
 
     profile: Annotated[str | None, msgspec.Meta(description="Of the shared credentials file.")] = (
         None
