@@ -19,6 +19,7 @@ from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 import msgspec
 
 __all__ = [
+    "CAPABILITIES",
     "Host",
     "Invocation",
     "InvocationResult",
@@ -31,6 +32,13 @@ __all__ = [
     "SettingsError",
     "read_settings",
 ]
+
+
+CAPABILITIES = {
+    "code": "runs code that was uploaded: `Invocation.code_directory`",
+    "response_stream": "passes a response on as it comes: `Invocation.write_response`",
+}
+"""What an invoker may be able to do beside the rest, by name."""
 
 
 def _discard(_: bytes) -> None:
@@ -142,6 +150,7 @@ class Invoker(Protocol):
     It may have more, which is looked for by name:
 
     - `settings_type`, the record of its settings, of which `broker plugin list` tells;
+    - `capabilities`, which of `CAPABILITIES` it has; without it none;
     - `async def health(self) -> None`, called now and then; what it raises is reported.
     """
 

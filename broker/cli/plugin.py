@@ -48,8 +48,11 @@ def list_(running: bool, url: str | None, as_json: bool) -> None:
         print_json({"plugins": [_document(each) for each in plugins]})
         return
     print_table(
-        ("invoker", "package", "version", "class", "problem"),
-        [(p.name, p.package, p.version, p.value, p.problem) for p in plugins],
+        ("invoker", "package", "version", "class", "capabilities", "problem"),
+        [
+            (p.name, p.package, p.version, p.value, ", ".join(_capabilities(p)), p.problem)
+            for p in plugins
+        ],
     )
     for each in plugins:
         settings = list(_settings(each))
@@ -133,6 +136,12 @@ def new(name: str, directory: Path | None) -> None:
     click.echo(f"written to {target}; next: its README.md")
 
 
+def _capabilities(plugin: "Plugin") -> list[str]:
+    from broker.runtime.plugins import capabilities_of
+
+    return sorted(capabilities_of(plugin.invoker))
+
+
 def _settings(plugin: "Plugin") -> Iterator[tuple[str, str, str]]:
     """Name, type and default, and what is said of each."""
     kind = getattr(plugin.invoker, "settings_type", None)
@@ -160,6 +169,7 @@ def _document(plugin: "Plugin") -> dict[str, Any]:
         "package": plugin.package,
         "version": plugin.version,
         "class": plugin.value,
+        "capabilities": _capabilities(plugin),
         "problem": plugin.problem,
         "settings": settings,
     }

@@ -58,6 +58,7 @@ class FunctionDefinitions:
         if function.name in self._resources(namespace).functions:
             raise FunctionExists(f"Function already exist: {function.name}")
         self._check(namespace, function)
+        self._functions.host.check_code(function)
         code = await self._code.put(namespace, function.name, archive)
         now_ms = self._now_ms()
         made = msgspec.structs.replace(
@@ -91,6 +92,7 @@ class FunctionDefinitions:
         """
         self._check_upload()
         function = self._at_revision(namespace, name, revision_id)
+        self._functions.host.check_code(function)
         code = await self._code.put(namespace, name, archive)
         changed = _with_code(function, code)
         if architectures is not None:
@@ -105,6 +107,7 @@ class FunctionDefinitions:
     ) -> Function:
         """What `update_code` would come to, without doing it."""
         function = self._at_revision(namespace, name, revision_id)
+        self._functions.host.check_code(function)
         return _with_code(function, await self._code.check(archive))
 
     async def configure(

@@ -32,6 +32,7 @@ from broker.runtime.function_logs import FunctionLogs
 from broker.runtime.metering import Metering
 from broker.runtime.metrics import DESERTED, INVOCATION_SECONDS, INVOCATIONS
 from broker.runtime.plugin_life import PluginLife
+from broker.runtime.plugins import capabilities_of
 from broker.runtime.sealed_settings import sealed, unsealed
 from broker.runtime.secret_box import SecretBox, Unreadable
 
@@ -98,6 +99,13 @@ class InvokerHost:
                 code_sha256="any",
             )
             self.check(example)
+
+    def check_code(self, function: Function) -> None:
+        """Raises: InvalidParameter, if its invoker runs no code that is uploaded."""
+        if "code" not in capabilities_of(self._find(function)):
+            raise InvalidParameter(
+                f"function {function.name}: the invoker {function.invoker} runs no uploaded code"
+            )
 
     def sealed(self, function: Function) -> Function:
         """The function as it may be stored."""
@@ -172,6 +180,7 @@ class InvokerHost:
         life = self.lives[function.invoker]
         life.check()
         settings = self._settings(function)
+        streams = "response_stream" in capabilities_of(life.invoker)
         own_log = self._logs.begin(namespace, function.name, request_id, runnable.version)
         limit = Limit(function.timeout_s)
         invocation = Invocation(
@@ -195,7 +204,7 @@ class InvokerHost:
             region=namespace.region,
             write_log=own_log.write,
             cold_start=limit.cold_start,
-            write_response=write_response,
+            write_response=write_response if streams else None,
         )
         started = trio.current_time()
         came_to = "unavailable"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from broker.plugin import (
+    CAPABILITIES,
     Host,
     Invocation,
     InvocationResult,
@@ -20,7 +21,7 @@ from broker.plugin import (
     SettingsError,
 )
 
-__all__ = ["GROUP", "BrokenInvoker", "Plugin", "find_plugins", "load_invokers"]
+__all__ = ["GROUP", "BrokenInvoker", "Plugin", "capabilities_of", "find_plugins", "load_invokers"]
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,11 @@ async def _nothing() -> AsyncIterator[None]:
     yield
 
 
+def capabilities_of(invoker: Invoker) -> frozenset[str]:
+    """What it says that it can do beside the rest: see `broker.plugin.CAPABILITIES`."""
+    return frozenset(getattr(invoker, "capabilities", ()))
+
+
 def find_plugins() -> list[Plugin]:
     """Every installed plugin, by name."""
     found = sorted(entry_points(group=GROUP), key=lambda each: each.name)
@@ -89,6 +95,8 @@ def _load(entry_point: EntryPoint) -> Plugin:
         invoker = entry_point.load()()
         if not isinstance(invoker, Invoker):
             problem = f"{about} is no invoker: see broker.plugin.Invoker"
+        elif unknown := capabilities_of(invoker) - CAPABILITIES.keys():
+            problem = f"{about} has capabilities that nobody knows: {', '.join(sorted(unknown))}"
     except Exception as error:
         problem = f"{about} can't be loaded: {type(error).__name__}: {error}"
     if problem:

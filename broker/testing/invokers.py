@@ -27,6 +27,7 @@ import msgspec
 import trio
 
 from broker.plugin import (
+    CAPABILITIES,
     Host,
     Invocation,
     InvocationResult,
@@ -36,6 +37,7 @@ from broker.plugin import (
     Settings,
     SettingsError,
 )
+from broker.runtime.plugins import capabilities_of
 from broker.testing.side_effects import child_processes, recorded_side_effects
 
 __all__ = ["ConformanceError", "check_invoker", "check_outside"]
@@ -75,7 +77,7 @@ async def check_invoker(
     `wait_stopped` returns when none runs any more. No wait may take longer than `patience_s`.
     Raises: ConformanceError.
     """
-    _require(isinstance(invoker, Invoker), "it lacks a method of broker.plugin.Invoker")
+    _check_kind(invoker)
     accepted = [echo, failing, hanging, throttled, unavailable]
     _check_settings(invoker, [each for each in accepted if each is not None], refused)
     with TemporaryDirectory(prefix="broker-") as directory:
@@ -95,7 +97,7 @@ async def check_outside(invoker: Invoker, patience_s: float = 10.0) -> None:
 
     Raises: ConformanceError.
     """
-    _require(isinstance(invoker, Invoker), "it lacks a method of broker.plugin.Invoker")
+    _check_kind(invoker)
     with recorded_side_effects() as effects:
         _check_refusal(invoker, UNKNOWN_KEY, {UNKNOWN_KEY: 1})
     _require(not effects, f"check_settings must not do I/O, but did {effects}")
@@ -107,6 +109,12 @@ async def check_outside(invoker: Invoker, patience_s: float = 10.0) -> None:
         _require(not patience.cancelled_caught, f"running() takes more than {patience_s:g} s")
     left = child_processes() - children
     _require(not left, f"after running() there are still processes: {sorted(left)}")
+
+
+def _check_kind(invoker: Invoker) -> None:
+    _require(isinstance(invoker, Invoker), "it lacks a method of broker.plugin.Invoker")
+    unknown = capabilities_of(invoker) - CAPABILITIES.keys()
+    _require(not unknown, f"it has capabilities that nobody knows: {sorted(unknown)}")
 
 
 async def _check_running(

@@ -26,6 +26,7 @@ class SubprocessInvoker:
     """
 
     settings_type = SubprocessSettings
+    capabilities = frozenset({"code", "response_stream"})
 
     def __init__(self) -> None:
         self._stdio: Stdio | None = None

@@ -189,6 +189,10 @@ class ChecksLater(ToyInvoker):
         super().check_settings(settings)
 
 
+class Flies(ToyInvoker):
+    capabilities = frozenset({"flying"})
+
+
 class RunsOnce(ToyInvoker):
     ran = False
 
@@ -282,6 +286,7 @@ class LeavesAProcess(ToyInvoker):
         (RefusesByKeyError(), "must raise SettingsError for 'function', not KeyError"),
         (RefusesWithoutReason(), "does not name it"),
         (ReadsADisk(), "must not do I/O"),
+        (Flies(), "capabilities that nobody knows: \\['flying'\\]"),
         (RunsOnce(), "invoke\\(\\) raised AssertionError"),
         (RaisesFailure(), "invoke\\(\\) raised ValueError"),
         (AnswersText(), "not JSON"),

@@ -176,6 +176,45 @@ async def test_what_can_not_be_loaded_is_named(
             broker.functions.host.check(function("a", "broken"))
 
 
+def test_capabilities_that_nobody_knows_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Flies(FakeInvoker):
+        capabilities = frozenset({"code", "flying"})
+
+    class EntryPoint:
+        name, value, dist = "flies", "some:Flies", None
+
+        def load(self) -> object:
+            return lambda: Flies(answer)
+
+    monkeypatch.setattr(plugins_module, "entry_points", lambda group: [EntryPoint()])
+    (plugin,) = find_plugins()
+    assert plugin.problem == (
+        "the invoker flies (some:Flies) has capabilities that nobody knows: flying"
+    )
+
+
+async def test_a_response_is_passed_on_piece_by_piece_only_by_who_can(
+    tmp_path: Path, autojump_clock: object
+) -> None:
+    class Streams(FakeInvoker):
+        capabilities = frozenset({"response_stream"})
+
+    async def pieces(invocation: Invocation) -> InvocationResult:
+        if invocation.write_response is None:
+            return InvocationResult(payload=b'"whole"')
+        await invocation.write_response(b"piece")
+        return InvocationResult(streamed=True)
+
+    invokers = {"plain": FakeInvoker(pieces), "streams": Streams(pieces)}
+    functions = [function("a", "plain"), function("b", "streams")]
+    async with open_broker(tmp_path, functions, invokers) as broker:
+        for name, expected in (("a", []), ("b", [b"piece"])):
+            streamed = broker.functions.stream(NS, name, b"1", None)
+            assert [piece async for piece in streamed.pieces] == expected
+            assert streamed.invoked is not None
+            assert streamed.invoked.attempt.result.streamed == bool(expected)
+
+
 class Blocker:
     def check_settings(self, settings: Settings, /) -> None: ...
 

@@ -34,6 +34,10 @@ name = "failed"
 name = "news"
 [[event_bus]]
 name = "shop"
+[[function]]
+name = "elsewhere"
+invoker = "http"
+settings = { url = "https://functions.example/" }
 """
 
 
@@ -523,6 +527,15 @@ def test_functions_and_versions_are_listed_by_page(functions: Any, name: str) ->
     assert f"{ARN}{name}:$LATEST" in arns
     assert f"{ARN}{name}:1" in arns
     assert len(arns) == len(set(arns))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_code_for_who_runs_none_is_refused(functions: Any, *, dry_run: bool) -> None:
+    text = "function elsewhere: the invoker http runs no uploaded code"
+    with raises_refusal("InvalidParameterValueException", text):
+        functions.update_function_code(
+            FunctionName="elsewhere", ZipFile=zipped(app__py=SOURCE), DryRun=dry_run
+        )
 
 
 def test_recursion_can_be_allowed(functions: Any, name: str) -> None:
