@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 
 from broker.core.pattern.consistency import array_consistent
-from broker.core.pattern.event import Leaf
+from broker.core.pattern.leaves import Leaves, step
 from broker.core.pattern.predicate import FieldPredicate, Predicate
 
-__all__ = ["CompiledBranch", "Leaves", "Tests", "holds", "tests_of"]
+__all__ = ["CompiledBranch", "Tests", "holds", "tests_of"]
 
-Leaves = dict[str, list[Leaf]]
-Tests = tuple[tuple[str, Predicate, bool], ...]
-"""Fields that are still to be tested: path, predicate, and whether the field may be absent."""
+Tests = tuple[tuple[str, str | None, str, Predicate, bool], ...]
+"""Fields that are still to be tested: path, its last step, predicate, and whether the field may be
+absent."""
 
 EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
 _FIRST = {"source": 0, "detail-type": 1, "account": 2}
@@ -60,13 +60,15 @@ class CompiledBranch:
 def tests_of(fields: Iterable[FieldPredicate]) -> Tests:
     """Equality first: it is the cheapest test and the one that fails most often."""
     ordered = sorted(fields, key=lambda each: each.values is None)
-    return tuple((each.path, each.accepts, each.accepts_absence) for each in ordered)
+    return tuple(
+        (each.path, *step(each.path), each.accepts, each.accepts_absence) for each in ordered
+    )
 
 
 def holds(tests: Tests, leaves: Leaves) -> bool:
     """Whether all of these fields accept what the event has."""
-    for path, accepts, accepts_absence in tests:
-        here = leaves.get(path)
+    for path, _, _, accepts, accepts_absence in tests:
+        here = leaves[path]
         if here is None:
             if accepts_absence:
                 continue

@@ -1,19 +1,24 @@
 """branches that wait in one place, and what an event that comes by finds there"""
 
-from dataclasses import dataclass
-
-from broker.core.pattern.branch import CompiledBranch, Leaves, Tests, holds
+from broker.core.pattern.branch import CompiledBranch, Tests, holds
+from broker.core.pattern.leaves import Leaves, Objects
+from broker.core.pattern.values import EXACT_INTEGER_MAX
 
 __all__ = ["Bucket", "Visit"]
 
 
-@dataclass(slots=True)
 class Visit:
     """An event on its way through the net."""
 
-    leaves: Leaves
-    nested: set[str]  # paths of leaves in arrays of objects: see `consistency`
-    found: set[int]  # orders of the rules that match
+    __slots__ = ("found", "leaves", "nested", "objects")
+
+    def __init__(
+        self, objects: Objects | None, leaves: Leaves, nested: set[str], found: set[int]
+    ) -> None:
+        self.objects = objects  # of a plain event
+        self.leaves = leaves
+        self.nested = nested  # paths of leaves in arrays of objects: see `consistency`
+        self.found = found  # orders of the rules that match
 
 
 class Bucket:
@@ -46,28 +51,41 @@ class Bucket:
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        nested, found, leaves = visit.nested, visit.found, visit.leaves
-        if nested:
-            self._collect_nested(visit)
+        found, objects = visit.found, visit.objects
+        if objects is None:
+            self._collect_with_leaves(visit)
             return
-        found.update(self.complete)
-        # `holds`, written out: most of what an event costs among many rules is here.
+        if self.complete:
+            found.update(self.complete)
+        # `holds` of a plain event, written out: most of what an event costs among many rules is
+        # here. What is simple is tested as it is: to make a leaf of it would cost more.
         for order, tests in self.tested.values():
-            for path, accepts, accepts_absence in tests:
-                here = leaves.get(path)
-                if here is None:
-                    if accepts_absence:
-                        continue
-                    break
-                for value, _ in here:
-                    if accepts(value):
+            for path, parent, key, accepts, accepts_absence in tests:
+                there = objects[parent]
+                if key in there:
+                    value = there[key]
+                    kind = type(value)
+                    if kind is str or (
+                        kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+                    ):
+                        if accepts(value):
+                            continue
                         break
-                else:
-                    break
+                    here = visit.leaves[path]
+                    if here is not None:
+                        for value, _ in here:
+                            if accepts(value):
+                                break
+                        else:
+                            break
+                        continue
+                if accepts_absence:
+                    continue
+                break
             else:
                 found.add(order)
 
-    def _collect_nested(self, visit: Visit) -> None:
+    def _collect_with_leaves(self, visit: Visit) -> None:
         nested, found, leaves = visit.nested, visit.found, visit.leaves
         for order, branch in self.complete.items():
             if not branch.spans(nested) or branch.consistent(leaves):

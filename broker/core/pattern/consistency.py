@@ -8,7 +8,8 @@ dropped from the state, and memberships stand in a tree that is entered only whe
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from broker.core.pattern.event import Leaf, Membership
+from broker.core.pattern.event import Membership
+from broker.core.pattern.leaves import Leaves
 from broker.core.pattern.predicate import FieldPredicate
 
 __all__ = ["array_consistent"]
@@ -24,7 +25,7 @@ class _Place:
         self.inner: dict[int, dict[int, _Place]] = {}  # array, index
 
 
-def array_consistent(fields: Sequence[FieldPredicate], leaves: dict[str, list[Leaf]]) -> bool:
+def array_consistent(fields: Sequence[FieldPredicate], leaves: Leaves) -> bool:
     """Whether the fields, in path order, all match, in the same elements of shared arrays.
 
     A field that accepts absence is judged after the fields before it have chosen their elements.
@@ -32,7 +33,7 @@ def array_consistent(fields: Sequence[FieldPredicate], leaves: dict[str, list[Le
     needed_later = _arrays_of_later_fields(fields, leaves)
     states: set[Membership] = {()}
     for field, needed in zip(fields, needed_later, strict=True):
-        here = leaves.get(field.path, ())
+        here = leaves[field.path] or ()
         accepted = _tree(membership for value, membership in here if field.accepts(value))
         present = _tree(membership for _, membership in here) if field.accepts_absence else None
         reached: set[Membership] = set()
@@ -49,14 +50,14 @@ def array_consistent(fields: Sequence[FieldPredicate], leaves: dict[str, list[Le
 
 
 def _arrays_of_later_fields(
-    fields: Sequence[FieldPredicate], leaves: dict[str, list[Leaf]]
+    fields: Sequence[FieldPredicate], leaves: Leaves
 ) -> list[frozenset[int]]:
     """For each field, the arrays in which leaves of the fields behind it lie."""
     later: list[frozenset[int]] = []
     seen: frozenset[int] = frozenset()
     for field in reversed(fields):
         later.append(seen)
-        here = leaves.get(field.path, ())
+        here = leaves[field.path] or ()
         seen |= {array for _, membership in here for array, _ in membership}
     return later[::-1]
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.core.pattern.consistency import array_consistent
-from broker.core.pattern.event import Leaf, RepeatedKeys, flatten
+from broker.core.pattern.event import RepeatedKeys, flatten
 from broker.core.pattern.language import Branch, Exists, Field, Pattern, spelled
+from broker.core.pattern.leaves import Leaves
 from broker.core.pattern.naive import satisfies
 from broker.core.pattern.predicate import compile_field
 from broker.core.pattern.values import Value
@@ -26,7 +27,7 @@ class FailedClause:
 
 def explain(pattern: Pattern, event: dict[str, Any] | RepeatedKeys) -> tuple[FailedClause, ...]:
     """The clauses that failed, of every branch; empty if the event matches."""
-    leaves = flatten(event)
+    leaves = Leaves(flatten(event))
     failed: list[FailedClause] = []
     for number, branch in enumerate(pattern.branches):
         failures = _failures(number, branch, leaves)
@@ -36,7 +37,7 @@ def explain(pattern: Pattern, event: dict[str, Any] | RepeatedKeys) -> tuple[Fai
     return tuple(failed)
 
 
-def _failures(number: int, branch: Branch, leaves: dict[str, list[Leaf]]) -> list[FailedClause]:
+def _failures(number: int, branch: Branch, leaves: Leaves) -> list[FailedClause]:
     predicates = [compile_field(each) for each in branch]
     if array_consistent(predicates, leaves):
         return []
@@ -51,16 +52,16 @@ def _failures(number: int, branch: Branch, leaves: dict[str, list[Leaf]]) -> lis
     return [_clause(number, branch[first - 1], leaves, in_other_elements=True)]
 
 
-def _holds_alone(field: Field, leaves: dict[str, list[Leaf]]) -> bool:
-    here = leaves.get(field.path, [])
+def _holds_alone(field: Field, leaves: Leaves) -> bool:
+    here = leaves[field.path]
     if not here:
         return Exists(False) in field.alternatives
     return any(satisfies(value, each) for value, _ in here for each in field.alternatives)
 
 
 def _clause(
-    number: int, field: Field, leaves: dict[str, list[Leaf]], *, in_other_elements: bool = False
+    number: int, field: Field, leaves: Leaves, *, in_other_elements: bool = False
 ) -> FailedClause:
     wanted = tuple(spelled(each) for each in field.alternatives)
-    found = tuple(value for value, _ in leaves.get(field.path, []))
+    found = tuple(value for value, _ in leaves[field.path] or ())
     return FailedClause(number, field.path, wanted, found, in_other_elements)

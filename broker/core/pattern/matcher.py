@@ -7,6 +7,7 @@ from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Visit
 from broker.core.pattern.event import RepeatedKeys
 from broker.core.pattern.language import Pattern
+from broker.core.pattern.leaves import NotPlain, Objects, PlainLeaves
 from broker.core.pattern.net import Net
 from broker.core.pattern.paths import Paths
 from broker.core.pattern.predicate import FieldPredicate, compile_field
@@ -14,6 +15,7 @@ from broker.core.pattern.values import Value
 
 __all__ = ["Matcher"]
 
+_NONE: set[str] = set()
 K = TypeVar("K", bound=Hashable)
 
 
@@ -72,11 +74,18 @@ class Matcher(Generic[K]):
 
         `event` is what a JSON parser or `parse_event` gave; it is only read.
         """
-        leaves, nested = self._paths.leaves(event)
-        visit = Visit(leaves, nested, set())
-        self._net.collect(visit)
+        found: set[int] = set()
+        try:
+            if type(event) is not dict:
+                raise NotPlain
+            leaves = PlainLeaves()
+            leaves.objects = objects = Objects.of(event)
+            self._net.collect(Visit(objects, leaves, _NONE, found))
+        except NotPlain:
+            found.clear()
+            self._net.collect(Visit(None, *self._paths.leaves(event), found))
         keys = self._keys
-        return [keys[order] for order in sorted(visit.found)] if visit.found else []
+        return [keys[order] for order in sorted(found)] if found else []
 
     def check_invariants(self) -> None:
         """Assert that nothing is kept for rules that are not there."""

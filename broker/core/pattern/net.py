@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket, Visit
-from broker.core.pattern.event import Leaf
+from broker.core.pattern.leaves import step
 from broker.core.pattern.residuals import Residuals
-from broker.core.pattern.values import Value
+from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
 
 __all__ = ["Net"]
 
-BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
+BUCKET = 4  # branches that are tested one by one, before they are told apart by their values
 
 
 class Net:
@@ -26,7 +26,7 @@ class Net:
     def __init__(self) -> None:
         self._bucket = Bucket()
         self._split = False
-        self._tables: dict[str, dict[Value, Net]] = {}
+        self._tables: dict[str | None, dict[str, _Table]] = {}  # by object and key, as `step` says
         self._residuals: Residuals | None = None
 
     def __bool__(self) -> bool:
@@ -38,9 +38,10 @@ class Net:
         yield from self._bucket.tested
         if self._residuals is not None:
             yield from self._residuals.branches()
-        for table in self._tables.values():
-            for child in table.values():
-                yield from child.branches()
+        for keyed in self._tables.values():
+            for table in keyed.values():
+                for child in table.children.values():
+                    yield from child.branches()
 
     def add(self, branch: CompiledBranch, depth: int = 0) -> None:
         """Let a branch wait here or below. Costs what its fields cost, and at times a split."""
@@ -66,38 +67,61 @@ class Net:
                 self._residuals = None
         else:
             field = branch.exact[depth]
-            table = self._tables[field.path]
+            parent, key = step(field.path)
+            keyed = self._tables[parent]
+            children = keyed[key].children
             for value in field.values or ():
-                table[value].remove(branch, depth + 1)
-                if not table[value]:
-                    del table[value]
-            if not table:
-                del self._tables[field.path]
+                children[value].remove(branch, depth + 1)
+                if not children[value]:
+                    del children[value]
+            if not children:
+                del keyed[key]
+            if not keyed:
+                del self._tables[parent]
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        if len(self._bucket):
-            self._bucket.collect(visit)
+        bucket = self._bucket
+        if bucket.tested or bucket.complete:
+            bucket.collect(visit)
         if self._residuals is not None:
             self._residuals.collect(visit)
-        leaves, tables = visit.leaves, self._tables
-        if len(tables) <= len(leaves):
-            for path, table in tables.items():
-                if path in leaves:
-                    _go_on(table, leaves[path], visit)
-        else:
-            for path, here in leaves.items():
-                if path in tables:
-                    _go_on(tables[path], here, visit)
+        objects = visit.objects
+        if objects is None:
+            for parent, keyed in self._tables.items():
+                _by_leaves(parent, keyed, visit)
+            return
+        for parent, keyed in self._tables.items():
+            there = objects[parent]
+            if len(keyed) > len(there):
+                keyed = {key: keyed[key] for key in there if key in keyed}
+            for key, table in keyed.items():
+                if key not in there:
+                    continue
+                # What is simple is looked up as it is: to make a leaf of it would cost more.
+                value = there[key]
+                kind = type(value)
+                if kind is str or (
+                    kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+                ):
+                    child = table.children.get(value)
+                    if child is not None:
+                        child.collect(visit)
+                else:
+                    _by_leaf(table, visit)
 
     def _place(self, branch: CompiledBranch, depth: int) -> None:
         if depth < len(branch.exact):
             field = branch.exact[depth]
-            table = self._tables.setdefault(field.path, {})
+            parent, key = step(field.path)
+            keyed = self._tables.setdefault(parent, {})
+            table = keyed.get(key)
+            if table is None:
+                table = keyed[key] = _Table(field.path)
             for value in field.values or ():
-                child = table.get(value)
+                child = table.children.get(value)
                 if child is None:
-                    child = table[value] = Net()
+                    child = table.children[value] = Net()
                 child.add(branch, depth + 1)
         elif branch.residual:
             if self._residuals is None:
@@ -107,13 +131,33 @@ class Net:
             self._bucket.add(branch, ())
 
 
-def _go_on(table: dict[Value, Net], here: list[Leaf], visit: Visit) -> None:
-    if len(here) == 1:
-        child = table.get(here[0][0])
-        if child is not None:
-            child.collect(visit)
+class _Table:
+    """Where branches go on by what they want at one path."""
+
+    __slots__ = ("children", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.children: dict[Value, Net] = {}
+
+
+def _by_leaves(parent: str | None, keyed: dict[str, _Table], visit: Visit) -> None:
+    leaves = visit.leaves
+    if len(keyed) <= len(leaves):
+        for table in keyed.values():
+            _by_leaf(table, visit)
+    else:
+        for path in leaves:
+            above, key = step(path)
+            if above == parent and key in keyed:
+                _by_leaf(keyed[key], visit)
+
+
+def _by_leaf(table: _Table, visit: Visit) -> None:
+    here = visit.leaves[table.path]
+    if here is None:
         return
     for value in {value for value, _ in here}:
-        child = table.get(value)
+        child = table.children.get(value)
         if child is not None:
             child.collect(visit)

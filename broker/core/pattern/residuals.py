@@ -164,11 +164,11 @@ class Residuals:
         if self._few is not None:
             self._few.collect(visit)
             return
-        leaves = visit.leaves
         paths = self._paths
-        for path in paths if len(paths) < len(leaves) else leaves:
-            here, at = leaves.get(path), paths.get(path)
-            if here is None or at is None:
+        leaves = visit.leaves
+        for path, at in paths.items():
+            here = leaves[path]
+            if here is None:
                 continue
             for same in at.same.values():
                 accepts = same.wanted.accepts

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.pattern.event import flatten, parse_event
+from broker.core.pattern.leaves import NotPlain, Objects, PlainLeaves
 from broker.core.pattern.paths import Paths
 
 KEYS = ["a", "b", "c", "a.b", "b.c"]
@@ -49,6 +50,55 @@ def expected(paths: set[str], text: str) -> dict[str, list[Any]]:
 def test_leaves_are_those_that_flatten_finds(paths: set[str], pairs: list[Any]) -> None:
     text = encoded(pairs)
     assert found(paths, text) == expected(paths, text)
+
+
+@given(PATHS, st.lists(st.tuples(st.sampled_from(KEYS), VALUES), min_size=1, max_size=4))
+def test_leaves_that_are_asked_for_are_those_that_flatten_finds(
+    paths: set[str], pairs: list[Any]
+) -> None:
+    text = encoded(pairs)
+    event = parse_event(text)
+    asked: dict[str, list[Any]] = {}
+    try:
+        assert isinstance(event, dict)
+        leaves = PlainLeaves()
+        leaves.objects = Objects.of(event)
+        for path in paths:
+            asked[path] = sorted((value for value, _ in leaves[path] or ()), key=repr)
+    except (AssertionError, NotPlain):
+        return  # which those are, is the next test's
+    assert {path: here for path, here in asked.items() if here} == expected(paths, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a.b": 1}',
+        '{"a": {"b.c": 1}}',
+        '{"a": [{"b": 1}]}',
+        '{"a": [[1]]}',
+        '{"a": {"b": 1, "b": 2}}',
+    ],
+)
+def test_an_event_that_is_not_plain_says_so_where_it_is_not(text: str) -> None:
+    def ask() -> None:
+        event = parse_event(text)
+        assert isinstance(event, dict)
+        leaves = PlainLeaves()
+        leaves.objects = Objects.of(event)
+        assert leaves["z"] is None
+        for path in ("a", "a.b"):
+            _ = leaves[path]
+
+    with pytest.raises(NotPlain):
+        ask()
+
+
+def test_what_nobody_asks_for_need_not_be_plain() -> None:
+    leaves = PlainLeaves()
+    leaves.objects = Objects.of({"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]})
+    assert leaves["a.b"] == [(1, ())]
+    assert leaves["a"] is leaves["a.b.c"] is leaves["z.z"] is None
 
 
 @pytest.mark.parametrize(

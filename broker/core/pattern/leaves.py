@@ -1,0 +1,94 @@
+"""an event's leaves at the paths that rules name, found when they are asked for
+
+Nearly every event is plain: no key in it holds a dot, no array an object. Then a path leads to one
+place, and what no rule on the event's way asks for is never looked at. Any other event is taken
+apart as a whole beforehand: see `Paths.leaves`.
+"""
+
+from functools import lru_cache
+from typing import Any, Self
+
+from broker.core.pattern.event import Leaf, RepeatedKeys
+from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
+
+__all__ = ["Leaves", "NotPlain", "Objects", "PlainLeaves", "step"]
+
+
+class NotPlain(Exception):
+    """The event isn't plain where it was looked at."""
+
+
+@lru_cache(maxsize=65_536)
+def step(path: str) -> tuple[str | None, str]:
+    """The last step to a path: the path of the object it lies in (None: the event), and its key."""
+    parent, dot, key = path.rpartition(".")
+    return parent if dot else None, key
+
+
+class Objects(dict[str | None, dict[str, Any]]):
+    """The objects of a plain event by path, as far as they were entered; empty ones if absent."""
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> Self:
+        """Raises: NotPlain."""
+        if "." in "".join(event):
+            raise NotPlain
+        objects = cls()
+        objects[None] = event
+        return objects
+
+    def __missing__(self, path: str | None) -> dict[str, Any]:
+        assert path is not None
+        parent, key = step(path)
+        value = self[parent].get(key)
+        found: dict[str, Any] = {}
+        if type(value) is dict:
+            found = value
+            if "." in "".join(found):
+                raise NotPlain
+        elif type(value) is RepeatedKeys or (type(value) is list and value):
+            raise NotPlain
+        self[path] = found
+        return found
+
+
+class Leaves(dict[str, "list[Leaf] | None"]):
+    """All leaves by path; None at any other path."""
+
+    def __missing__(self, path: str) -> list[Leaf] | None:
+        return None
+
+
+class PlainLeaves(Leaves):
+    """The leaves of a plain event, as far as they were asked for. Raises: NotPlain, when asked."""
+
+    __slots__ = ("objects",)
+    objects: Objects
+
+    def __missing__(self, path: str) -> list[Leaf] | None:
+        parent, key = step(path)
+        value = self.objects[parent].get(key, _ABSENT)
+        kind = type(value)
+        found: list[Leaf] | None
+        if kind is str or (kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX):
+            found = [(value, ())]
+        elif value is _ABSENT or kind is dict:
+            found = None
+        elif kind is list:
+            found = _elements(value)
+        elif kind is RepeatedKeys:
+            raise NotPlain
+        else:
+            found = [(canonical(value), ())]
+        self[path] = found
+        return found
+
+
+_ABSENT = object()
+
+
+def _elements(values: list[Any]) -> list[Leaf] | None:
+    for each in values:
+        if isinstance(each, dict | list | RepeatedKeys):
+            raise NotPlain
+    return [(canonical(each), ()) for each in values] or None
