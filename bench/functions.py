@@ -2,7 +2,8 @@
 
 Estimate: a warm invocation is four messages between daemon and worker and two with the client,
 some 300 µs of the daemon's core: 2,000 to 3,000 a second, with a millisecond at most on top of what
-the worker takes. A process for each event costs what a fork and an exec cost, and little more. An
+the worker takes. A process for each event costs what a fork and an exec cost, and little more: two
+messages to the process that starts it and back; and a request's way, if it comes by HTTP. An
 asynchronous invocation is a send, a receive and a delete beside that: 1,000 a second.
 """
 
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
+from uuid import uuid4
+
+import trio
 
 from bench.bare_worker import NO_OP, bare_worker
 from bench.daemon import running
@@ -22,6 +26,8 @@ from bench.settings import Settings
 from broker.bench import requests as wire
 from broker.bench.address import Address
 from broker.bench.load import Sample, constant, percentiles_ms, run_load, times
+from broker.plugin import Host, Invocation
+from broker_subprocess import SubprocessInvoker
 
 CONNECTIONS = 8
 PROGRAM = "/bin/cat"
@@ -35,7 +41,8 @@ def measure(settings: Settings) -> list[Row]:
         return [
             _warm(address, settings, 1),
             _warm(address, settings, CONNECTIONS),
-            _stdio(address, settings),
+            _stdio(settings),
+            _stdio_by_http(address, settings),
             _asynchronous(address, settings),
         ]
 
@@ -77,7 +84,8 @@ def _warm(address: Address, settings: Settings, connections: int) -> Row:
     return repeat(row, settings.repeats, run)
 
 
-def _stdio(address: Address, settings: Settings) -> Row:
+def _stdio(settings: Settings) -> Row:
+    """The invoker alone, in turns with what it is held against."""
     row = Row(
         "a process for each event",
         "ms",
@@ -85,6 +93,47 @@ def _stdio(address: Address, settings: Settings) -> Row:
         accepted=1.3,
         at_most=True,
     )
+
+    def run() -> Sample:
+        ours, bare = trio.run(_in_turns, settings.seconds)
+        p50_ms, p99_ms = percentiles_ms(ours)
+        return Sample(p50_ms, p50_ms, p99_ms, ratio=p50_ms / percentiles_ms(bare)[0])
+
+    return repeat(row, settings.repeats, run)
+
+
+async def _in_turns(seconds: float) -> tuple[list[float], list[float]]:
+    """What events took in the invoker, and bare processes; sorted."""
+    ours: list[float] = []
+    bare: list[float] = []
+    invoker = SubprocessInvoker()
+    with tempfile.TemporaryDirectory() as state:
+        async with invoker.running(Host(state_directory=Path(state))):
+            await invoker.invoke(_program())
+            end = time.perf_counter() + seconds
+            while (started := time.perf_counter()) < end:
+                await invoker.invoke(_program())
+                between = time.perf_counter()
+                subprocess.run([PROGRAM], input=EVENT, capture_output=True, check=True)  # noqa: ASYNC221
+                ours.append(between - started)
+                bare.append(time.perf_counter() - between)
+    return sorted(ours), sorted(bare)
+
+
+def _program() -> Invocation:
+    return Invocation(
+        request_id=str(uuid4()),
+        function_name="program",
+        function_arn="arn:aws:lambda:us-east-1:000000000000:function:program",
+        payload=EVENT,
+        timeout_s=3.0,
+        deadline_ms=int(time.time() * 1000) + 3_000,
+        settings={"command": [PROGRAM]},
+    )
+
+
+def _stdio_by_http(address: Address, settings: Settings) -> Row:
+    row = Row("the same by HTTP", "ms", ceiling="bare fork and exec")
 
     def run() -> Sample:
         ceiling = _bare_program(settings.seconds / 2)
