@@ -34,6 +34,7 @@ PROGRAM = Path(__file__).with_name("guardian_process.py")
 PAUSE_S = 1.0  # before one that was ended by somebody is replaced
 PATIENCE_S = 10.0
 WAIT_S = 5.0
+GONE = "the process that starts others is gone"
 
 
 class Guarded:
@@ -81,6 +82,7 @@ class Guardian:
         self._control: socket.socket | None = None
         self._guarded: dict[int, Guarded] = {}
         self._numbers = itertools.count(1)
+        self._turn = trio.Lock()  # to wait for room in the socket: only one task can
         self._wanted = trio.Event()
         self._ready = trio.Event()
 
@@ -123,22 +125,36 @@ class Guardian:
     async def kill(self, guarded: Guarded) -> None:
         """Kill its whole group, and wait until it has ended."""
         if not guarded.ended.is_set():
+            message = "kill", guarded.number
             with suppress(InvokerUnavailable):  # then it is killed anyway
-                await self._send(("kill", guarded.number))
+                try:  # ahead of the starts that wait for room: it may be late as it is
+                    self._send_nowait(message)
+                except trio.WouldBlock:
+                    await self._send(message)
             await guarded.ended.wait()
 
     async def _send(self, message: tuple[Any, ...], descriptors: tuple[int, ...] = ()) -> None:
-        data = marshal.dumps(message)
-        while self._control is not None:
-            try:
-                socket.send_fds(self._control, [data], descriptors)
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._control)
-            except ConnectionError:
-                break
-            else:
-                return
-        raise InvokerUnavailable("the process that starts others is gone")
+        """Raises: OSError, if it is too long; InvokerUnavailable."""
+        async with self._turn:
+            while True:
+                try:
+                    self._send_nowait(message, descriptors)
+                except trio.WouldBlock:
+                    assert self._control is not None
+                    with suppress(trio.ClosedResourceError):  # then it says so next time
+                        await trio.lowlevel.wait_writable(self._control)
+                else:
+                    return
+
+    def _send_nowait(self, message: tuple[Any, ...], descriptors: tuple[int, ...] = ()) -> None:
+        if self._control is None:
+            raise InvokerUnavailable(GONE)
+        try:
+            socket.send_fds(self._control, [marshal.dumps(message)], descriptors)
+        except BlockingIOError:
+            raise trio.WouldBlock from None
+        except ConnectionError:
+            raise InvokerUnavailable(GONE) from None
 
     # Its life
 

@@ -18,6 +18,7 @@ from broker_subprocess.guardian import Guardian
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 PATIENCE_S = 30
+MANY = 300  # starts; the guardian's socket takes a hundred
 
 
 @pytest.fixture
@@ -374,6 +375,44 @@ async def test_what_a_killed_guardian_has_started_is_ended_and_costs_no_attempt(
         os.kill(await wait_pid_in(parent), signal.SIGKILL)
     assert not is_running(await wait_pid_in(own))
     assert (await invoker.invoke(invocation("echo", "1"))).payload == b"1"
+
+
+async def test_all_are_started_when_more_are_asked_for_than_the_socket_takes(
+    invoker: SubprocessInvoker,
+) -> None:
+    payloads: list[bytes] = []
+
+    async def invoke(number: int) -> None:
+        result = await invoker.invoke(invocation("cat", payload=number, timeout_s=PATIENCE_S))
+        assert result.function_error is None
+        payloads.append(result.payload)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(MANY):
+            nursery.start_soon(invoke, number)
+    assert sorted(map(int, payloads)) == list(range(MANY))
+
+
+async def test_a_guardian_that_is_killed_with_many_starts_before_it_costs_no_attempt(
+    guardian: Guardian,
+) -> None:
+    os.kill(await sleeping(guardian), signal.SIGKILL)
+    assert guardian.process is not None
+    guardian.process.send_signal(signal.SIGSTOP)
+    refused = 0
+
+    async def start() -> None:
+        nonlocal refused
+        with pytest.raises(InvokerUnavailable):
+            await sleeping(guardian)
+        refused += 1
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(MANY):
+            nursery.start_soon(start)
+        await trio.testing.wait_all_tasks_blocked()
+        guardian.process.kill()
+    assert refused == MANY
 
 
 async def test_a_guardian_without_a_daemon_kills_only_what_has_its_mark(
