@@ -65,7 +65,7 @@ class Capture:
         self._write_log = write_log
 
     async def exchange(self, group: ProcessGroup, payload: bytes) -> None:
-        """Give the process its event and take what it writes, until it closes its ends.
+        """Give the process its event and take what it writes, until all pipes are closed.
 
         One task for all of it, which waits for whichever of the pipes is next: this is what an
         event costs beside its process. When that has ended, with its group, somebody who has left
@@ -85,7 +85,7 @@ class Capture:
                 epoll.register(descriptor, select.EPOLLIN)
             if event:
                 epoll.register(group.stdin, select.EPOLLOUT)
-            while reading and not self.is_oversize:
+            while (reading or event) and not self.is_oversize:
                 await trio.lowlevel.wait_readable(epoll.fileno())
                 for descriptor, _ in epoll.poll(0):
                     if descriptor not in reading:

@@ -92,6 +92,17 @@ async def test_no_output_is_null_even_if_the_event_was_not_read(invoker: Subproc
     assert result == InvocationResult(payload=b"null")
 
 
+async def test_a_program_that_writes_nothing_more_still_gets_its_whole_event(
+    invoker: SubprocessInvoker, tmp_path: Path
+) -> None:
+    event = "x" * 3_000_000
+    script = f"exec > /dev/null 2>&1; cat > {tmp_path}/event"
+    with trio.fail_after(PATIENCE_S):
+        result = await invoker.invoke(invocation("sh", "-c", script, payload=event))
+    assert result == InvocationResult(payload=b"null")
+    assert json.loads((tmp_path / "event").read_bytes()) == event
+
+
 async def test_stderr_is_the_log(invoker: SubprocessInvoker) -> None:
     log: list[bytes] = []
     result = await invoker.invoke(
