@@ -23,6 +23,9 @@ MESSAGE_BYTES_MAX = 256 * 1024  # more than a socket takes at once
 DESCRIPTORS = 3  # of a process: what it reads, what it writes, its log
 ROUNDS = 100  # a process may start another one while it is looked for
 ROUND_S = 0.02
+# It has ended; or it is another user's, which a program with the setuid bit becomes. One such must
+# not be the end of the guardian, and of all the others with it.
+OUT_OF_REACH = (ProcessLookupError, PermissionError)
 
 
 def marked_processes(mark: bytes) -> list[int]:
@@ -147,13 +150,13 @@ def _pidfd(process: subprocess.Popen[bytes]) -> int:
 
 
 def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError):
+    with suppress(*OUT_OF_REACH):
         os.killpg(pid, signal.SIGKILL)
 
 
 def _limit(pid: int, memory_mb: int | None) -> None:
     """No core dumps, and so much memory for data; less where the daemon is itself held to less."""
-    with suppress(ProcessLookupError):
+    with suppress(*OUT_OF_REACH):
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
         if memory_mb is not None:
             _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
@@ -169,7 +172,7 @@ def _end_all(mark: bytes) -> None:
         if not found:
             return
         for pid in found:
-            with suppress(ProcessLookupError):
+            with suppress(*OUT_OF_REACH):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(ROUND_S)
 

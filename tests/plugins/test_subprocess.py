@@ -14,6 +14,7 @@ import trio.testing
 
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, SettingsError
 from broker_subprocess import SubprocessInvoker
+from broker_subprocess import guardian as guardian_module
 from broker_subprocess.guardian import Guardian
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
@@ -424,6 +425,28 @@ async def test_a_guardian_that_is_killed_with_many_starts_before_it_costs_no_att
         await trio.testing.wait_all_tasks_blocked()
         guardian.process.kill()
     assert refused == MANY
+
+
+async def test_a_program_that_becomes_another_users_takes_no_other_along(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = tmp_path / "guardian.py"  # it takes a setuid program, and a daemon that isn't root
+    refusing.write_text(
+        "import os, resource, runpy\n"
+        "def refuse(*_): raise PermissionError(1, 'Operation not permitted')\n"
+        "resource.prlimit = os.killpg = refuse\n"
+        f"runpy.run_path({str(guardian_module.PROGRAM)!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(guardian_module, "PROGRAM", refusing)
+    invoker = SubprocessInvoker()
+    async with invoker.running(Host(state_directory=tmp_path)), trio.open_nursery() as nursery:
+
+        async def other() -> None:
+            result = await invoker.invoke(invocation("sh", "-c", "sleep 0.5; echo 1"))
+            assert result.payload == b"1"
+
+        nursery.start_soon(other)
+        await invoker.invoke(invocation("true"))
 
 
 async def test_a_guardian_without_a_daemon_kills_only_what_has_its_mark(
