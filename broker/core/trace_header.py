@@ -25,10 +25,11 @@ _FORMS = {
     "Parent": re.compile("[0-9a-f]{16}"),
     "Sampled": re.compile("[01?]"),
 }
+_COUNTED = re.compile("(?P<key>[0-9a-f]{8}):(?P<count>[0-9]{1,9})")
 
 
 def accepted(header: str | None) -> str | None:
-    """The header of a request, if it can be kept: one that is too long traces nothing."""
+    """The header of a request or a message, if it is one: what is too long traces nothing."""
     return header if header and len(header) <= TRACE_HEADER_CHARS_MAX else None
 
 
@@ -74,13 +75,9 @@ def _lineage(header: str | None) -> dict[str, int]:
     for member in (header or "").split(";"):
         name, _, text = member.partition("=")
         if name.strip() == _LINEAGE:
-            pairs = [each.partition(":") for each in text.split("|")]
-            return {key: int(count) for key, _, count in pairs if _is_count(count)}
+            found = map(_COUNTED.fullmatch, text.split("|"))
+            return {each["key"]: int(each["count"]) for each in found if each}
     return {}
-
-
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _key(function_arn: str) -> str:

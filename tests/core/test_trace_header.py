@@ -51,7 +51,17 @@ def test_of_many_functions_those_are_known_that_ran_last() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", ";;;", "Lineage", "Lineage=", "Lineage=a:b|:|x:-1|y:99999999999", "Root=1-2-3"],
+    [
+        None,
+        "",
+        ";;;",
+        "Lineage",
+        "Lineage=",
+        "Lineage=a:b|:|x:-1|y:99999999999",
+        "Lineage=a\r\n\r\n{}:3",  # a message's may have lines, and would end an HTTP header
+        "Lineage=ü:3|0123456:3|012345678:3|01234567:\u0663",
+        "Root=1-2-3",
+    ],
 )
 def test_what_is_not_well_formed_counts_nothing(header: str | None) -> None:
     assert invocations(header, A) == 0

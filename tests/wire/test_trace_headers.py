@@ -130,6 +130,11 @@ def test_a_pipe_passes_it_on(broker: Daemon) -> None:
     )
     traced(broker, "sqs").send_message(QueueUrl="piped", MessageBody=json.dumps({"a": 1}))
     assert traces(broker, 1) == [TRACE]
+    long = {"AWSTraceHeader": {"DataType": "String", "StringValue": "x" * 501}}
+    body = json.dumps({"a": 1})
+    sqs = broker.client("sqs")
+    sqs.send_message(QueueUrl="piped", MessageBody=body, MessageSystemAttributes=long)
+    assert traces(broker, 1) == [None]
 
 
 def test_one_that_is_too_long_is_left_out(broker: Daemon) -> None:
