@@ -14,7 +14,7 @@ from broker.core.batch_result import failed_items
 from broker.core.commands import Received
 from broker.core.errors import FunctionDoesNotExist
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX, POLLER_CONCURRENCY_MAX
-from broker.core.names import Namespace, labelled, uuid_text
+from broker.core.names import Namespace, is_fifo, labelled, uuid_text
 from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
 from broker.core.resources import EventSourceMapping
@@ -90,34 +90,47 @@ class _MappingConsumer:
             return []
         try:
             function = self._function(room)
-            looping = self._looping(function, records)
-            rest = [each for each in records if each[0] not in looping]
+            rest, looping = self._without_loops(mapping, function, records)
             failed = await self._invoke(mapping, function, rest) if rest else set()
         except BatchFailed:
             self._note(FAILED)
             raise
-        failed |= {record["messageId"] for one, record in records if one in looping}
-        self._note(FAILED if failed else OK)
-        done = [one for one, record in records if record["messageId"] not in failed]
+        self._note(FAILED if failed or looping else OK)
+        done = [one for one, record in rest if record["messageId"] not in failed]
         if done:
             await self._delete(mapping, done)
-        return [one for one, record in records if record["messageId"] in failed]
+        return looping + [one for one, record in rest if record["messageId"] in failed]
 
-    def _looping(self, function: Runnable, records: Records) -> list[Received]:
-        """Those by which the function would run once more than it may on their way.
+    def _without_loops(
+        self, mapping: EventSourceMapping, function: Runnable, records: Records
+    ) -> tuple[Records, list[Received]]:
+        """What to invoke the function with, and those by which it would run too often on their way.
 
-        They stay in the queue as failed ones do, until its redrive policy moves them.
+        These stay in the queue as failed ones do, until its redrive policy moves them. What comes
+        behind one in its group of a FIFO queue is given back, to wait for that.
         """
-        looping = [
-            one
-            for one, record in records
-            if function.is_recursion(self._namespace, record_trace_header(record))
-        ]
+        fifo = is_fifo(mapping.source.queue)
+        rest: Records = []
+        looping: list[Received] = []
+        behind: list[Received] = []
+        stopped: set[str] = set()
+        for one, record in records:
+            group = record["attributes"]["MessageGroupId"] if fifo else ""
+            if group in stopped:
+                behind.append(one)
+            elif function.is_recursion(self._namespace, record_trace_header(record)):
+                looping.append(one)
+                if fifo:
+                    stopped.add(group)
+            else:
+                rest.append((one, record))
+        if behind:
+            self._parts.queues.give_back(self._namespace, mapping.source.queue, behind)
         if looping:
             RECURSIONS.labels(function.function.name).inc(len(looping))
             told = self.label, len(looping)
             log.warning("%s: %d messages are the function's own, in a loop", *told)
-        return looping
+        return rest, looping
 
     async def _invoke(
         self,

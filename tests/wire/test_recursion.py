@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from broker.core.limits import RECURSIONS_MAX
+from broker.core.trace_header import passed_on
 from tests.daemon import Daemon, running_daemon
 from tests.wire.code import ROLE, RUNTIME, zipped
 
@@ -269,3 +270,52 @@ def test_what_is_told_of_the_end_does_not_begin_it_anew(
     assert told["condition"] == "RecursiveInvocation"
     assert stopped_now(broker) == []
     assert len(looping.runs) == RECURSIONS_MAX
+
+
+KEEPS_BODIES = """
+import os
+def handler(event, context):
+    with open(os.environ["RUNS"], "a") as file:
+        file.write(" ".join(record["body"] for record in event["Records"]) + "\\n")
+"""
+
+
+def test_what_comes_behind_a_loop_in_its_group_waits_for_the_end_of_that(
+    broker: Daemon, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    broker.client("lambda").create_function(
+        FunctionName="ordered",
+        Role=ROLE,
+        Runtime=RUNTIME,
+        Handler="app.handler",
+        Timeout=3,
+        Code={"ZipFile": zipped(app__py=KEEPS_BODIES)},
+        Environment={"Variables": {"RUNS": str(runs)}},
+    )
+    sqs = broker.client("sqs")
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    sqs.create_queue(QueueName="stopped.fifo", Attributes=fifo)
+    policy = {"deadLetterTargetArn": f"{QUEUE}stopped.fifo", "maxReceiveCount": 1}
+    limits = {"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(policy)}
+    sqs.create_queue(QueueName="ordered.fifo", Attributes=fifo | limits)
+    header: str | None = None
+    for _ in range(RECURSIONS_MAX):
+        header = passed_on(header, f"{ARN}ordered", str(uuid4()), 0)
+    looping = {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
+    entries = [
+        {"Id": body, "MessageBody": body, "MessageGroupId": group}
+        for body, group in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")]
+    ]
+    entries[1]["MessageSystemAttributes"] = looping  # type: ignore[assignment]
+    sqs.send_message_batch(QueueUrl="ordered.fifo", Entries=entries)
+    broker.client("lambda").create_event_source_mapping(
+        FunctionName="ordered", EventSourceArn=f"{QUEUE}ordered.fifo"
+    )
+    received = sqs.receive_message(QueueUrl="stopped.fifo", WaitTimeSeconds=20)
+    assert [each["Body"] for each in received["Messages"]] == ["a2"]
+    deadline = time.monotonic() + PATIENCE_S
+    while len(runs.read_text().splitlines()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert runs.read_text().splitlines() == ["a1 b1", "a3"]
