@@ -10,7 +10,7 @@ from broker.core.commands import NewEntry
 from broker.core.event import Event, envelope
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import MESSAGE_BYTES_MAX
-from broker.core.message import Notification, Via, traced_message
+from broker.core.message import Message, Notification, Via, traced_message
 from broker.core.names import (
     Arn,
     Namespace,
@@ -22,6 +22,7 @@ from broker.core.names import (
 from broker.core.pipe_input import pipe_value
 from broker.core.registry import Resources
 from broker.core.resources import Pipe
+from broker.core.routed import Routed
 from broker.core.routing import NO_RESOURCE, NewId, Obstacle, Router
 
 __all__ = ["PipeRouter"]
@@ -30,10 +31,7 @@ PROTOCOL = "pipes"  # of the entries that a pipe leads to
 
 
 class PipeRouter:
-    """Routes a batch of a pipe's events, to be committed together: `routed`.
-
-    `trace_header` is the batch's.
-    """
+    """Routes a batch of a pipe's events, to be committed together: `routed`."""
 
     def __init__(
         self,
@@ -42,11 +40,8 @@ class PipeRouter:
         pipe: Pipe,
         new_id: NewId,
         now_ms: int,
-        trace_header: str | None,
     ) -> None:
-        self._router = Router(resources, namespace, new_id, now_ms, trace_header)
-        self._trace_header = trace_header
-        self.routed = self._router.routed
+        self.routed = Routed()
         self._resources = resources
         self._namespace = namespace
         self._pipe = pipe
@@ -59,20 +54,32 @@ class PipeRouter:
         # Takes what the target's queue turns away at the last moment.
         self._dead_letters = _dead_letter_queue(resources, namespace, pipe)
 
-    def deliver(self, event: Any, text: str, message_id: bytes) -> Obstacle | None:
+    def deliver(
+        self, event: Any, text: str, message_id: bytes, trace_header: str | None
+    ) -> Obstacle | None:
         """Deliver one event, of which the target gets `text`; what is in the way.
 
         `message_id` is that of the message it comes of: the same when it is delivered again.
         """
         if self._arn.service == "sqs":
-            return self._to_queue(event, text, message_id)
+            return self._to_queue(event, text, message_id, trace_header)
         if self._arn.service == "lambda":
-            return self._to_function(text)
+            return self._to_function(text, trace_header)
+        router = Router(
+            self._resources,
+            self._namespace,
+            self._new_id,
+            self._now_ms,
+            trace_header,
+            self.routed,
+        )
         if self._arn.service == "sns":
-            return self._to_topic(text)
-        return self._to_bus(event, text)
+            return self._to_topic(router, text, trace_header)
+        return self._to_bus(router, event, text)
 
-    def _to_queue(self, event: Any, text: str, message_id: bytes) -> Obstacle | None:
+    def _to_queue(
+        self, event: Any, text: str, message_id: bytes, trace_header: str | None
+    ) -> Obstacle | None:
         queue = self._resources.queues.get(self._arn.resource)
         if queue is None:
             return NO_RESOURCE
@@ -89,19 +96,20 @@ class PipeRouter:
             deduplication_id = sha256 if content else uuid_text(message_id)
         given = {"MessageGroupId": group, "MessageDeduplicationId": deduplication_id}
         kept = {name: value for name, value in given.items() if value is not None}
-        self._enter(queue.name, text, kept, queue.delay_s * 1000, group, deduplication_id)
+        body = traced_message(text, trace_header, None, kept)
+        self._enter(queue.name, body, queue.delay_s * 1000, group, deduplication_id)
         return None
 
-    def _to_function(self, text: str) -> Obstacle | None:
+    def _to_function(self, text: str, trace_header: str | None) -> Obstacle | None:
         name = function_label(self._arn.resource)
         if not self._resources.can_invoke(name):
             return NO_RESOURCE
         if len(text.encode()) > MESSAGE_BYTES_MAX:
             return _too_large(MESSAGE_BYTES_MAX)
-        self._enter(function_queue(name), text)
+        self._enter(function_queue(name), traced_message(text, trace_header))
         return None
 
-    def _to_topic(self, text: str) -> Obstacle | None:
+    def _to_topic(self, router: Router, text: str, trace_header: str | None) -> Obstacle | None:
         topic = self._resources.topics.get(self._arn.resource)
         if topic is None:
             return NO_RESOURCE
@@ -113,12 +121,12 @@ class PipeRouter:
             message_id,
             self._now_ms,
             text,
-            trace_header=self._trace_header,
+            trace_header=trace_header,
         )
-        self._router.notification(topic.name, notification)
+        router.notification(topic.name, notification)
         return None
 
-    def _to_bus(self, event: Any, text: str) -> Obstacle | None:
+    def _to_bus(self, router: Router, event: Any, text: str) -> Obstacle | None:
         bus = event_bus_name(self._arn.resource)
         if bus not in self._resources.event_buses:
             return NO_RESOURCE
@@ -133,8 +141,8 @@ class PipeRouter:
             return put
         whole = envelope(put, uuid_text(self._new_id()), self._namespace, self._now_ms)
         whole_text = msgspec.json.encode(whole).decode()
-        self._router.event(bus, whole, whole_text)
-        self._router.keep_trace(whole, whole_text)
+        router.event(bus, whole, whole_text)
+        router.keep_trace(whole, whole_text)
         return None
 
     def _event(self, event: Any, detail: dict[str, Any]) -> Event | Obstacle:
@@ -160,20 +168,16 @@ class PipeRouter:
     def _enter(
         self,
         queue: str,
-        text: str,
-        system_attributes: dict[str, str] | None = None,
+        body: Message,
         delay_ms: int = 0,
         group: str | None = None,
         deduplication_id: str | None = None,
     ) -> None:
-        body = self.routed.add_body(
-            traced_message(text, self._trace_header, None, system_attributes)
-        )
         self.routed.entries.append(
             NewEntry(
                 queue,
                 self._new_id(),
-                body,
+                self.routed.add_body(body),
                 delay_ms,
                 self._via,
                 self._dead_letters,

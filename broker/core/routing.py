@@ -61,7 +61,7 @@ class _Arrived:
 
 
 class Router:
-    """Follows one publish to all its ends; `routed` is what it has found.
+    """Follows one publish to all its ends; `routed` is what it has found, after what was there.
 
     All that it leads to keeps its `trace_header`.
     """
@@ -73,8 +73,9 @@ class Router:
         new_id: NewId,
         now_ms: int,
         trace_header: str | None = None,
+        routed: Routed | None = None,
     ) -> None:
-        self.routed = Routed()
+        self.routed = Routed() if routed is None else routed
         self._resources = resources
         self._namespace = namespace
         self._new_id = new_id

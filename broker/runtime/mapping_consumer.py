@@ -4,7 +4,6 @@ A batch is received only when the function has room for it, so that want of room
 Source: Lambda developer guide, using Lambda with Amazon SQS.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from broker.core.batch_result import failed_items
 from broker.core.commands import Received
 from broker.core.errors import FunctionDoesNotExist
 from broker.core.limits import PAYLOAD_SYNC_BYTES_MAX, POLLER_CONCURRENCY_MAX
-from broker.core.names import Namespace, is_fifo, labelled, uuid_text
+from broker.core.names import Namespace, labelled, uuid_text
 from broker.core.record_filter import Records, filtered
 from broker.core.registry import Registry
 from broker.core.resources import EventSourceMapping
@@ -22,17 +21,15 @@ from broker.core.sqs_record import record_trace_header
 from broker.core.trace_header import leading
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.attempt import Runnable
+from broker.runtime.batch_loops import parted
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerNotFound
-from broker.runtime.metrics import RECURSIONS
 from broker.runtime.poller import BatchFailed, BatchThrottled, Poller, Polling
 from broker.runtime.queues import Queues
 
 __all__ = ["MappingParts", "MappingPollers"]
-
-log = logging.getLogger(__name__)
 
 OK, FAILED = "OK", "PROBLEM: Function call failed"
 
@@ -90,47 +87,18 @@ class _MappingConsumer:
             return []
         try:
             function = self._function(room)
-            rest, looping = self._without_loops(mapping, function, records)
-            failed = await self._invoke(mapping, function, rest) if rest else set()
+            parts = parted(records, self._namespace, mapping.source.queue, [function], self.label)
+            failed = await self._invoke(mapping, function, parts.rest) if parts.rest else set()
         except BatchFailed:
             self._note(FAILED)
             raise
-        self._note(FAILED if failed or looping else OK)
-        done = [one for one, record in rest if record["messageId"] not in failed]
+        self._parts.queues.give_back(self._namespace, mapping.source.queue, parts.behind)
+        self._note(FAILED if failed or parts.looping else OK)
+        done = [one for one, record in parts.rest if record["messageId"] not in failed]
         if done:
             await self._delete(mapping, done)
-        return looping + [one for one, record in rest if record["messageId"] in failed]
-
-    def _without_loops(
-        self, mapping: EventSourceMapping, function: Runnable, records: Records
-    ) -> tuple[Records, list[Received]]:
-        """What to invoke the function with, and those by which it would run too often on their way.
-
-        These stay in the queue as failed ones do, until its redrive policy moves them. What comes
-        behind one in its group of a FIFO queue is given back, to wait for that.
-        """
-        fifo = is_fifo(mapping.source.queue)
-        rest: Records = []
-        looping: list[Received] = []
-        behind: list[Received] = []
-        stopped: set[str] = set()
-        for one, record in records:
-            group = record["attributes"]["MessageGroupId"] if fifo else ""
-            if group in stopped:
-                behind.append(one)
-            elif function.is_recursion(self._namespace, record_trace_header(record)):
-                looping.append(one)
-                if fifo:
-                    stopped.add(group)
-            else:
-                rest.append((one, record))
-        if behind:
-            self._parts.queues.give_back(self._namespace, mapping.source.queue, behind)
-        if looping:
-            RECURSIONS.labels(function.function.name).inc(len(looping))
-            told = self.label, len(looping)
-            log.warning("%s: %d messages are the function's own, in a loop", *told)
-        return rest, looping
+        # Those in a loop stay as failed ones do, until the queue's redrive policy moves them.
+        return parts.looping + [one for one, record in parts.rest if record["messageId"] in failed]
 
     async def _invoke(
         self,

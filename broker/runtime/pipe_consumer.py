@@ -6,6 +6,7 @@ the place of what it comes of, in one commit: such a pipe neither loses a messag
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,8 @@ from broker.core.resources import HttpParameters, Pipe
 from broker.core.sqs_record import record_trace_header, taken_apart
 from broker.core.trace_header import leading
 from broker.runtime.api_senders import ApiSenders
+from broker.runtime.attempt import Runnable
+from broker.runtime.batch_loops import parted
 from broker.runtime.connections import Connections
 from broker.runtime.drain import WorkerGone
 from broker.runtime.functions import Functions
@@ -81,8 +84,8 @@ def _item(received: Received, record: dict[str, Any]) -> _Item:
     return _Item(record, (received,), record["messageId"], record_trace_header(record), group)
 
 
-def _trace_header(items: Sequence[_Item]) -> str | None:
-    return leading(item.trace_header for item in items)
+def _trace_header(items: Sequence[_Item], function_arn: str | None = None) -> str | None:
+    return leading((item.trace_header for item in items), function_arn)
 
 
 class _PipeConsumer:
@@ -115,7 +118,30 @@ class _PipeConsumer:
             await self._delete(pipe, unwanted)
         if not records:
             return []
-        items = [_item(received, record) for received, record in records]
+        parts = parted(
+            records, self._namespace, pipe.source.queue, self._waited_for(pipe), self.label
+        )
+        self._parts.queues.give_back(self._namespace, pipe.source.queue, parts.behind)
+        # Those in a loop stay as failed ones do, until the queue's redrive policy moves them.
+        if not parts.rest:
+            return parts.looping
+        items = [_item(received, record) for received, record in parts.rest]
+        return parts.looping + await self._pass_on(pipe, items)
+
+    def _waited_for(self, pipe: Pipe) -> list[Runnable]:
+        """The functions that the pipe waits for: what it doesn't is stopped at its own queue."""
+        arns = [pipe.enrichment.arn] if pipe.enrichment is not None else []
+        if pipe.target.waits_for_function:
+            arns.append(pipe.target.arn)
+        found = []
+        for arn in map(Arn.parse, arns):
+            if arn is not None and arn.service == "lambda":
+                with suppress(FunctionDoesNotExist):  # then it is said when it is invoked
+                    label = function_label(arn.resource)
+                    found.append(self._parts.functions.find(self._namespace, label))
+        return found
+
+    async def _pass_on(self, pipe: Pipe, items: Sequence[_Item]) -> list[Received]:
         occasion = PipeOccasion(
             self._namespace.arn("pipes", f"pipe/{pipe.name}"),
             pipe.name,
@@ -154,7 +180,7 @@ class _PipeConsumer:
             first = taken_apart(items[0].event)
             answer = await self._call(arn, parameters, first, payload.decode())
         else:
-            answer = await self._invoke(arn, payload, _trace_header(items))
+            answer = await self._invoke(arn, payload, items)
         try:
             result = parse_json(answer or b"null")
         except InvalidJson as error:
@@ -193,7 +219,6 @@ class _PipeConsumer:
             pipe,
             self._parts.ids.new,
             occasion.now_ms,
-            _trace_header(items),
         )
         routed, failed = _routed(router, pipe, items, occasion)
         if not routed:
@@ -215,7 +240,7 @@ class _PipeConsumer:
         self, pipe: Pipe, items: Sequence[_Item], occasion: PipeOccasion, arn: Arn
     ) -> list[Received]:
         payload = _array(_texts(pipe.target.input_template, items, occasion))
-        result = await self._invoke(arn, payload, _trace_header(items))
+        result = await self._invoke(arn, payload, items)
         identifiers = [item.identifier for item in items]
         failed = failed_items(result, identifiers)
         if failed is None:
@@ -249,14 +274,14 @@ class _PipeConsumer:
 
     # Calls
 
-    async def _invoke(self, arn: Arn, payload: bytes, trace_header: str | None) -> bytes:
+    async def _invoke(self, arn: Arn, payload: bytes, items: Sequence[_Item]) -> bytes:
         """A function's result. Raises: BatchThrottled, BatchFailed."""
         if len(payload) > PAYLOAD_SYNC_BYTES_MAX:
             raise BatchFailed(f"the batch is larger than {PAYLOAD_SYNC_BYTES_MAX} bytes")
         name = function_label(arn.resource)
         try:
             invoked = await self._parts.functions.invoke(
-                self._namespace, name, payload, trace_header=trace_header
+                self._namespace, name, payload, trace_header=_trace_header(items, str(arn))
             )
         except TooManyRequests as full:
             raise BatchThrottled(
@@ -345,7 +370,9 @@ def _routed(
             continue
         try:
             text = piped(pipe.target.input_template, item.event, occasion)
-            obstacle = router.deliver(item.event, text, item.messages[0].message_id)
+            obstacle = router.deliver(
+                item.event, text, item.messages[0].message_id, item.trace_header
+            )
             reason = ": ".join(obstacle) if obstacle is not None else ""
         except TransformationFailed as error:
             reason = str(error)

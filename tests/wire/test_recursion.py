@@ -275,47 +275,85 @@ def test_what_is_told_of_the_end_does_not_begin_it_anew(
 KEEPS_BODIES = """
 import os
 def handler(event, context):
+    records = event if isinstance(event, list) else event.get("Records", [event])
     with open(os.environ["RUNS"], "a") as file:
-        file.write(" ".join(record["body"] for record in event["Records"]) + "\\n")
+        file.write(" ".join(record["body"] for record in records) + "\\n")
 """
 
 
-def test_what_comes_behind_a_loop_in_its_group_waits_for_the_end_of_that(
-    broker: Daemon, tmp_path: Path
-) -> None:
-    runs = tmp_path / "runs"
+def make_keeping(broker: Daemon, name: str, runs: Path) -> dict[str, Any]:
+    """A function that writes down what bodies it runs with; of a message in a loop of it."""
     broker.client("lambda").create_function(
-        FunctionName="ordered",
+        FunctionName=name,
         Role=ROLE,
         Runtime=RUNTIME,
         Handler="app.handler",
         Timeout=3,
         Code={"ZipFile": zipped(app__py=KEEPS_BODIES)},
         Environment={"Variables": {"RUNS": str(runs)}},
+        DeadLetterConfig={"TargetArn": f"{QUEUE}stopped"},
     )
+    header: str | None = None
+    for _ in range(RECURSIONS_MAX):
+        header = passed_on(header, ARN + name, str(uuid4()), 0)
+    return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
+
+
+def wait_bodies(runs: Path, count: int) -> list[str]:
+    """By run."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not runs.exists() or len(runs.read_text().split()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return runs.read_text().splitlines()
+
+
+def test_what_comes_behind_a_loop_in_its_group_waits_for_the_end_of_that(
+    broker: Daemon, tmp_path: Path
+) -> None:
+    runs = tmp_path / "runs"
+    looping = make_keeping(broker, "ordered", runs)
     sqs = broker.client("sqs")
     fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     sqs.create_queue(QueueName="stopped.fifo", Attributes=fifo)
     policy = {"deadLetterTargetArn": f"{QUEUE}stopped.fifo", "maxReceiveCount": 1}
     limits = {"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(policy)}
     sqs.create_queue(QueueName="ordered.fifo", Attributes=fifo | limits)
-    header: str | None = None
-    for _ in range(RECURSIONS_MAX):
-        header = passed_on(header, f"{ARN}ordered", str(uuid4()), 0)
-    looping = {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"Id": body, "MessageBody": body, "MessageGroupId": group}
         for body, group in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")]
     ]
-    entries[1]["MessageSystemAttributes"] = looping  # type: ignore[assignment]
+    entries[1]["MessageSystemAttributes"] = looping
     sqs.send_message_batch(QueueUrl="ordered.fifo", Entries=entries)
     broker.client("lambda").create_event_source_mapping(
         FunctionName="ordered", EventSourceArn=f"{QUEUE}ordered.fifo"
     )
     received = sqs.receive_message(QueueUrl="stopped.fifo", WaitTimeSeconds=20)
     assert [each["Body"] for each in received["Messages"]] == ["a2"]
-    deadline = time.monotonic() + PATIENCE_S
-    while len(runs.read_text().splitlines()) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert runs.read_text().splitlines() == ["a1 b1", "a3"]
+    assert wait_bodies(runs, 3) == ["a1 b1", "a3"]
+
+
+@pytest.mark.parametrize("invocation_type", ["FIRE_AND_FORGET", "REQUEST_RESPONSE"])
+def test_one_in_a_loop_takes_no_other_of_a_pipes_batch_along(
+    broker: Daemon, tmp_path: Path, invocation_type: str
+) -> None:
+    runs, name = tmp_path / "runs", f"piped-{invocation_type}"
+    looping = make_keeping(broker, name, runs)
+    sqs = broker.client("sqs")
+    policy = {"deadLetterTargetArn": f"{QUEUE}stopped", "maxReceiveCount": 1}
+    limits = {"VisibilityTimeout": "3", "RedrivePolicy": json.dumps(policy)}
+    sqs.create_queue(QueueName=name, Attributes=limits)
+    entries: list[dict[str, Any]] = [{"Id": body, "MessageBody": body} for body in "abc"]
+    entries[1]["MessageSystemAttributes"] = looping
+    sqs.send_message_batch(QueueUrl=name, Entries=entries)
+    broker.client("pipes").create_pipe(
+        Name=name,
+        RoleArn=ROLE,
+        Source=QUEUE + name,
+        Target=ARN + name,
+        TargetParameters={"LambdaFunctionParameters": {"InvocationType": invocation_type}},
+    )
+    letter = stopped(broker)["Body"]
+    assert letter == "b" or json.loads(letter)["body"] == "b"
+    assert sorted(" ".join(wait_bodies(runs, 2)).split()) == ["a", "c"]
+    assert stopped_now(broker) == []
