@@ -165,6 +165,8 @@ class Worker:
                     await self._serve(group, listener)
             finally:
                 self._log_fd = -1
+            if group.process.error is not None:  # nobody knows what has become of it
+                raise group.process.error
             return group.process.returncode
 
     def _make_places(self) -> None:
@@ -259,7 +261,8 @@ class Worker:
         self.state = "gone"
         event = self._event
         if event is not None:
-            if event.result is None:
+            unavailable = isinstance(self._failure, InvokerUnavailable)
+            if event.result is None and not unavailable:
                 request_id = event.invocation.request_id
                 event.result = outcome.of_worker_exit(request_id, -9 if status is None else status)
             event.answered.set()
@@ -287,7 +290,10 @@ class Worker:
         return self._failure
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
-        """Have it serve one event. Cancelled: it is killed, and gone."""
+        """Have it serve one event. Cancelled: it is killed, and gone.
+
+        Raises: InvokerUnavailable, if it was ended for want of what the host owes it.
+        """
         assert self.state == "idle"
         event = self._event = _Event(invocation)
         self.state = "busy"
@@ -306,7 +312,9 @@ class Worker:
                 await event.finished.wait()
         if not event.finished.is_set():
             self.late_at = trio.current_time() + invocation.timeout_s
-        assert event.result is not None
+        if event.result is None:
+            assert isinstance(self._failure, InvokerUnavailable)
+            raise self._failure
         return InvocationResult(
             payload=event.result.payload,
             function_error=event.result.function_error,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from broker.plugin import Host, SettingsError
+from broker.plugin import Host, InvokerUnavailable, SettingsError
 from broker.testing.side_effects import child_processes
 from broker_subprocess import SubprocessInvoker
 from broker_subprocess.guardian_process import marked_processes
@@ -232,6 +232,20 @@ async def test_a_worker_that_ends_amid_an_event_is_an_error(functions: Functions
             "errorType": "Runtime.ExitError",
             "errorMessage": f"RequestId: {request_id} Error: {text}",
         }
+
+
+async def test_a_worker_whose_guardian_was_killed_costs_no_attempt(functions: Functions) -> None:
+    source = """
+import os, signal, time
+def handler(event, context):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+"""
+    settings = {"runtime": PYTHON, "code": functions.code(app__py=source)}
+    with pytest.raises(InvokerUnavailable, match="the process that had started it is gone"):
+        await functions.invoke(
+            functions.invocation(settings=settings, handler="app.handler", timeout_s=PATIENCE_S)
+        )
 
 
 async def test_one_that_is_cancelled_is_killed_with_all_it_has_started(
