@@ -8,6 +8,7 @@ daemon's mark in its environment, and goes too. It also starts and reaps them al
 daemon would hold up the event loop for as long as it takes.
 """
 
+import errno
 import itertools
 import logging
 import marshal
@@ -149,8 +150,11 @@ class Guardian:
     def _send_nowait(self, message: tuple[Any, ...], descriptors: tuple[int, ...] = ()) -> None:
         if self._control is None:
             raise InvokerUnavailable(GONE)
+        data = marshal.dumps(message)
+        if len(data) > MESSAGE_BYTES_MAX:  # it would be cut off where sockets take that much
+            raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
         try:
-            socket.send_fds(self._control, [marshal.dumps(message)], descriptors)
+            socket.send_fds(self._control, [data], descriptors)
         except BlockingIOError:
             raise trio.WouldBlock from None
         except ConnectionError:

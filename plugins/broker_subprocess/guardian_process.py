@@ -19,7 +19,7 @@ from typing import Any
 
 __all__ = ["MESSAGE_BYTES_MAX", "marked_processes"]
 
-MESSAGE_BYTES_MAX = 256 * 1024  # more than a socket takes at once
+MESSAGE_BYTES_MAX = 256 * 1024  # more than a socket takes at once, unless it was given more room
 DESCRIPTORS = 3  # of a process: what it reads, what it writes, its log
 ROUNDS = 100  # a process may start another one while it is looked for
 ROUND_S = 0.02

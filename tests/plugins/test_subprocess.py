@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable
 from broker_subprocess import SubprocessInvoker
 from broker_subprocess import guardian as guardian_module
 from broker_subprocess.guardian import Guardian
+from broker_subprocess.guardian_process import MESSAGE_BYTES_MAX
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 PATIENCE_S = 30
@@ -447,6 +449,18 @@ async def test_a_program_that_becomes_another_users_takes_no_other_along(
 
         nursery.start_soon(other)
         await invoker.invoke(invocation("true"))
+
+
+async def test_texts_that_are_too_long_are_not_the_end_of_the_guardian(guardian: Guardian) -> None:
+    pid = await sleeping(guardian)
+    control = guardian._control
+    assert control is not None
+    # As where the administrator has given sockets more room.
+    control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MESSAGE_BYTES_MAX)
+    with pytest.raises(OSError, match="Argument list too long"):
+        await sleeping(guardian, **{name: name * 100_000 for name in "ABC"})
+    assert is_running(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 async def test_a_guardian_without_a_daemon_kills_only_what_has_its_mark(
