@@ -101,6 +101,7 @@ NAME_REASONS = {("response", name): _NEVER for name in (*_OF_FUNCTIONS, *_OF_MAP
 ERROR_REASONS = {
     "ServiceException": "answered to our own bugs, and when the disk or the quota is full",
     "RequestTooLargeException": "answered to payloads over 6 MiB; RequestEntityTooLargeException",
+    "RecursiveInvocationException": "answered where a function has led to itself sixteen times",
 }
 
 
