@@ -75,7 +75,10 @@ class Router:
         trace_header: str | None = None,
         routed: Routed | None = None,
     ) -> None:
-        self.routed = Routed() if routed is None else routed
+        self.routed = routed = Routed() if routed is None else routed
+        # Where that begins which is of this publish.
+        self._events_at, self._matched_at = len(routed.events), len(routed.matched)
+        self._entries_at, self._lost_at = len(routed.entries), len(routed.undeliverable)
         self._resources = resources
         self._namespace = namespace
         self._new_id = new_id
@@ -125,8 +128,13 @@ class Router:
         if ledger.EVENTS not in self._resources.queues:
             return
         routed = self.routed
-        bus = bus or routed.events[0][0]
-        trace = ledger.trace_of(bus, routed.matched, routed.entries, routed.undeliverable)
+        bus = bus or routed.events[self._events_at][0]
+        trace = ledger.trace_of(
+            bus,
+            routed.matched[self._matched_at :],
+            routed.entries[self._entries_at :],
+            routed.undeliverable[self._lost_at :],
+        )
         body = self._first_whole
         if body is None:
             body = routed.add_body(self._message(event_json))

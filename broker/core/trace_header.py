@@ -25,7 +25,8 @@ _FORMS = {
     "Parent": re.compile("[0-9a-f]{16}"),
     "Sampled": re.compile("[01?]"),
 }
-_COUNTED = re.compile("(?P<key>[0-9a-f]{8}):(?P<count>[0-9]{1,9})")
+_COUNTED = re.compile("(?P<key>[0-9a-f]{8}):(?P<count>[0-9]{1,3})")
+_COUNT_MAX = 999
 
 
 def accepted(header: str | None) -> str | None:
@@ -55,7 +56,7 @@ def passed_on(header: str | None, function_arn: str, request_id: str, at_ms: int
     # The id of a trace that begins here: its second, and 24 more digits.
     root = f"1-{at_ms // 1000:08x}-{request_id.replace('-', '')[-24:]}"
     counts = _lineage(header)
-    own = {_key(function_arn): counts.pop(_key(function_arn), 0) + 1}
+    own = {_key(function_arn): min(counts.pop(_key(function_arn), 0) + 1, _COUNT_MAX)}
     kept = list((own | counts).items())[:LINEAGE_FUNCTIONS_MAX]
     lineage = "|".join(f"{key}:{count}" for key, count in kept)
     members = {"Root": root, "Sampled": "0", **given, _LINEAGE: lineage}

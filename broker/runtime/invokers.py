@@ -173,6 +173,7 @@ class InvokerHost:
         write_response: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> Attempt:
         """Run the function once. A timeout is a result, as Lambda words it.
+
         Raises: InvokerThrottled, InvokerUnavailable.
         """
         function = runnable.function

@@ -14,6 +14,7 @@ A cgroup that has cgroups under control holds no processes itself. So the daemon
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -53,8 +54,7 @@ class Cgroup:
 
     async def end(self) -> None:
         """Kill what is in it and remove it; what doesn't end within seconds stays, with a line."""
-        with suppress(OSError):  # before Linux 5.14: then others have killed what they found
-            (self.path / "cgroup.kill").write_text("1")
+        _kill(self.path)
         for _ in range(ROUNDS):
             if _removed(self.path):
                 return
@@ -74,7 +74,11 @@ class Cgroups:
         Raises: OSError, if a controller isn't there or not to be had.
         """
         for left in self._root.glob(f"{WORKER}*"):
-            _removed(left)
+            _kill(left)
+            for _ in range(ROUNDS):
+                if _removed(left):
+                    break
+                time.sleep(ROUND_S)
         with suppress(FileExistsError):
             (self._root / DAEMON).mkdir()
         for _ in range(ROUNDS):  # a process may be starting another one meanwhile
@@ -91,11 +95,15 @@ class Cgroups:
         """A new one, empty. Blocks. Raises: OSError."""
         path = self._root / f"{WORKER}{name}"
         path.mkdir()
-        (path / "memory.max").write_text(str(memory_bytes))
-        (path / "memory.oom.group").write_text("1")
-        with suppress(FileNotFoundError):  # where the kernel doesn't swap
-            (path / "memory.swap.max").write_text("0")
-        (path / "pids.max").write_text(str(processes_max))
+        try:
+            (path / "memory.max").write_text(str(memory_bytes))
+            (path / "memory.oom.group").write_text("1")
+            with suppress(FileNotFoundError):  # where the kernel doesn't swap
+                (path / "memory.swap.max").write_text("0")
+            (path / "pids.max").write_text(str(processes_max))
+        except OSError:
+            _removed(path)
+            raise
         return Cgroup(path)
 
 
@@ -135,6 +143,12 @@ def _is_delegated(path: Path) -> bool:
         return os.getxattr(path, "user.delegate") == b"1"  # by systemd, since 251
     except OSError:
         return path.stat().st_uid == os.getuid() != 0
+
+
+def _kill(path: Path) -> None:
+    """All that is in it; nothing before Linux 5.14: then others kill what they find."""
+    with suppress(OSError):
+        (path / "cgroup.kill").write_text("1")
 
 
 def _removed(path: Path) -> bool:

@@ -9,6 +9,7 @@ for itself; memory shared between processes is not counted. Workers have no such
 what all their processes use together, see `cgroups` and `memory`.
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ import trio
 from broker_subprocess.guardian import Guarded, Guardian
 
 __all__ = ["ProcessGroup", "running_group"]
+
+log = logging.getLogger(__name__)
 
 END_S = 5.0
 
@@ -79,8 +82,10 @@ async def running_group(
     try:
         yield group
     finally:
-        with trio.move_on_after(END_S, shield=True):
+        with trio.move_on_after(END_S, shield=True) as patience:
             await guardian.kill(group.process)
+        if patience.cancelled_caught:
+            log.error("process %s was killed, but doesn't end", group.process.pid)
         group.close()
 
 

@@ -170,12 +170,16 @@ class Worker:
             return group.process.returncode
 
     def _make_places(self) -> None:
-        """Blocks. Raises: OSError."""
+        """Blocks. Raises: OSError, InvokerUnavailable."""
         self._temporary.mkdir(mode=0o700, parents=True)
-        if self._cgroups is not None:
+        if self._cgroups is None:
+            return
+        try:
             self.cgroup = self._cgroups.create(
                 self._token, memory_bytes=self.memory_mb * MIB, processes_max=PROCESSES_MAX
             )
+        except OSError as error:
+            raise InvokerUnavailable(f"no cgroup can be made for a worker: {error}") from None
 
     def _command(self) -> Sequence[str]:
         command = self._isolated_command()
@@ -452,15 +456,15 @@ class Worker:
         self.memory_peak_bytes = max(self.memory_peak_bytes, used_bytes)
 
     def _look_at_memory(self) -> None:
+        pid = self.pid
         if self.cgroup is not None:
             self.see_memory(self.cgroup.peak_bytes())
-        elif (
-            self.launch.bubblewrap is not None and self.pid is not None
-        ):  # which is only its parent
-            used, _ = tree_usage([self.pid]).get(self.pid, (0, 0))
+        elif pid is not None and self.launch.bubblewrap is not None:
+            # The pid is bubblewrap's, which is only the parent.
+            used, _ = tree_usage([pid]).get(pid, (0, 0))
             self.see_memory(used)
         else:
-            with suppress(OSError, ValueError), open(f"/proc/{self.pid}/statm", "rb") as file:
+            with suppress(OSError, ValueError), open(f"/proc/{pid}/statm", "rb") as file:
                 self.see_memory(int(file.read().split()[1]) * PAGE_BYTES)
 
 

@@ -150,6 +150,27 @@ async def test_a_template_makes_the_text(directory: Path, clock: object) -> None
         assert len(made["id"]) == 36
 
 
+async def test_each_event_of_a_batch_has_a_trace_of_its_own(directory: Path, clock: object) -> None:
+    rule = Rule(
+        name="shop|r",
+        event_bus="shop",
+        event_pattern='{"source":["orders"]}',
+        targets=(Target(id="1", arn=NS.arn("sqs", "done")),),
+    )
+    target = PipeTarget(
+        arn=NS.arn("events", "event-bus/shop"), input_template="<$.body>", source="orders"
+    )
+    async with opened(directory, EventBus(name="shop"), rule) as (broker, _):
+        await send(broker, *(json.dumps({"n": n}) for n in range(3)))
+        await broker.pipes.create(NS, pipe(target, batch_size=3))
+        await trio.sleep(1)
+        ids = [json.loads(text)["id"] for text in await texts(broker)]
+        traces = [await broker.ledger.trace(NS, event_id) for event_id in ids]
+        assert [each.trace.rules for each in traces] == [["shop|r"]] * 3
+        assert [len(each.deliveries) for each in traces] == [1] * 3
+        assert len({repr(each.deliveries[0].delivery) for each in traces}) == 3
+
+
 async def test_a_topic_a_bus_and_a_function_get_events(directory: Path, clock: object) -> None:
     bus_target = PipeTarget(
         arn=NS.arn("events", "event-bus/shop"),
