@@ -36,6 +36,7 @@ from broker_subprocess.process_group import ProcessGroup, running_group
 from broker_subprocess.runtime_api import Answer, Request, accepted, refused
 from broker_subprocess.runtimes import BOOTSTRAPS
 from broker_subprocess.stdio import HOST_IS_SHORT
+from broker_subprocess.worker_log import WorkerLog
 
 __all__ = ["Launch", "Worker"]
 
@@ -43,10 +44,6 @@ log = logging.getLogger(__name__)
 
 AFTERWARDS_S = 1.0  # for a worker to ask for the next event, before its answer is passed on
 CLEANUP_S = 5.0
-LOG_CHUNK_BYTES = 64 * 1024
-LOG_CHUNKS_A_TURN = 16  # then others have their turn
-LOG_PAUSE_S = 0.02  # so that a flood stays below 50 MiB/s
-LOG_HELD_BYTES = 64 * 1024  # of what is written while no event is served
 MIB = 1 << 20
 PROCESSES_MAX = 1_024  # Lambda: processes and threads of one environment
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -109,8 +106,7 @@ class Worker:
         self._turn = trio.Event()  # there is an event, for who waits on this one
         self._event: _Event | None = None
         self._failure: InvocationResult | InvokerUnavailable | None = None  # of the start
-        self._log_fd = -1
-        self._held_log = bytearray()
+        self._log = WorkerLog()
         self._token = uuid4().hex
         self._temporary = host.state_directory / "tmp" / self._token
 
@@ -164,7 +160,7 @@ class Worker:
                 ) as group:
                     await self._serve(group, listener)
             finally:
-                self._log_fd = -1
+                self._log.close()
             if group.process.error is not None:  # nobody knows what has become of it
                 raise group.process.error
             return group.process.returncode
@@ -215,13 +211,13 @@ class Worker:
 
     async def _serve(self, group: ProcessGroup, listener: trio.SocketListener) -> None:
         group.close_stdin()
-        self._log_fd = group.stdout
+        self._log.open(group.stdout)
         self.pid = await group.process.wait_started()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._connected, [listener])
-            nursery.start_soon(self._take_log)
+            nursery.start_soon(self._log.take)
             await group.process.ended.wait()
-            self._drain_log()
+            self._log.drain()
             nursery.cancel_scope.cancel()
 
     async def _connected(self, stream: trio.SocketStream) -> None:
@@ -287,7 +283,7 @@ class Worker:
         await self.settled.wait()
         if self.state != "gone":
             return None
-        self._pass_held_log(invocation)
+        self._log.belong_to(invocation.write_log)
         assert self._failure is not None
         if isinstance(self._failure, InvokerUnavailable):
             raise self._failure
@@ -301,12 +297,12 @@ class Worker:
         assert self.state == "idle"
         event = self._event = _Event(invocation)
         self.state = "busy"
-        self._pass_held_log(invocation)
+        self._log.belong_to(invocation.write_log)
         self._turn.set()
         try:
             await event.answered.wait()
         except trio.Cancelled:
-            self._drain_log()
+            self._log.drain()
             self.kill()
             with trio.CancelScope(shield=True):
                 await self._gone.wait()
@@ -340,10 +336,11 @@ class Worker:
         return _next(self._event.invocation)
 
     def _become_idle(self) -> None:
-        self._drain_log()
+        self._log.drain()
         if not self.memory_peak_bytes:  # afterwards the pool looks, now and then
             self._look_at_memory()
         was_idle = self.state == "idle"
+        self._log.belong_to(None)
         event, self._event = self._event, None
         self.state = "idle"
         self.late_at = math.inf
@@ -413,43 +410,7 @@ class Worker:
         self.state = "answered"
         event.answered.set()
 
-    # Its log and its memory
-
-    async def _take_log(self) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(self._log_fd)
-            if not self._drain_log():
-                return
-            # A second has so many of these turns, and the process waits when its pipe is full.
-            await trio.sleep(LOG_PAUSE_S if self._flooded else 0)
-
-    def _drain_log(self) -> bool:
-        """Take what stands in the pipe; False at its end."""
-        self._flooded = False
-        if self._log_fd < 0:
-            return False
-        for _ in range(LOG_CHUNKS_A_TURN):
-            try:
-                chunk = os.read(self._log_fd, LOG_CHUNK_BYTES)
-            except BlockingIOError:
-                return True
-            if not chunk:
-                return False
-            self._write_log(chunk)
-        self._flooded = True
-        return True
-
-    def _write_log(self, chunk: bytes) -> None:
-        if self._event is not None:
-            self._event.invocation.write_log(chunk)
-            return
-        self._held_log += chunk
-        del self._held_log[:-LOG_HELD_BYTES]
-
-    def _pass_held_log(self, invocation: Invocation) -> None:
-        if self._held_log:
-            invocation.write_log(bytes(self._held_log))
-            self._held_log.clear()
+    # Its memory
 
     def see_memory(self, used_bytes: int) -> None:
         """So much is used now, or was."""
