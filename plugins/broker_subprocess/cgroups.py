@@ -1,9 +1,9 @@
 """a cgroup for each worker, where the daemon's own has been delegated to it
 
 The kernel then holds a worker, with all that it forks, to its memory and to a number of processes,
-and ends it as one. Systemd delegates by `Delegate=` in the unit; elsewhere it is a cgroup that
-belongs to the daemon's user. Sources: the kernel's admin-guide/cgroup-v2.rst, and
-https://systemd.io/CGROUP_DELEGATION.
+and ends it as one. Systemd delegates by `Delegate=` in the unit, and marks what it has delegated;
+without systemd it is a cgroup that belongs to the daemon's user. Sources: the kernel's
+admin-guide/cgroup-v2.rst, and https://systemd.io/CGROUP_DELEGATION.
 
 A cgroup that has cgroups under control holds no processes itself. So the daemon steps aside:
 
@@ -26,6 +26,7 @@ __all__ = ["Cgroup", "Cgroups", "delegated_cgroup"]
 log = logging.getLogger(__name__)
 
 CONTROLLERS = ("memory", "pids")
+SYSTEMD = Path("/run/systemd/system")  # there if it manages this machine
 DAEMON = "daemon"
 WORKER = "worker-"
 
@@ -136,13 +137,14 @@ def _own_path() -> str:
 
 
 def _is_delegated(path: Path) -> bool:
-    """Being able to write isn't enough: root can, in cgroups that systemd thinks its own."""
+    """Being able to write isn't enough: root can, and a user in those of a session of theirs, which
+    systemd thinks its own."""
     if not os.access(path / "cgroup.procs", os.W_OK):
         return False
     try:
         return os.getxattr(path, "user.delegate") == b"1"  # by systemd, since 251
     except OSError:
-        return path.stat().st_uid == os.getuid() != 0
+        return not SYSTEMD.exists() and path.stat().st_uid == os.getuid() != 0
 
 
 def _kill(path: Path) -> None:

@@ -1,11 +1,12 @@
 """Cgroups of workers, as far as a directory shows it; `make test-service` has real ones."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from broker_subprocess import invoker
+from broker_subprocess import cgroups, invoker
 from broker_subprocess.cgroups import Cgroup, Cgroups
 from tests.plugins.runtime import running_functions, value_of
 
@@ -36,6 +37,32 @@ def test_a_new_one_has_its_limits(tmp_path: Path) -> None:
         "memory.swap.max": "0",
         "pids.max": "1024",
     }
+
+
+@pytest.mark.parametrize(
+    ("mark", "systemd", "delegated"),
+    [(b"1", True, True), (b"0", True, False), (None, True, False), (None, False, True)],
+)
+def test_what_is_somebody_elses_is_left_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mark: bytes | None,
+    systemd: bool,
+    delegated: bool,
+) -> None:
+    def marked(path: Path, name: str) -> bytes:
+        assert name == "user.delegate"
+        if mark is None:
+            raise OSError
+        return mark
+
+    (tmp_path / "cgroup.procs").touch()
+    monkeypatch.setattr(os, "getxattr", marked)
+    owner = os.getuid() or 1_000  # root owns what systemd does
+    os.chown(tmp_path, owner, -1)
+    monkeypatch.setattr(os, "getuid", lambda: owner)
+    monkeypatch.setattr(cgroups, "SYSTEMD", tmp_path if systemd else tmp_path / "none")
+    assert cgroups._is_delegated(tmp_path) is delegated
 
 
 async def test_functions_run_without_what_cannot_be_divided(
