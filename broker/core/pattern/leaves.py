@@ -18,7 +18,7 @@ class NotPlain(Exception):
     """The event isn't plain where it was looked at."""
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def step(path: str) -> tuple[str | None, str]:
     """The last step to a path: the path of the object it lies in (None: the event), and its key."""
     parent, dot, key = path.rpartition(".")
@@ -39,15 +39,17 @@ class Objects(dict[str | None, dict[str, Any]]):
 
     def __missing__(self, path: str | None) -> dict[str, Any]:
         assert path is not None
-        parent, key = step(path)
-        value = self[parent].get(key)
-        found: dict[str, Any] = {}
-        if type(value) is dict:
+        found = self[None]
+        for segment in path.split("."):
+            value = found.get(segment)
+            if type(value) is not dict:
+                if type(value) is RepeatedKeys or (type(value) is list and value):
+                    raise NotPlain
+                found = {}
+                break
             found = value
             if "." in "".join(found):
                 raise NotPlain
-        elif type(value) is RepeatedKeys or (type(value) is list and value):
-            raise NotPlain
         self[path] = found
         return found
 

@@ -94,6 +94,13 @@ def test_an_event_that_is_not_plain_says_so_where_it_is_not(text: str) -> None:
         ask()
 
 
+def test_a_path_may_be_deeper_than_python_recurses() -> None:
+    leaves = PlainLeaves()
+    leaves.objects = Objects.of({"a": {"a": {"a": 1}}})
+    assert leaves[".".join(["a"] * 2_000)] is None
+    assert leaves["a.a.a"] == [(1, ())]
+
+
 def test_what_nobody_asks_for_need_not_be_plain() -> None:
     leaves = PlainLeaves()
     leaves.objects = Objects.of({"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]})
