@@ -110,7 +110,6 @@ class Guardian:
         """Ask for a process. It may be that it can't be started: see what is returned.
 
         Without `tells_start` that knows its end only, which spares a waking.
-
         Cancelled: it was not asked for. Raises: OSError, if the texts are too long;
         InvokerUnavailable.
         """
@@ -172,10 +171,11 @@ class Guardian:
                     log.error("no process can be started that starts others: %s", error)
                 else:
                     await self._listen()  # until somebody has ended it
+                    await self._bury()
                     await self._give_up_all()
                 await trio.sleep(PAUSE_S)
         finally:
-            await self._end()
+            await self._bury()
 
     async def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -219,7 +219,6 @@ class Guardian:
 
     async def _give_up_all(self) -> None:
         """What one that is gone has started is nobody's, and isn't to run on."""
-        self.hang_up()
         name, value = self.mark
         try:
             await end_marked(f"{name}={value}".encode())
@@ -240,7 +239,7 @@ class Guardian:
             trio.lowlevel.notify_closing(control)
             control.close()
 
-    async def _end(self) -> None:
+    async def _bury(self) -> None:
         """Killed before the socket is closed, it kills nobody."""
         process, self.process = self.process, None
         if process is None:

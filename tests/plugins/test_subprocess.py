@@ -363,15 +363,19 @@ async def test_there_is_no_guardian_without_functions(guardian: Guardian) -> Non
 
 
 async def test_a_killed_guardian_is_replaced(guardian: Guardian) -> None:
-    first = await sleeping(guardian)
+    name, value = guardian.mark
+    first = await sleeping(guardian, **{name: value})
     assert guardian.process is not None
     guardian.process.kill()
+    old = guardian.process.pid
     with pytest.raises(InvokerUnavailable):
         await sleeping(guardian)
     with trio.fail_after(PATIENCE_S):
         second = await sleeping(guardian)
-    for pid in (first, second):
-        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(ProcessLookupError):  # not even as a zombie
+        os.kill(old, 0)
+    await wait_ended(first)
+    os.kill(second, signal.SIGKILL)
 
 
 async def test_what_a_killed_guardian_has_started_is_ended_and_costs_no_attempt(
