@@ -1,24 +1,10 @@
 """branches that wait in one place, and what an event that comes by finds there"""
 
 from broker.core.pattern.branch import CompiledBranch, Tests, holds
-from broker.core.pattern.leaves import Leaves, Objects
+from broker.core.pattern.leaves import Visit
 from broker.core.pattern.values import EXACT_INTEGER_MAX
 
-__all__ = ["Bucket", "Visit"]
-
-
-class Visit:
-    """An event on its way through the net."""
-
-    __slots__ = ("found", "leaves", "nested", "objects")
-
-    def __init__(
-        self, objects: Objects | None, leaves: Leaves, nested: set[str], found: set[int]
-    ) -> None:
-        self.objects = objects  # of a plain event
-        self.leaves = leaves
-        self.nested = nested  # paths of leaves in arrays of objects: see `consistency`
-        self.found = found  # orders of the rules that match
+__all__ = ["Bucket"]
 
 
 class Bucket:
@@ -71,7 +57,7 @@ class Bucket:
                         if accepts(value):
                             continue
                         break
-                    here = visit.leaves[path]
+                    here = visit[path]
                     if here is not None:
                         for value, _ in here:
                             if accepts(value):
@@ -86,12 +72,12 @@ class Bucket:
                 found.add(order)
 
     def _collect_with_leaves(self, visit: Visit) -> None:
-        nested, found, leaves = visit.nested, visit.found, visit.leaves
+        nested, found = visit.nested, visit.found
         for order, branch in self.complete.items():
-            if not branch.spans(nested) or branch.consistent(leaves):
+            if not branch.spans(nested) or branch.consistent(visit):
                 found.add(order)
         for branch, (order, tests) in self.tested.items():
             if order not in found and (
-                branch.consistent(leaves) if branch.spans(nested) else holds(tests, leaves)
+                branch.consistent(visit) if branch.spans(nested) else holds(tests, visit)
             ):
                 found.add(order)

@@ -6,12 +6,12 @@ apart as a whole beforehand: see `Paths.leaves`.
 """
 
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from broker.core.pattern.event import Leaf, RepeatedKeys
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
 
-__all__ = ["Leaves", "NotPlain", "Objects", "PlainLeaves", "step"]
+__all__ = ["Leaves", "NotPlain", "PlainVisit", "Visit", "plain_visit", "step", "whole_visit"]
 
 
 class NotPlain(Exception):
@@ -25,17 +25,18 @@ def step(path: str) -> tuple[str | None, str]:
     return parent if dot else None, key
 
 
-class Objects(dict[str | None, dict[str, Any]]):
-    """The objects of a plain event by path, as far as they were entered; empty ones if absent."""
+class Leaves(dict[str, "list[Leaf] | None"]):
+    """All leaves by path; None at any other path."""
 
-    @classmethod
-    def of(cls, event: dict[str, Any]) -> Self:
-        """Raises: NotPlain."""
-        if "." in "".join(event):
-            raise NotPlain
-        objects = cls()
-        objects[None] = event
-        return objects
+    def __missing__(self, path: str) -> list[Leaf] | None:
+        return None
+
+
+class Objects(dict[str | None, dict[str, Any]]):
+    """The objects of a plain event by path, as far as they were entered; empty ones if absent.
+
+    At None is the event itself.
+    """
 
     def __missing__(self, path: str | None) -> dict[str, Any]:
         assert path is not None
@@ -54,17 +55,21 @@ class Objects(dict[str | None, dict[str, Any]]):
         return found
 
 
-class Leaves(dict[str, "list[Leaf] | None"]):
-    """All leaves by path; None at any other path."""
+class Visit(Leaves):
+    """An event on its way through the net: its leaves, and what it has found."""
 
-    def __missing__(self, path: str) -> list[Leaf] | None:
-        return None
+    __slots__ = ("found", "nested", "objects")
+
+    found: set[int]  # orders of the rules that match
+    nested: set[str]  # paths of leaves in arrays of objects: see `consistency`
+    objects: Objects | None  # of a plain event
 
 
-class PlainLeaves(Leaves):
-    """The leaves of a plain event, as far as they were asked for. Raises: NotPlain, when asked."""
+class PlainVisit(Visit):
+    """A plain event's: it has the leaves that were asked for. Raises: NotPlain, when asked."""
 
-    __slots__ = ("objects",)
+    __slots__ = ()
+
     objects: Objects
 
     def __missing__(self, path: str) -> list[Leaf] | None:
@@ -84,6 +89,30 @@ class PlainLeaves(Leaves):
             found = [(canonical(value), ())]
         self[path] = found
         return found
+
+
+_NONE: set[str] = set()
+
+
+def plain_visit(event: dict[str, Any]) -> PlainVisit:
+    """Raises: NotPlain."""
+    if "." in "".join(event):
+        raise NotPlain
+    visit = PlainVisit()
+    visit.objects = objects = Objects()
+    objects[None] = event
+    visit.nested = _NONE
+    visit.found = set()
+    return visit
+
+
+def whole_visit(leaves: dict[str, list[Leaf]], nested: set[str]) -> Visit:
+    """Any event's, all of whose leaves are known."""
+    visit = Visit(leaves)
+    visit.objects = None
+    visit.nested = nested
+    visit.found = set()
+    return visit
 
 
 _ABSENT = object()

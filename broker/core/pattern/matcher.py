@@ -4,10 +4,9 @@ from collections.abc import Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 from broker.core.pattern.branch import CompiledBranch
-from broker.core.pattern.bucket import Visit
 from broker.core.pattern.event import RepeatedKeys
 from broker.core.pattern.language import Pattern
-from broker.core.pattern.leaves import NotPlain, Objects, PlainLeaves
+from broker.core.pattern.leaves import NotPlain, Visit, plain_visit, whole_visit
 from broker.core.pattern.net import Net
 from broker.core.pattern.paths import Paths
 from broker.core.pattern.predicate import FieldPredicate, compile_field
@@ -15,7 +14,6 @@ from broker.core.pattern.values import Value
 
 __all__ = ["Matcher"]
 
-_NONE: set[str] = set()
 K = TypeVar("K", bound=Hashable)
 
 
@@ -74,16 +72,16 @@ class Matcher(Generic[K]):
 
         `event` is what a JSON parser or `parse_event` gave; it is only read.
         """
-        found: set[int] = set()
+        visit: Visit
         try:
             if type(event) is not dict:
                 raise NotPlain
-            leaves = PlainLeaves()
-            leaves.objects = objects = Objects.of(event)
-            self._net.collect(Visit(objects, leaves, _NONE, found))
+            visit = plain_visit(event)
+            self._net.collect(visit)
         except NotPlain:
-            found.clear()
-            self._net.collect(Visit(None, *self._paths.leaves(event), found))
+            visit = whole_visit(*self._paths.leaves(event))
+            self._net.collect(visit)
+        found = visit.found
         keys = self._keys
         return [keys[order] for order in sorted(found)] if found else []
 

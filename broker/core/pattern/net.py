@@ -8,8 +8,8 @@ children that its own values name, so a branch is tested only if all its exact f
 from collections.abc import Iterator
 
 from broker.core.pattern.branch import CompiledBranch
-from broker.core.pattern.bucket import Bucket, Visit
-from broker.core.pattern.leaves import step
+from broker.core.pattern.bucket import Bucket
+from broker.core.pattern.leaves import Visit, step
 from broker.core.pattern.residuals import Residuals
 from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
 
@@ -142,19 +142,18 @@ class _Table:
 
 
 def _by_leaves(parent: str | None, keyed: dict[str, _Table], visit: Visit) -> None:
-    leaves = visit.leaves
-    if len(keyed) <= len(leaves):
+    if len(keyed) <= len(visit):
         for table in keyed.values():
             _by_leaf(table, visit)
     else:
-        for path in leaves:
+        for path in visit:
             above, key = step(path)
             if above == parent and key in keyed:
                 _by_leaf(keyed[key], visit)
 
 
 def _by_leaf(table: _Table, visit: Visit) -> None:
-    here = visit.leaves[table.path]
+    here = visit[table.path]
     if here is None:
         return
     for value in {value for value, _ in here}:

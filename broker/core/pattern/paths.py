@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from broker.core.pattern.event import Leaf, Membership, RepeatedKeys, members
-from broker.core.pattern.leaves import Leaves
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
 
 __all__ = ["Paths"]
@@ -66,7 +65,9 @@ class Paths:
         """Every path that is in use."""
         return set(self._uses)
 
-    def leaves(self, event: dict[str, Any] | RepeatedKeys) -> tuple[Leaves, set[str]]:
+    def leaves(
+        self, event: dict[str, Any] | RepeatedKeys
+    ) -> tuple[dict[str, list[Leaf]], set[str]]:
         """The event's leaves by named path, and the paths of those that lie in arrays of objects.
 
         The leaves are those that `flatten` gives, in another order.
@@ -114,7 +115,7 @@ class Paths:
                     leaves[path] = [(value, membership)]
                 if membership:
                     nested.add(path)
-        return Leaves(leaves), nested
+        return leaves, nested
 
 
 def _walk(node: _Node, key: str) -> _Node | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.core.pattern.branch import CompiledBranch, Tests, holds, tests_of
-from broker.core.pattern.bucket import Bucket, Visit
+from broker.core.pattern.bucket import Bucket
 from broker.core.pattern.intervals import Ends, Intervals
 from broker.core.pattern.language import (
     Alternative,
@@ -25,6 +25,7 @@ from broker.core.pattern.language import (
     Suffix,
     Wildcard,
 )
+from broker.core.pattern.leaves import Visit
 from broker.core.pattern.predicate import FieldPredicate
 from broker.core.pattern.values import address
 
@@ -165,9 +166,8 @@ class Residuals:
             self._few.collect(visit)
             return
         paths = self._paths
-        leaves = visit.leaves
         for path, at in paths.items():
-            here = leaves[path]
+            here = visit[path]
             if here is None:
                 continue
             for same in at.same.values():
@@ -230,14 +230,14 @@ def _pairs(value: str) -> set[str]:
 
 
 def _collect_each(tested: Iterable[_Tested], visit: Visit) -> None:
-    found, leaves, nested = visit.found, visit.leaves, visit.nested
+    found, nested = visit.found, visit.nested
     for branch, tests in tested:
         if branch.order in found:
             continue
         if nested and branch.spans(nested):
-            if branch.consistent(leaves):
+            if branch.consistent(visit):
                 found.add(branch.order)
-        elif not tests or holds(tests, leaves):
+        elif not tests or holds(tests, visit):
             found.add(branch.order)
 
 

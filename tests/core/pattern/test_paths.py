@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.pattern.event import flatten, parse_event
-from broker.core.pattern.leaves import NotPlain, Objects, PlainLeaves
+from broker.core.pattern.leaves import NotPlain, plain_visit
 from broker.core.pattern.paths import Paths
 
 KEYS = ["a", "b", "c", "a.b", "b.c"]
@@ -61,8 +61,7 @@ def test_leaves_that_are_asked_for_are_those_that_flatten_finds(
     asked: dict[str, list[Any]] = {}
     try:
         assert isinstance(event, dict)
-        leaves = PlainLeaves()
-        leaves.objects = Objects.of(event)
+        leaves = plain_visit(event)
         for path in paths:
             asked[path] = sorted((value for value, _ in leaves[path] or ()), key=repr)
     except (AssertionError, NotPlain):
@@ -84,8 +83,7 @@ def test_an_event_that_is_not_plain_says_so_where_it_is_not(text: str) -> None:
     def ask() -> None:
         event = parse_event(text)
         assert isinstance(event, dict)
-        leaves = PlainLeaves()
-        leaves.objects = Objects.of(event)
+        leaves = plain_visit(event)
         assert leaves["z"] is None
         for path in ("a", "a.b"):
             _ = leaves[path]
@@ -95,15 +93,13 @@ def test_an_event_that_is_not_plain_says_so_where_it_is_not(text: str) -> None:
 
 
 def test_a_path_may_be_deeper_than_python_recurses() -> None:
-    leaves = PlainLeaves()
-    leaves.objects = Objects.of({"a": {"a": {"a": 1}}})
+    leaves = plain_visit({"a": {"a": {"a": 1}}})
     assert leaves[".".join(["a"] * 2_000)] is None
     assert leaves["a.a.a"] == [(1, ())]
 
 
 def test_what_nobody_asks_for_need_not_be_plain() -> None:
-    leaves = PlainLeaves()
-    leaves.objects = Objects.of({"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]})
+    leaves = plain_visit({"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]})
     assert leaves["a.b"] == [(1, ())]
     assert leaves["a"] is leaves["a.b.c"] is leaves["z.z"] is None
 
