@@ -19,8 +19,9 @@ from broker.core.filter_policy import (
 from broker.core.message import MessageAttribute
 from broker.core.pattern import Matcher
 
-PAIRS_MIN = 2_000  # of a policy and a message, in one run
+PAIRS_MIN = 2_000  # of a policy and a message
 MATCHES_MIN = 40  # of these
+RUNS_MAX = 4  # what is drawn varies: now and then one run has few matches
 TOO_LARGE = ("Filter policy is too complex", "Filter policy can not have more than 5 keys")
 
 # A plain reading. It looks at the policy's JSON and at the message, and at nothing of ours.
@@ -295,7 +296,10 @@ def test_policies_on_attributes_match_as_they_read() -> None:
     def holds(changed: Any, messages: list[dict[str, MessageAttribute]]) -> None:
         judged.judge(changed, [(attribute_leaves(m), leaves_of_attributes(m)) for m in messages])
 
-    holds()
+    for _ in range(RUNS_MAX):
+        holds()
+        if judged.matches >= MATCHES_MIN:
+            break
     assert judged.pairs >= PAIRS_MIN
     assert judged.matches >= MATCHES_MIN
 
@@ -308,6 +312,9 @@ def test_policies_on_bodies_match_as_they_read() -> None:
     def holds(changed: Any, messages: list[str]) -> None:
         judged.judge(changed, [(body_event(m), leaves_of_body(m)) for m in messages])
 
-    holds()
+    for _ in range(RUNS_MAX):
+        holds()
+        if judged.matches >= MATCHES_MIN:
+            break
     assert judged.pairs >= PAIRS_MIN
     assert judged.matches >= MATCHES_MIN
