@@ -166,7 +166,7 @@ def _asynchronous(address: Address, settings: Settings) -> Row:
                 break
             time.sleep(0.05)
         rate = done / (time.perf_counter() - started)
-        lost = int(count * CONNECTIONS - done)
+        lost = max(int(count * CONNECTIONS - done), 0)  # the last of the ceiling may be late
         return Sample(rate, ratio=rate / ceiling.value, errors=sent.errors + lost)
 
     return repeat(row, settings.repeats, run)

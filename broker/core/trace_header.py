@@ -11,6 +11,7 @@ header; Lambda developer guide, recursive loop detection.
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from broker.core.limits import LINEAGE_FUNCTIONS_MAX, TRACE_HEADER_CHARS_MAX
 
@@ -36,6 +37,8 @@ def accepted(header: str | None) -> str | None:
 
 def invocations(header: str | None, function_arn: str) -> int:
     """How often the function, in any version, has run on the way to what has this header."""
+    if header is None:
+        return 0
     return _lineage(header).get(_key(function_arn), 0)
 
 
@@ -52,9 +55,11 @@ def leading(headers: Iterable[str | None], function_arn: str | None = None) -> s
 
 def passed_on(header: str | None, function_arn: str, request_id: str, at_ms: int) -> str:
     """The header of the function's invocation, by one that may have come with the event."""
-    given = _members(header)
     # The id of a trace that begins here: its second, and 24 more digits.
     root = f"1-{at_ms // 1000:08x}-{request_id.replace('-', '')[-24:]}"
+    if header is None:  # nearly always
+        return f"Root={root};Sampled=0;{_LINEAGE}={_key(function_arn)}:1"
+    given = _members(header)
     counts = _lineage(header)
     own = {_key(function_arn): min(counts.pop(_key(function_arn), 0) + 1, _COUNT_MAX)}
     kept = list((own | counts).items())[:LINEAGE_FUNCTIONS_MAX]
@@ -81,6 +86,7 @@ def _lineage(header: str | None) -> dict[str, int]:
     return {}
 
 
+@lru_cache(maxsize=4_096)
 def _key(function_arn: str) -> str:
     unqualified = ":".join(function_arn.split(":")[:7])
     return hashlib.sha256(unqualified.encode()).hexdigest()[:8]

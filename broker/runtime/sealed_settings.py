@@ -5,6 +5,7 @@ stands in its place as `{"$sealed": token}`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -41,10 +42,38 @@ def unsealed(settings: Settings, kind: Any, box: Callable[[], SecretBox]) -> dic
 
 
 def _changed(settings: Settings, kind: Any, change: Callable[[Any], Any]) -> dict[str, Any]:
-    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
-        return dict(settings)  # an invoker that doesn't say what it takes
-    changed: dict[str, Any] = _walk(dict(settings), inspect.type_info(kind), change)
+    described = _with_secrets(kind)
+    if described is None:
+        return dict(settings)
+    changed: dict[str, Any] = _walk(dict(settings), described, change)
     return changed
+
+
+@lru_cache(maxsize=256)
+def _with_secrets(kind: Any) -> inspect.Type | None:
+    """What the type is made of, if there are secrets in it, and if an invoker has said any."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return None
+    described = inspect.type_info(kind)
+    return described if _has_secrets(described) else None
+
+
+def _has_secrets(kind: inspect.Type) -> bool:
+    waiting, seen = [kind], set()
+    while waiting:
+        kind = waiting.pop()
+        if _is_secret(kind):
+            return True
+        if isinstance(kind, inspect.UnionType):
+            waiting += kind.types
+        elif isinstance(kind, inspect.StructType):
+            if kind.cls not in seen:  # it may hold others of its own
+                seen.add(kind.cls)
+                waiting += [field.type for field in kind.fields]
+        else:
+            inner = (getattr(kind, name, None) for name in ("type", "item_type", "value_type"))
+            waiting += [each for each in inner if each is not None]
+    return False
 
 
 def _walk(value: Any, kind: inspect.Type, change: Callable[[Any], Any]) -> Any:

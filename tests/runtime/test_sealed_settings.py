@@ -37,6 +37,11 @@ class Token(msgspec.Struct, tag="token"):
     token: Secret
 
 
+class Tree(msgspec.Struct):
+    branches: "list[Tree]" = []
+    key: Secret = ""
+
+
 class Kind(msgspec.Struct, kw_only=True, rename="camel"):
     plain: str = ""
     whole_secret: Secret = ""
@@ -88,6 +93,11 @@ def test_what_is_sealed_is_not_sealed_again(box: Callable[[], SecretBox]) -> Non
 )
 def test_all_else_stays_as_it_is(settings: Any, box: Callable[[], SecretBox]) -> None:
     assert sealed(settings, Kind, box) == unsealed(settings, Kind, box) == settings
+
+
+def test_a_type_may_hold_others_of_its_own(box: Callable[[], SecretBox]) -> None:
+    settings = {"branches": [{"branches": [{"key": "hidden"}]}]}
+    assert "hidden" not in str(sealed(settings, Tree, box))
 
 
 def test_another_key_opens_nothing(box: Callable[[], SecretBox]) -> None:
