@@ -15,7 +15,7 @@ from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
 
 __all__ = ["Net"]
 
-BUCKET = 4  # branches that are tested one by one, before they are told apart by their values
+BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
 
 
 class Net:
