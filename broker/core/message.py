@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from broker.core.trace_header import AWS_TRACE_HEADER, accepted
+from broker.core.trace_header import AWS_TRACE_HEADER, accepted_header
 
 # OpenSSL's MD5 is the faster one for long bodies, but takes a microsecond to begin; Python's own
 # takes half of that for a short one.
@@ -148,7 +148,7 @@ def traced_message(
 
 def trace_header_of(rendered: Message) -> str | None:
     """The trace header that a message has kept."""
-    return accepted((rendered.system_attributes or {}).get(AWS_TRACE_HEADER))
+    return accepted_header((rendered.system_attributes or {}).get(AWS_TRACE_HEADER))
 
 
 def md5_digest(data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from broker.core.json_text import InvalidJson, parse_json
 from broker.core.message import Attributes, Message, md5_of_attributes
 from broker.core.names import Namespace, uuid_text
 from broker.core.system_attributes import system_attributes
-from broker.core.trace_header import AWS_TRACE_HEADER, accepted
+from broker.core.trace_header import AWS_TRACE_HEADER, accepted_header
 
 __all__ = ["record_trace_header", "sqs_record", "taken_apart"]
 
@@ -47,7 +47,7 @@ def sqs_record(
 
 def record_trace_header(record: dict[str, Any]) -> str | None:
     """The trace header that the message came with."""
-    return accepted(record["attributes"].get(AWS_TRACE_HEADER))
+    return accepted_header(record["attributes"].get(AWS_TRACE_HEADER))
 
 
 def taken_apart(event: Any) -> Any:

@@ -2,7 +2,16 @@
 
 from broker.core.commands import Peeked, Received
 from broker.core.message import Message
-from broker.core.names import uuid_text
+from broker.core.names import Namespace, uuid_text
+from broker.core.trace_header import AWS_TRACE_HEADER
+
+
+def sent_by(namespace: Namespace, trace_header: str | None) -> dict[str, str]:
+    """What every message of a request has, whatever else is said of it."""
+    attributes = {"SenderId": namespace.account}
+    if trace_header is not None:
+        attributes[AWS_TRACE_HEADER] = trace_header
+    return attributes
 
 
 def system_attributes(message: Message, found: Received | Peeked) -> dict[str, str]:

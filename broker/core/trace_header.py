@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from broker.core.limits import LINEAGE_FUNCTIONS_MAX, TRACE_HEADER_CHARS_MAX
 
-__all__ = ["AWS_TRACE_HEADER", "accepted", "invocations", "leading", "passed_on"]
+__all__ = ["AWS_TRACE_HEADER", "accepted_header", "invocations", "leading", "passed_on"]
 
 AWS_TRACE_HEADER = "AWSTraceHeader"
 """The system attribute in which a message keeps it."""
@@ -30,7 +30,7 @@ _COUNTED = re.compile("(?P<key>[0-9a-f]{8}):(?P<count>[0-9]{1,3})")
 _COUNT_MAX = 999
 
 
-def accepted(header: str | None) -> str | None:
+def accepted_header(header: str | None) -> str | None:
     """The header of a request or a message, if it is one: what is too long traces nothing."""
     return header if header and len(header) <= TRACE_HEADER_CHARS_MAX else None
 

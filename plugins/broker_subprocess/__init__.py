@@ -1,4 +1,4 @@
-"""the subprocess invoker: functions as programs on this host, one process per event"""
+"""the subprocess invoker: programs on this host, one process per event or kept warm"""
 
 from broker_subprocess.invoker import SubprocessInvoker
 

@@ -65,6 +65,8 @@ async def running_group(
 ) -> AsyncIterator[ProcessGroup]:
     """The program, asked for; when the block is left, however it is left, the group is gone.
 
+    Should it hang in the kernel, the block is left after some seconds all the same, with an error.
+
     With `one_output` what it writes to stderr comes with stdout, in order. Processes that have left
     the group (`setsid`) are out of reach.
     Raises: see `Guardian.start`. Whether it could be started `process` tells; with `tells_start`

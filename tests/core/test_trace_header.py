@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.limits import LINEAGE_FUNCTIONS_MAX, TRACE_HEADER_CHARS_MAX
-from broker.core.trace_header import accepted, invocations, leading, passed_on
+from broker.core.trace_header import accepted_header, invocations, leading, passed_on
 
 A, B = (f"arn:aws:lambda:us-east-1:000000000000:function:{name}" for name in "ab")
 REQUEST_ID = "5bb3a8f2-5a3f-4a36-8dfc-0e4a5ce5d4a1"
@@ -72,14 +72,14 @@ def test_what_is_not_well_formed_counts_nothing(header: str | None) -> None:
 def test_whatever_came_what_is_passed_on_can_be_kept(header: str, arns: list[str]) -> None:
     passed = after(header, *arns)
     assert WELL_FORMED.fullmatch(passed)
-    assert accepted(passed) == passed
+    assert accepted_header(passed) == passed
     assert invocations(passed, arns[-1]) >= arns.count(arns[-1])
 
 
 def test_one_that_is_too_long_traces_nothing() -> None:
-    assert accepted("x" * TRACE_HEADER_CHARS_MAX) == "x" * TRACE_HEADER_CHARS_MAX
-    assert accepted("x" * (TRACE_HEADER_CHARS_MAX + 1)) is None
-    assert accepted("") is None
+    assert accepted_header("x" * TRACE_HEADER_CHARS_MAX) == "x" * TRACE_HEADER_CHARS_MAX
+    assert accepted_header("x" * (TRACE_HEADER_CHARS_MAX + 1)) is None
+    assert accepted_header("") is None
 
 
 def test_of_many_the_one_with_most_of_the_function_leads() -> None:

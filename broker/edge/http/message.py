@@ -6,7 +6,7 @@ from functools import cached_property
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from broker.core.limits import QUERY_PARAMETERS_MAX
-from broker.core.trace_header import accepted
+from broker.core.trace_header import accepted_header
 from broker.edge.http.channel import Channel
 
 REASONS = {
@@ -85,7 +85,7 @@ class Request:
     @property
     def trace_header(self) -> str | None:
         """What SDKs send along that run within a function: see `broker.core.trace_header`."""
-        return accepted(self.headers.get("x-amzn-trace-id"))
+        return accepted_header(self.headers.get("x-amzn-trace-id"))
 
     @cached_property
     def path(self) -> str:

@@ -10,8 +10,7 @@ from broker.core.errors import BrokerError, InvalidParameter, QueueDoesNotExist,
 from broker.core.limits import VISIBILITY_TIMEOUT_S_MAX, WAIT_TIME_S_MAX
 from broker.core.names import is_internal, keeps_dead_letters, uuid_text
 from broker.core.resources import Queue
-from broker.core.system_attributes import sequence_number
-from broker.core.trace_header import AWS_TRACE_HEADER
+from broker.core.system_attributes import sent_by, sequence_number
 from broker.edge.aws.sqs.message_group import check_attempt_id
 from broker.edge.native.errors import TagIsInvalid
 from broker.edge.native.message import (
@@ -43,12 +42,9 @@ def queue_of(call: Call, name: str) -> Queue:
 
 def sending_to(call: Call, queue: Queue) -> Sending:
     """What holds for all messages that this request sends to the queue."""
-    system = {"SenderId": call.namespace.account}
-    if (header := call.request.trace_header) is not None:
-        system[AWS_TRACE_HEADER] = header
     return Sending(
         queue,
-        system,
+        sent_by(call.namespace, call.request.trace_header),
         call.broker.now_ms(),
         call.broker.queues.options.delay_s_max,
     )

@@ -10,7 +10,7 @@ from broker.core.json_text import InvalidJson, parse_json
 from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.pattern import InvalidEvent
-from broker.core.trace_header import accepted
+from broker.core.trace_header import accepted_header
 from broker.edge.aws.events.service import events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
 
@@ -63,8 +63,7 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
         raise MessageTooLong("Total size of the entries in the request is over the limit.")
     # All of them first: a request that is refused has put none.
     places = [locate_bus(call, entry.event_bus_name) for entry in request.entries]
-    traced = call.request.trace_header
-    parsed = [_parsed(entry, accepted(entry.trace_header) or traced) for entry in request.entries]
+    parsed = [_parsed(entry, call.request.trace_header) for entry in request.entries]
     results: list[PutEventsResultEntry] = []
     for place, group in groupby(range(count), places.__getitem__):
         results += await _put_each(call, [parsed[index] for index in group], *place)
@@ -88,7 +87,8 @@ def _result(outcome: str | BrokerError) -> PutEventsResultEntry:
     return PutEventsResultEntry(event_id=outcome)
 
 
-def _parsed(entry: PutEventsRequestEntry, trace_header: str | None) -> Event | PutEventsResultEntry:
+def _parsed(entry: PutEventsRequestEntry, traced: str | None) -> Event | PutEventsResultEntry:
+    """`traced` is the request's own trace header."""
     refusal = _refusal(entry)
     if refusal is not None:
         return refusal
@@ -107,7 +107,7 @@ def _parsed(entry: PutEventsRequestEntry, trace_header: str | None) -> Event | P
         detail=detail,
         resources=entry.resources or [],
         time_ms=None if entry.time is None else int(entry.time * 1000),
-        trace_header=trace_header,
+        trace_header=accepted_header(entry.trace_header) or traced,
     )
 
 

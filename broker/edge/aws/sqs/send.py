@@ -16,7 +16,7 @@ from broker.core.limits import BATCH_BYTES_MAX, DELAY_S_MAX
 from broker.core.message import Attributes, Message, encode, md5_digest
 from broker.core.names import uuid_text
 from broker.core.resources import Queue
-from broker.core.system_attributes import sequence_number
+from broker.core.system_attributes import sent_by, sequence_number
 from broker.core.trace_header import AWS_TRACE_HEADER
 from broker.edge.aws.message_attributes import (
     MessageAttributeValue,
@@ -84,9 +84,7 @@ class _Sending:
 
     def __init__(self, call: Call, queue: Queue) -> None:
         self.queue = queue
-        self.system = {"SenderId": call.namespace.account}
-        if (header := call.request.trace_header) is not None:
-            self.system[AWS_TRACE_HEADER] = header
+        self.system = sent_by(call.namespace, call.request.trace_header)
         self.delay_s_max = call.broker.queues.options.delay_s_max
         self.new_id = call.broker.ids.new
 
