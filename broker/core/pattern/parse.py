@@ -37,7 +37,7 @@ def parse(text: str) -> Pattern:
     Raises: InvalidEventPattern. Source: EventBridge, PutRule; event-ruler's JSON compiler.
     """
     try:
-        root = without_places(text, _refuse_constant)
+        root = _without_places(text)
     except json.JSONDecodeError as error:
         reason = f"Pattern is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}"
         raise InvalidEventPattern(reason) from None
@@ -57,20 +57,25 @@ def parse_located(root: Located, dialect: Dialect) -> Pattern:
     """
     if not isinstance(root.value, Members):
         refuse("Filter is not an object", root.begun)
-    rules = _fields(root, (), [], dialect, inside_or=False)
+    rules = _fields(root, (), [{}], dialect, inside_or=False)
     return Pattern(tuple(_branch(rule) for rule in rules))
 
 
 def _branch(rule: _Rule) -> tuple[Field, ...]:
     # The engine sorts paths as Java does, by UTF-16 code unit.
-    paths = sorted(rule, key=lambda path: path.encode("utf-16-be", "surrogatepass"))
-    return tuple(Field(path, rule[path]) for path in paths)
+    plain = all(map(str.isascii, rule))
+    paths = sorted(rule, key=None if plain else _in_utf_16)
+    return tuple([Field(path, rule[path]) for path in paths])
+
+
+def _in_utf_16(path: str) -> bytes:
+    return path.encode("utf-16-be", "surrogatepass")
 
 
 def _fields(
     node: Located, path: tuple[str, ...], rules: list[_Rule], dialect: Dialect, *, inside_or: bool
 ) -> list[_Rule]:
-    """`rules`, each with the fields of one more object set in it, multiplied out at `$or`."""
+    """`rules`, each with the fields of one more object set in it, or multiplied out at `$or`."""
     require(len(path) < DEPTH_MAX, _TOO_DEEP, None)
     require(bool(node.value), "Empty objects are not allowed", node.ended)
     for key, value in node.value:
@@ -84,10 +89,11 @@ def _fields(
         if isinstance(value.value, Members):
             rules = _fields(value, (*path, key), rules, dialect, inside_or=inside_or)
         elif isinstance(value.value, list):
-            alternatives = tuple(alternative(element, dialect) for element in value.value)
+            alternatives = tuple([alternative(element, dialect) for element in value.value])
             require(bool(alternatives), "Empty arrays are not allowed", value.ended)
             name = ".".join((*path, key))
-            rules = [{**rule, name: alternatives} for rule in rules or [{}]]
+            for rule in rules:
+                rule[name] = alternatives
         else:
             refuse(f'"{key}" must be an object or an array', value.begun)
     return rules
@@ -101,7 +107,8 @@ def _either(
     for branch in node.value:
         if not isinstance(branch.value, Members):
             refuse("Only JSON object is allowed in array of $or relationship.", branch.begun)
-        either += _fields(branch, path, rules, dialect, inside_or=True)
+        copies = [rule.copy() for rule in rules]
+        either += _fields(branch, path, copies, dialect, inside_or=True)
         require(
             len(either) <= BRANCHES_MAX,
             f"$or makes more than {BRANCHES_MAX} combinations of rules",
@@ -117,3 +124,6 @@ def _either(
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidEventPattern(f"Pattern is not valid JSON: {name} is no JSON value")
+
+
+_without_places = without_places(_refuse_constant)

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 
 __all__ = [
     "EXACT_INTEGER_MAX",
@@ -88,12 +89,15 @@ def canonical(value: object) -> Value:
     raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
+@lru_cache(maxsize=1_024)  # several rules ask it of one value
 def address(text: str) -> tuple[int, int] | None:
     """The IP version and the address as an integer, or None if the text spells no address.
 
     Leading zeros are decimal, a mapped address (`::ffff:a00:1`) is the IPv4 address it maps, and
     an IPv6 address with a dotted tail is no address, as in the service's engine.
     """
+    if "." not in text and ":" not in text:
+        return None
     if _V4.fullmatch(text):
         octets = [int(octet) for octet in text.split(".")] if len(text) <= _V4_LENGTH_MAX else [256]
         return (4, int.from_bytes(octets)) if max(octets) <= 255 else None
