@@ -88,7 +88,7 @@ def _mixed_event(random: Random, own_fields: bool) -> Event:
     detail |= {f"{prefix}n{n}": random.randrange(1_000) for n in range(4)}
     detail |= {f"{prefix}x{n}": True for n in range(4) if random.random() < 0.5}
     detail[f"{prefix}ip"] = f"10.{random.randrange(256)}.{random.randrange(256)}.7"
-    detail["text"] = "x" * 120
+    detail["text"] = "x" * 180
     return _event(f"source-{source}", f"type-{random.randrange(DETAIL_TYPES)}", detail)
 
 
@@ -105,7 +105,7 @@ def _event(source: str, detail_type: str, detail: Event) -> Event:
         "account": "000000000000",
         "time": "2026-01-02T03:04:05Z",
         "region": "us-east-1",
-        "resources": [],
+        "resources": ["arn:aws:s3:::reports-of-the-sales-team/2026/01/02.csv"],
         "detail": detail,
     }
 
