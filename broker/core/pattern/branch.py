@@ -1,16 +1,13 @@
 """one branch of a rule, ready to be held against events"""
 
-from collections.abc import Iterable
+from collections.abc import Set
 
 from broker.core.pattern.consistency import array_consistent
-from broker.core.pattern.leaves import Leaves, step
-from broker.core.pattern.predicate import FieldPredicate, Predicate
+from broker.core.pattern.field_tests import Tests, tests_of
+from broker.core.pattern.predicate import FieldPredicate
+from broker.core.pattern.visit import Visit
 
-__all__ = ["CompiledBranch", "Tests", "holds", "tests_of"]
-
-Tests = tuple[tuple[str, str | None, str, Predicate, bool], ...]
-"""Fields that are still to be tested: path, its last step, predicate, and whether the field may be
-absent."""
+__all__ = ["CompiledBranch"]
 
 EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
 _FIRST = {"source": 0, "detail-type": 1, "account": 2}
@@ -34,48 +31,27 @@ class CompiledBranch:
         places = 1
         leading: list[FieldPredicate] = []
         for each in exact:
-            assert each.values is not None
-            if places * len(each.values) <= EXACT_PLACES_MAX:
-                places *= len(each.values)
+            if places * len(each.leads) <= EXACT_PLACES_MAX:
+                places *= len(each.leads)
                 leading.append(each)
         self.exact = tuple(leading)
         self.residual = tuple(each for each in fields if each not in leading)
 
     def tests(self, depth: int) -> Tests:
-        """What is to be tested once the first `depth` exact fields are known to hold."""
+        """What is to be tested once the first `depth` exact fields are known to hold.
+
+        Equality first: it is the cheapest test and the one that fails most often.
+        """
         return tests_of((*self.exact[depth:], *self.residual))
 
-    def spans(self, nested: set[str]) -> bool:
+    def spans(self, nested: Set[str]) -> bool:
         """Whether several of its fields may lie in arrays of objects, which must then agree."""
         found = 0
         for each in self.fields:
             found += each.path in nested
         return found > 1
 
-    def consistent(self, leaves: Leaves) -> bool:
+    def consistent(self, visit: Visit) -> bool:
         """Whether an event matches that has arrays of objects in several of its fields."""
-        return array_consistent(self.fields, leaves)
-
-
-def tests_of(fields: Iterable[FieldPredicate]) -> Tests:
-    """Equality first: it is the cheapest test and the one that fails most often."""
-    ordered = sorted(fields, key=lambda each: each.values is None)
-    return tuple(
-        (each.path, *step(each.path), each.accepts, each.accepts_absence) for each in ordered
-    )
-
-
-def holds(tests: Tests, leaves: Leaves) -> bool:
-    """Whether all of these fields accept what the event has."""
-    for path, _, _, accepts, accepts_absence in tests:
-        here = leaves[path]
-        if here is None:
-            if accepts_absence:
-                continue
-            return False
-        for value, _ in here:
-            if accepts(value):
-                break
-        else:
-            return False
-    return True
+        assert visit.whole is not None
+        return array_consistent(self.fields, visit.whole)

@@ -1,83 +1,109 @@
 """branches that wait in one place, and what an event that comes by finds there"""
 
-from broker.core.pattern.branch import CompiledBranch, Tests, holds
-from broker.core.pattern.leaves import Visit
+from collections.abc import Iterator
+from typing import Any
+
+from broker.core.pattern.branch import CompiledBranch
+from broker.core.pattern.field_tests import Tests, accepts_other, holds
+from broker.core.pattern.predicate import FieldPredicate, TextQuestion, no_text
 from broker.core.pattern.values import EXACT_INTEGER_MAX
+from broker.core.pattern.visit import ABSENT, Visit
 
 __all__ = ["Bucket"]
 
+_Waiting = tuple[int, str | None, str, TextQuestion, Any, Any, FieldPredicate, Tests]
+"""The order of a branch's rule, the branch's first test, laid open, and the others."""
+
+# Most buckets have only one kind: what the other doesn't need isn't made, nor looked at.
+_NONE_COMPLETE: dict[CompiledBranch, int] = {}
+_NONE_TESTED: dict[CompiledBranch, _Waiting] = {}
+
 
 class Bucket:
-    """Branches by the rule's order: those that have come here match, or have tests left."""
+    """Branches that match if they have come here, and others that have tests left."""
 
-    __slots__ = ("complete", "tested")
+    __slots__ = ("_complete", "_tested")
 
     def __init__(self) -> None:
-        self.complete: dict[int, CompiledBranch] = {}
-        # With the order beside the tests: a branch that fails them need not be looked at itself.
-        self.tested: dict[CompiledBranch, tuple[int, Tests]] = {}
+        self._complete = _NONE_COMPLETE  # with the order of the rule
+        self._tested = _NONE_TESTED
 
     def __len__(self) -> int:
-        return len(self.complete) + len(self.tested)
+        return len(self._complete) + len(self._tested)
 
     def __contains__(self, branch: CompiledBranch) -> bool:
-        return branch in self.tested or self.complete.get(branch.order) is branch
+        return branch in self._tested or branch in self._complete
+
+    @property
+    def tested(self) -> int:
+        """How many have tests left."""
+        return len(self._tested)
+
+    def branches(self) -> Iterator[CompiledBranch]:
+        """All that wait here."""
+        yield from self._complete
+        yield from self._tested
 
     def add(self, branch: CompiledBranch, tests: Tests) -> None:
-        """Let a branch wait here. Two of one rule: the second isn't kept by its order."""
-        if tests or branch.order in self.complete:
-            self.tested[branch] = branch.order, tests
+        """Let a branch wait here."""
+        if tests:
+            if self._tested is _NONE_TESTED:
+                self._tested = {}
+            self._tested[branch] = (branch.order, *tests[0], tests[1:])
         else:
-            self.complete[branch.order] = branch
+            if self._complete is _NONE_COMPLETE:
+                self._complete = {}
+            self._complete[branch] = branch.order
+
+    def take_tested(self) -> list[CompiledBranch]:
+        """Take out all that have tests left."""
+        taken, self._tested = [*self._tested], _NONE_TESTED
+        return taken
 
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
-        if self.tested.pop(branch, None) is None and self.complete.get(branch.order) is branch:
-            del self.complete[branch.order]
+        if self._tested.pop(branch, None) is None:
+            del self._complete[branch]
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        found, objects = visit.found, visit.objects
-        if objects is None:
-            self._collect_with_leaves(visit)
+        if visit.nested:
+            self._collect_consistent(visit)
             return
-        if self.complete:
-            found.update(self.complete)
-        # `holds` of a plain event, written out: most of what an event costs among many rules is
-        # here. What is simple is tested as it is: to make a leaf of it would cost more.
-        for order, tests in self.tested.values():
-            for path, parent, key, accepts, accepts_absence in tests:
-                there = objects[parent]
-                if key in there:
-                    value = there[key]
-                    kind = type(value)
-                    if kind is str or (
-                        kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
-                    ):
-                        if accepts(value):
-                            continue
-                        break
-                    here = visit[path]
-                    if here is not None:
-                        for value, _ in here:
-                            if accepts(value):
-                                break
-                        else:
-                            break
-                        continue
-                if accepts_absence:
+        found = visit.found
+        if self._complete:
+            found.update(self._complete.values())
+        # The first test as `holds` has it: with many rules most of the time is spent here, and
+        # a test that lies in the branch's own place is one place less to look at.
+        for order, parent, key, asks_text, operand, upper, field, rest in self._tested.values():
+            value = visit[parent].get(key, ABSENT)
+            if type(value) is str:
+                if not asks_text(value, operand):
                     continue
-                break
-            else:
+            elif value is ABSENT:
+                if not field.accepts_absence:
+                    continue
+            elif (
+                asks_text is no_text
+                and type(value) is int
+                and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+            ):
+                if not operand <= value <= upper:
+                    continue
+            elif not accepts_other(field, value, visit):
+                continue
+            if not rest or holds(rest, visit):
                 found.add(order)
 
-    def _collect_with_leaves(self, visit: Visit) -> None:
+    def _collect_consistent(self, visit: Visit) -> None:
         nested, found = visit.nested, visit.found
-        for order, branch in self.complete.items():
+        for branch, order in self._complete.items():
             if not branch.spans(nested) or branch.consistent(visit):
                 found.add(order)
-        for branch, (order, tests) in self.tested.items():
+        for branch, (order, *test, rest) in self._tested.items():
             if order not in found and (
-                branch.consistent(visit) if branch.spans(nested) else holds(tests, visit)
+                branch.consistent(visit)
+                if branch.spans(nested)
+                else holds((tuple(test), *rest), visit)
             ):
                 found.add(order)

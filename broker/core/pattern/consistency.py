@@ -8,8 +8,7 @@ dropped from the state, and memberships stand in a tree that is entered only whe
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from broker.core.pattern.event import Membership
-from broker.core.pattern.leaves import Leaves
+from broker.core.pattern.event import Leaves, Membership
 from broker.core.pattern.predicate import FieldPredicate
 
 __all__ = ["array_consistent"]
@@ -33,7 +32,7 @@ def array_consistent(fields: Sequence[FieldPredicate], leaves: Leaves) -> bool:
     needed_later = _arrays_of_later_fields(fields, leaves)
     states: set[Membership] = {()}
     for field, needed in zip(fields, needed_later, strict=True):
-        here = leaves[field.path] or ()
+        here = leaves[field.path]
         accepted = _tree(membership for value, membership in here if field.accepts(value))
         present = _tree(membership for _, membership in here) if field.accepts_absence else None
         reached: set[Membership] = set()
@@ -57,7 +56,7 @@ def _arrays_of_later_fields(
     seen: frozenset[int] = frozenset()
     for field in reversed(fields):
         later.append(seen)
-        here = leaves[field.path] or ()
+        here = leaves[field.path]
         seen |= {array for _, membership in here for array, _ in membership}
     return later[::-1]
 

@@ -17,6 +17,7 @@ from broker.core.pattern.values import Value, canonical, number
 
 __all__ = [
     "Leaf",
+    "Leaves",
     "Membership",
     "RepeatedKeys",
     "flatten",
@@ -30,6 +31,13 @@ Membership = tuple[tuple[int, int], ...]
 """(array, index) of every array that the leaf's objects lie in; an array is a number per event."""
 
 Leaf = tuple[Value, Membership]
+
+
+class Leaves(dict[str, list[Leaf]]):
+    """All leaves by path; none at any other path."""
+
+    def __missing__(self, path: str) -> list[Leaf]:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +73,9 @@ def parse_value(text: str) -> Any:
         raise InvalidEvent() from None
 
 
-def flatten(event: dict[str, Any] | RepeatedKeys) -> dict[str, list[Leaf]]:
+def flatten(event: dict[str, Any] | RepeatedKeys) -> Leaves:
     """Every leaf of the event by its dotted path."""
-    leaves: dict[str, list[Leaf]] = {}
+    leaves = Leaves()
     arrays = 0
     waiting: list[tuple[str | None, Any, Membership]] = [(None, event, ())]
     while waiting:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.core.pattern.consistency import array_consistent
-from broker.core.pattern.event import RepeatedKeys, flatten
+from broker.core.pattern.event import Leaves, RepeatedKeys, flatten
 from broker.core.pattern.language import Branch, Exists, Field, Pattern, spelled
-from broker.core.pattern.leaves import Leaves
 from broker.core.pattern.naive import satisfies
 from broker.core.pattern.predicate import compile_field
 from broker.core.pattern.values import Value
@@ -27,7 +26,7 @@ class FailedClause:
 
 def explain(pattern: Pattern, event: dict[str, Any] | RepeatedKeys) -> tuple[FailedClause, ...]:
     """The clauses that failed, of every branch; empty if the event matches."""
-    leaves = Leaves(flatten(event))
+    leaves = flatten(event)
     failed: list[FailedClause] = []
     for number, branch in enumerate(pattern.branches):
         failures = _failures(number, branch, leaves)
@@ -63,5 +62,5 @@ def _clause(
     number: int, field: Field, leaves: Leaves, *, in_other_elements: bool = False
 ) -> FailedClause:
     wanted = tuple(spelled(each) for each in field.alternatives)
-    found = tuple(value for value, _ in leaves[field.path] or ())
+    found = tuple(value for value, _ in leaves[field.path])
     return FailedClause(number, field.path, wanted, found, in_other_elements)

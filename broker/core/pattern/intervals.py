@@ -6,53 +6,52 @@ intervals all end before the number, or begin behind it. A change touches one bl
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-__all__ = ["Intervals"]
+__all__ = ["Ends", "Intervals"]
 
 T = TypeVar("T")
 
 BLOCK = 64  # intervals; one that grows to twice as many is split
 
 Ends = tuple[float, float]
-_Place = tuple[float, int, float]  # lower end, number, upper end
 
 
-class _Block:
+class _Block(Generic[T]):
     __slots__ = ("highest", "places")
 
-    def __init__(self, places: list[_Place]) -> None:
-        self.places = places  # sorted
-        self.highest = max(upper for *_, upper in places)
+    def __init__(self, places: list[tuple[float, int, float, T]]) -> None:
+        self.places = places  # lower end, number, upper end, value; sorted
+        self.highest = max(upper for _, _, upper, _ in places)
 
 
 class Intervals(Generic[T]):
     """Values by closed intervals, of which several may be the same."""
 
-    __slots__ = ("_blocks", "_first", "_next", "_values")
+    __slots__ = ("_blocks", "_first", "_next", "_size")
 
     def __init__(self) -> None:
-        self._blocks: list[_Block] = []
+        self._blocks: list[_Block[T]] = []
         self._first: list[tuple[float, int]] = []  # of each block: its first place, shortened
-        self._values: dict[int, T] = {}
         self._next = 0
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self._values)
+        return self._size
 
     def add(self, ends: Ends, value: T) -> int:
         """Store a value; the number by which it is removed."""
         number, self._next = self._next, self._next + 1
-        self._values[number] = value
+        self._size += 1
         lower, upper = ends
-        place = (lower, number, upper)
+        place = (lower, number, upper, value)
         if not self._blocks:
             self._blocks.append(_Block([place]))
             self._first.append((lower, number))
             return number
         at = max(bisect_right(self._first, (lower, number)) - 1, 0)
         block = self._blocks[at]
+        # Numbers differ, so that values are never compared.
         insort(block.places, place)
         block.highest = max(block.highest, upper)
         self._first[at] = block.places[0][:2]
@@ -63,28 +62,30 @@ class Intervals(Generic[T]):
 
     def remove(self, ends: Ends, number: int) -> None:
         """Forget a value that is there."""
-        lower, upper = ends
-        at = bisect_right(self._first, (lower, number)) - 1
+        self._size -= 1
+        at = bisect_right(self._first, (ends[0], number)) - 1
         block = self._blocks[at]
-        del block.places[bisect_left(block.places, (lower, number, upper))]
-        del self._values[number]
+        del block.places[bisect_left(block.places, (ends[0], number))]
         if not block.places:
             del self._blocks[at]
             del self._first[at]
             return
-        block.highest = max(upper for *_, upper in block.places)
+        block.highest = max(upper for _, _, upper, _ in block.places)
         self._first[at] = block.places[0][:2]
 
-    def at(self, point: float) -> Iterator[T]:
+    def at(self, point: float) -> list[T]:
         """The values whose interval has the point in it."""
-        last = bisect_right(self._first, (point, math.inf))
-        values = self._values
-        for block in self._blocks[: max(last - 1, 0)]:
-            if block.highest >= point:
-                for _, number, upper in block.places:
-                    if upper >= point:
-                        yield values[number]
-        for block in self._blocks[max(last - 1, 0) : last]:
-            for lower, number, upper in block.places:
-                if lower <= point <= upper:
-                    yield values[number]
+        last = bisect_right(self._first, (point, math.inf)) - 1
+        if last < 0:
+            return []
+        found = [
+            value
+            for block in self._blocks[:last]
+            if block.highest >= point
+            for _, _, upper, value in block.places
+            if upper >= point
+        ]
+        for lower, _, upper, value in self._blocks[last].places:
+            if lower <= point <= upper:
+                found.append(value)
+        return found

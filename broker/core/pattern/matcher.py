@@ -6,11 +6,10 @@ from typing import Any, Generic, TypeVar
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.event import RepeatedKeys
 from broker.core.pattern.language import Pattern
-from broker.core.pattern.leaves import NotPlain, Visit, plain_visit, whole_visit
 from broker.core.pattern.net import Net
 from broker.core.pattern.paths import Paths
-from broker.core.pattern.predicate import FieldPredicate, compile_field
-from broker.core.pattern.values import Value
+from broker.core.pattern.predicate import FieldPredicate, Lead, compile_field
+from broker.core.pattern.visit import NotPlain, PlainVisit, Visit, WholeVisit
 
 __all__ = ["Matcher"]
 
@@ -31,7 +30,7 @@ class Matcher(Generic[K]):
         self._next = 0
         self._paths = Paths()
         self._net = Net()
-        self._uses: dict[tuple[str, Value], int] = {}  # branches that name a value at a path
+        self._uses: dict[Lead, int] = {}  # branches that name a value at a path
         for key, pattern in rules:
             self.add(key, pattern)
 
@@ -54,8 +53,10 @@ class Matcher(Generic[K]):
             order = replaced[0].order
             self._withdraw(replaced)
         compiled = tuple(
-            self._compile(order, tuple(compile_field(each) for each in branch))
-            for branch in pattern.branches
+            [
+                self._compile(order, tuple([compile_field(each) for each in branch]))
+                for branch in pattern.branches
+            ]
         )
         self._rules[key] = compiled
         for branch in compiled:
@@ -76,10 +77,10 @@ class Matcher(Generic[K]):
         try:
             if type(event) is not dict:
                 raise NotPlain
-            visit = plain_visit(event)
+            visit = PlainVisit(event, self._paths.through)
             self._net.collect(visit)
         except NotPlain:
-            visit = whole_visit(*self._paths.leaves(event))
+            visit = WholeVisit(*self._paths.leaves(event))
             self._net.collect(visit)
         found = visit.found
         keys = self._keys
@@ -93,18 +94,17 @@ class Matcher(Generic[K]):
         assert self._paths.named() == named
         there = {branch for branches in self._rules.values() for branch in branches}
         assert set(self._net.branches()) == there
-        assert bool(self._net) == bool(there)
+        assert bool(len(self._net)) == bool(there)
 
     def _compile(self, order: int, fields: tuple[FieldPredicate, ...]) -> CompiledBranch:
         crowds: dict[FieldPredicate, int] = {}
         for each in fields:
             self._paths.name(each.path)
-            if each.values is None:
+            if not each.leads:
                 continue
             crowds[each] = 0
-            for value in each.values:
-                use = (each.path, value)
-                count = self._uses[use] = self._uses.get(use, 0) + 1
+            for lead in each.leads:
+                count = self._uses[lead] = self._uses.get(lead, 0) + 1
                 crowds[each] += count
         return CompiledBranch(order, fields, crowds)
 
@@ -113,8 +113,7 @@ class Matcher(Generic[K]):
             self._net.remove(branch)
             for each in branch.fields:
                 self._paths.forget(each.path)
-                for value in each.values or ():
-                    use = (each.path, value)
-                    self._uses[use] -= 1
-                    if not self._uses[use]:
-                        del self._uses[use]
+                for lead in each.leads:
+                    self._uses[lead] -= 1
+                    if not self._uses[lead]:
+                        del self._uses[lead]

@@ -1,162 +1,154 @@
 """a net of branches: an event is led by its values to the few that it may match
 
-A node holds branches in a bucket until they are many. Then each goes on under the value of its next
-exact field, and those that have none left wait by what else they want. An event visits only the
-children that its own values name, so a branch is tested only if all its exact fields agree.
+Each branch waits under the value of its next exact field: with others in a bucket until they are
+many, then in a net in turn. Branches that have no exact field left wait by what else they want. An
+event visits only what its own values lead to, so few branches are tested that don't match.
 """
 
 from collections.abc import Iterator
 
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket
-from broker.core.pattern.leaves import Visit, step
+from broker.core.pattern.event import Leaves
+from broker.core.pattern.predicate import Lead
 from broker.core.pattern.residuals import Residuals
-from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
+from broker.core.pattern.values import EXACT_INTEGER_MAX
+from broker.core.pattern.visit import ABSENT, Visit, step
 
 __all__ = ["Net"]
 
 BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
+FEW = 32  # without an exact field, that are tested one by one: to look them up would cost as much
 
 
 class Net:
-    """A node with all below it; the root is the whole net. `depth` is how far down it lies."""
+    """A net, and all below it; `depth` is how many exact fields have led to it."""
 
-    __slots__ = ("_bucket", "_residuals", "_split", "_tables")
+    __slots__ = ("_children", "_counts", "_depth", "_paths", "_residuals", "_rest")
 
-    def __init__(self) -> None:
-        self._bucket = Bucket()
-        self._split = False
-        self._tables: dict[str | None, dict[str, _Table]] = {}  # by object and key, as `step` says
-        self._residuals: Residuals | None = None
+    def __init__(self, depth: int = 0) -> None:
+        self._depth = depth
+        # In one table for all paths: an event that has a dozen values looks in one place.
+        self._children: dict[Lead, Net | Bucket] = {}
+        self._paths: dict[str | None, dict[str, str]] = {}  # of children, by object and key
+        self._counts: dict[str, int] = {}  # of children, by path
+        self._rest: Bucket | None = None  # branches that have no exact field left
+        self._residuals: Residuals | None = None  # instead, if many have other fields
 
-    def __bool__(self) -> bool:
-        return bool(len(self._bucket) or self._tables or self._residuals is not None)
+    def __len__(self) -> int:
+        """How much waits right here: none, if nothing does below either."""
+        return bool(self._rest) + len(self._children) + (self._residuals is not None)
 
     def branches(self) -> Iterator[CompiledBranch]:
         """All that wait here or below; one that waits under several values comes several times."""
-        yield from self._bucket.complete.values()
-        yield from self._bucket.tested
+        if self._rest is not None:
+            yield from self._rest.branches()
         if self._residuals is not None:
             yield from self._residuals.branches()
-        for keyed in self._tables.values():
-            for table in keyed.values():
-                for child in table.children.values():
-                    yield from child.branches()
+        for child in self._children.values():
+            yield from child.branches()
 
-    def add(self, branch: CompiledBranch, depth: int = 0) -> None:
+    def add(self, branch: CompiledBranch) -> None:
         """Let a branch wait here or below. Costs what its fields cost, and at times a split."""
-        if self._split:
-            self._place(branch, depth)
-            return
-        self._bucket.add(branch, branch.tests(depth))
-        if len(self._bucket) > BUCKET:
-            waited = [*self._bucket.complete.values(), *self._bucket.tested]
-            self._bucket = Bucket()
-            self._split = True
-            for each in waited:
-                self._place(each, depth)
+        depth = self._depth
+        if depth < len(branch.exact):
+            for lead in branch.exact[depth].leads:
+                self._add_below(lead, branch)
+        elif self._residuals is not None and branch.residual:
+            self._residuals.add(branch)
+        else:
+            if self._rest is None:
+                self._rest = Bucket()
+            self._rest.add(branch, branch.tests(depth))
+            if self._rest.tested > FEW:
+                self._residuals = Residuals(self._rest.take_tested())
+                self._rest = self._rest if len(self._rest) else None
 
-    def remove(self, branch: CompiledBranch, depth: int = 0) -> None:
+    def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here or below, and what is empty after it."""
-        if branch in self._bucket:
-            self._bucket.remove(branch)
-        elif depth == len(branch.exact):
-            assert self._residuals is not None
+        depth = self._depth
+        if depth < len(branch.exact):
+            for lead in branch.exact[depth].leads:
+                child = self._children[lead]
+                child.remove(branch)
+                if not len(child):
+                    del self._children[lead]
+                    self._forget(lead[0])
+        elif self._residuals is not None and branch.residual:
             self._residuals.remove(branch)
             if not len(self._residuals):
                 self._residuals = None
         else:
-            field = branch.exact[depth]
-            parent, key = step(field.path)
-            keyed = self._tables[parent]
-            children = keyed[key].children
-            for value in field.values or ():
-                children[value].remove(branch, depth + 1)
-                if not children[value]:
-                    del children[value]
-            if not children:
-                del keyed[key]
-            if not keyed:
-                del self._tables[parent]
+            assert self._rest is not None
+            self._rest.remove(branch)
+            if not len(self._rest):
+                self._rest = None
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        bucket = self._bucket
-        if bucket.tested or bucket.complete:
-            bucket.collect(visit)
+        if self._rest is not None:
+            self._rest.collect(visit)
         if self._residuals is not None:
             self._residuals.collect(visit)
-        objects = visit.objects
-        if objects is None:
-            for parent, keyed in self._tables.items():
-                _by_leaves(parent, keyed, visit)
+        if visit.whole is not None:
+            self._collect_by_leaves(visit.whole, visit)
             return
-        for parent, keyed in self._tables.items():
-            there = objects[parent]
-            if len(keyed) > len(there):
-                keyed = {key: keyed[key] for key in there if key in keyed}
-            for key, table in keyed.items():
-                if key not in there:
-                    continue
+        children = self._children
+        for parent, paths in self._paths.items():
+            there = visit[parent]
+            if len(paths) > len(there):
+                paths = {key: paths[key] for key in there if key in paths}
+            for key, path in paths.items():
                 # What is simple is looked up as it is: to make a leaf of it would cost more.
-                value = there[key]
+                value = there.get(key, ABSENT)
                 kind = type(value)
                 if kind is str or (
                     kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
                 ):
-                    child = table.children.get(value)
+                    child = children.get((path, value))
                     if child is not None:
                         child.collect(visit)
-                else:
-                    _by_leaf(table, visit)
+                elif value is not ABSENT:
+                    self._collect_at(path, visit)
 
-    def _place(self, branch: CompiledBranch, depth: int) -> None:
-        if depth < len(branch.exact):
-            field = branch.exact[depth]
-            parent, key = step(field.path)
-            keyed = self._tables.setdefault(parent, {})
-            table = keyed.get(key)
-            if table is None:
-                table = keyed[key] = _Table(field.path)
-            for value in field.values or ():
-                child = table.children.get(value)
-                if child is None:
-                    child = table.children[value] = Net()
-                child.add(branch, depth + 1)
-        elif branch.residual:
-            if self._residuals is None:
-                self._residuals = Residuals()
-            self._residuals.add(branch)
-        else:
-            self._bucket.add(branch, ())
+    def _collect_by_leaves(self, leaves: Leaves, visit: Visit) -> None:
+        counts = self._counts
+        for path in counts if len(counts) <= len(leaves) else leaves:
+            if path in counts:
+                self._collect_at(path, visit)
 
+    def _collect_at(self, path: str, visit: Visit) -> None:
+        for value in {value for value, _ in visit.leaves(path)}:
+            child = self._children.get((path, value))
+            if child is not None:
+                child.collect(visit)
 
-class _Table:
-    """Where branches go on by what they want at one path."""
+    def _add_below(self, lead: Lead, branch: CompiledBranch) -> None:
+        depth = self._depth + 1
+        child = self._children.get(lead)
+        if child is None:
+            child = self._children[lead] = Bucket()
+            self._name(lead[0])
+        if isinstance(child, Net):
+            child.add(branch)
+            return
+        child.add(branch, branch.tests(depth))
+        if len(child) > BUCKET:
+            net = self._children[lead] = Net(depth)
+            for each in child.branches():
+                net.add(each)
 
-    __slots__ = ("children", "path")
+    def _name(self, path: str) -> None:
+        count = self._counts[path] = self._counts.get(path, 0) + 1
+        if count == 1:
+            parent, key = step(path)
+            self._paths.setdefault(parent, {})[key] = path
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.children: dict[Value, Net] = {}
-
-
-def _by_leaves(parent: str | None, keyed: dict[str, _Table], visit: Visit) -> None:
-    if len(keyed) <= len(visit):
-        for table in keyed.values():
-            _by_leaf(table, visit)
-    else:
-        for path in visit:
-            above, key = step(path)
-            if above == parent and key in keyed:
-                _by_leaf(keyed[key], visit)
-
-
-def _by_leaf(table: _Table, visit: Visit) -> None:
-    here = visit[table.path]
-    if here is None:
-        return
-    for value in {value for value, _ in here}:
-        child = table.children.get(value)
-        if child is not None:
-            child.collect(visit)
+    def _forget(self, path: str) -> None:
+        self._counts[path] -= 1
+        if not self._counts[path]:
+            del self._counts[path]
+            parent, key = step(path)
+            del self._paths[parent][key]
+            if not self._paths[parent]:
+                del self._paths[parent]

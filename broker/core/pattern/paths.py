@@ -5,11 +5,12 @@ no escaping of a dot, and `{"a.b": 1}` and `{"a": {"b": 1}}` have the same leaf.
 is never entered, so the cost follows the keys on the way to named paths, not the event.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from broker.core.pattern.event import Leaf, Membership, RepeatedKeys, members
+from broker.core.pattern.event import Leaves, Membership, RepeatedKeys, members
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
+from broker.core.pattern.visit import step
 
 __all__ = ["Paths"]
 
@@ -26,11 +27,12 @@ class _Node:
 class Paths:
     """The named paths, each counted as often as it was named."""
 
-    __slots__ = ("_root", "_uses")
+    __slots__ = ("_root", "_uses", "through")
 
     def __init__(self) -> None:
         self._root = _Node()
         self._uses: dict[str, int] = {}
+        self.through: dict[str | None, int] = {}  # objects that paths lead through to one within
 
     def name(self, path: str) -> None:
         """Count one more use of the path."""
@@ -42,6 +44,8 @@ class Paths:
             node = node.children.setdefault(segment, _Node())
         node.path = path
         node.is_named = True
+        for above in _through(path):
+            self.through[above] = self.through.get(above, 0) + 1
 
     def forget(self, path: str) -> None:
         """Count one use less of a path that was named."""
@@ -49,6 +53,10 @@ class Paths:
         if self._uses[path]:
             return
         del self._uses[path]
+        for above in _through(path):
+            self.through[above] -= 1
+            if not self.through[above]:
+                del self.through[above]
         node = self._root
         way: list[tuple[_Node, str]] = []
         for segment in path.split("."):
@@ -65,14 +73,12 @@ class Paths:
         """Every path that is in use."""
         return set(self._uses)
 
-    def leaves(
-        self, event: dict[str, Any] | RepeatedKeys
-    ) -> tuple[dict[str, list[Leaf]], set[str]]:
+    def leaves(self, event: dict[str, Any] | RepeatedKeys) -> tuple[Leaves, set[str]]:
         """The event's leaves by named path, and the paths of those that lie in arrays of objects.
 
         The leaves are those that `flatten` gives, in another order.
         """
-        leaves: dict[str, list[Leaf]] = {}
+        leaves = Leaves()
         nested: set[str] = set()
         arrays = 0
         inside: Iterable[tuple[str, Any]]
@@ -116,6 +122,14 @@ class Paths:
                 if membership:
                     nested.add(path)
         return leaves, nested
+
+
+def _through(path: str) -> Iterator[str | None]:
+    """The objects above the one that the path's end lies in; None is the event."""
+    above, _ = step(path)
+    while above is not None:
+        above, _ = step(above)
+        yield above
 
 
 def _walk(node: _Node, key: str) -> _Node | None:

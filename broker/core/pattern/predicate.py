@@ -3,10 +3,13 @@
 What is equal to something is looked up in a set; the rest is asked one after the other.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import eq, ne
+from typing import Any
 
 from broker.core.pattern.language import (
     Address,
@@ -26,9 +29,23 @@ from broker.core.pattern.language import (
 )
 from broker.core.pattern.values import Value, address
 
-__all__ = ["FieldPredicate", "Predicate", "compile_field"]
+__all__ = [
+    "FieldPredicate",
+    "Lead",
+    "Predicate",
+    "TextQuestion",
+    "closed_ends",
+    "compile_field",
+    "no_text",
+]
 
 Predicate = Callable[[Value], bool]
+
+TextQuestion = Callable[[str, Any], bool]
+"""Of a text, and an operand."""
+
+Lead = tuple[str, Value]
+"""A path, and a value to be there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +56,11 @@ class FieldPredicate:
     path: str
     accepts: Predicate
     accepts_absence: bool
-    values: frozenset[Value] | None  # if the field holds for exactly these
+    leads: tuple[Lead, ...]  # if the field holds for exactly these; else none
+    # What it comes to for the simplest leaves: see `field_tests.Test`.
+    asks_text: TextQuestion
+    operand: Any
+    upper: Any
 
 
 @lru_cache(maxsize=20_000)
@@ -53,9 +74,46 @@ def compile_field(field: Field) -> FieldPredicate:
         others.append(_anything)
     absence = Exists(False) in field.alternatives
     drives = bool(values) and not others and not absence
-    return FieldPredicate(
-        field, field.path, _any_of(values, others), absence, values if drives else None
-    )
+    accepts = _any_of(values, others)
+    leads = tuple((field.path, each) for each in values) if drives else ()
+    return FieldPredicate(field, field.path, accepts, absence, leads, *_asks_text(field, accepts))
+
+
+def no_text(value: str, operand: Any) -> bool:
+    """No text will do: a number is wanted."""
+    return False
+
+
+def _asks_text(field: Field, accepts: Predicate) -> tuple[TextQuestion, Any, Any]:
+    if len(field.alternatives) == 1:
+        match field.alternatives[0]:
+            case Exact(str(text)):
+                return eq, text, None
+            case Prefix(text):
+                return str.startswith, text, None
+            case Suffix(text):
+                return str.endswith, text, None
+            case NumericRange():
+                return no_text, *closed_ends(field.alternatives[0])
+            case AnythingBut((Exact(str(text)),)):
+                return ne, text, None
+    return _accepted, accepts, None
+
+
+def _accepted(value: str, accepts: Predicate) -> bool:
+    return accepts(value)
+
+
+def closed_ends(wanted: NumericRange) -> tuple[float, float]:
+    """The range with both its ends in it: beside an open end lies the next double."""
+    lower, upper = -math.inf, math.inf
+    if wanted.bottom is not None:
+        lower = float(wanted.bottom)
+        lower = math.nextafter(lower, math.inf) if wanted.open_bottom else lower
+    if wanted.top is not None:
+        upper = float(wanted.top)
+        upper = math.nextafter(upper, -math.inf) if wanted.open_top else upper
+    return lower, upper
 
 
 def _any_of(values: frozenset[Value], others: list[Predicate]) -> Predicate:

@@ -7,14 +7,14 @@ all that want the very same of that field, to be tested once for them together; 
 event that has none of its fields is tested with every event.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.core.pattern.branch import CompiledBranch, Tests, holds, tests_of
+from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket
-from broker.core.pattern.intervals import Ends, Intervals
+from broker.core.pattern.field_tests import Tests, holds, tests_of
+from broker.core.pattern.intervals import Intervals
 from broker.core.pattern.language import (
     Alternative,
     Cidr,
@@ -25,19 +25,17 @@ from broker.core.pattern.language import (
     Suffix,
     Wildcard,
 )
-from broker.core.pattern.leaves import Visit
-from broker.core.pattern.predicate import FieldPredicate
+from broker.core.pattern.predicate import FieldPredicate, closed_ends
 from broker.core.pattern.values import address
+from broker.core.pattern.visit import Visit
 
 __all__ = ["Residuals"]
-
-FEW = 32  # branches that are tested one by one: to look them up would cost as much
 
 Key = tuple[str, Any]
 """Where among the branches of one path a branch waits: a kind, and what is looked up."""
 
 
-_Tested = tuple[CompiledBranch, Tests]
+_Tested = tuple[int, Tests, CompiledBranch]  # the order of the rule
 
 
 @dataclass(slots=True)
@@ -62,46 +60,32 @@ class _Same:
 
 
 class Residuals:
-    """Branches by one of their residual fields; a few of them are tested one by one."""
+    """Branches by one of their residual fields."""
 
-    __slots__ = ("_always", "_few", "_paths", "_size")
+    __slots__ = ("_always", "_paths", "_size")
 
-    def __init__(self) -> None:
-        self._few: Bucket | None = Bucket()  # until there are more
+    def __init__(self, branches: Iterable[CompiledBranch]) -> None:
         self._paths: dict[str, _AtPath] = {}
         self._always = Bucket()
         self._size = 0
+        for each in branches:
+            self.add(each)
 
     def __len__(self) -> int:
         return self._size
 
     def branches(self) -> Iterator[CompiledBranch]:
         """All of them."""
-        if self._few is not None:
-            yield from self._few.complete.values()
-            yield from self._few.tested
         for at in self._paths.values():
             yield from at.numbers
             texts = [b for t in at.texts.values() for u in t.values() for b in u.values()]
             for bucket in (*texts, *(each.bucket for each in at.same.values())):
-                yield from bucket.complete.values()
-                yield from bucket.tested
-        yield from self._always.complete.values()
-        yield from self._always.tested
+                yield from bucket.branches()
+        yield from self._always.branches()
 
     def add(self, branch: CompiledBranch) -> None:
         """Let a branch wait here."""
         self._size += 1
-        if self._few is None:
-            self._place(branch)
-            return
-        self._few.add(branch, tests_of(branch.residual))
-        if len(self._few) > FEW:
-            waited, self._few = self._few, None
-            for each in (*waited.complete.values(), *waited.tested):
-                self._place(each)
-
-    def _place(self, branch: CompiledBranch) -> None:
         driver, key = _driver(branch)
         if driver is None:
             self._always.add(branch, tests_of(branch.residual))
@@ -118,7 +102,7 @@ class Residuals:
         kind, what = key
         if kind in _INTERVALS:
             at.numbers[branch] = at.intervals.setdefault(kind, Intervals()).add(
-                what, (branch, rest)
+                what, (branch.order, rest, branch)
             )
             return
         whole = isinstance(driver.field.alternatives[0], Prefix | Suffix)
@@ -129,9 +113,6 @@ class Residuals:
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
         self._size -= 1
-        if self._few is not None:
-            self._few.remove(branch)
-            return
         driver, key = _driver(branch)
         if driver is None:
             self._always.remove(branch)
@@ -162,13 +143,10 @@ class Residuals:
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        if self._few is not None:
-            self._few.collect(visit)
-            return
         paths = self._paths
         for path, at in paths.items():
-            here = visit[path]
-            if here is None:
+            here = visit.leaves(path)
+            if not here:
                 continue
             for same in at.same.values():
                 accepts = same.wanted.accepts
@@ -229,16 +207,19 @@ def _pairs(value: str) -> set[str]:
     return {value[n : n + 2] for n in range(len(value) - 1)}
 
 
-def _collect_each(tested: Iterable[_Tested], visit: Visit) -> None:
-    found, nested = visit.found, visit.nested
-    for branch, tests in tested:
-        if branch.order in found:
-            continue
-        if nested and branch.spans(nested):
-            if branch.consistent(visit):
-                found.add(branch.order)
-        elif not tests or holds(tests, visit):
-            found.add(branch.order)
+def _collect_each(tested: list[_Tested], visit: Visit) -> None:
+    nested = visit.nested
+    visit.found.update(
+        [
+            order
+            for order, tests, branch in tested
+            if (
+                branch.consistent(visit)
+                if nested and branch.spans(nested)
+                else not tests or holds(tests, visit)
+            )
+        ]
+    )
 
 
 def _driver(branch: CompiledBranch) -> tuple[FieldPredicate | None, Key | None]:
@@ -262,7 +243,7 @@ def _key(field: Field) -> Key | None:
         return None
     match field.alternatives[0]:
         case NumericRange():
-            return _RANGE, _ends(field.alternatives[0])
+            return _RANGE, closed_ends(field.alternatives[0])
         case Cidr(version=version, first=first, last=last):
             return str(version), (first, last)
         case Prefix(text) if text:
@@ -291,15 +272,3 @@ def _folds(text: str) -> bool:
     return all(
         each.upper().casefold() == each.lower().casefold() == each.casefold() for each in text
     )
-
-
-def _ends(wanted: NumericRange) -> Ends:
-    """The range with both its ends in it: beside an open end lies the next double."""
-    lower, upper = -math.inf, math.inf
-    if wanted.bottom is not None:
-        lower = float(wanted.bottom)
-        lower = math.nextafter(lower, math.inf) if wanted.open_bottom else lower
-    if wanted.top is not None:
-        upper = float(wanted.top)
-        upper = math.nextafter(upper, -math.inf) if wanted.open_top else upper
-    return lower, upper

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.pattern.event import flatten, parse_event
-from broker.core.pattern.leaves import NotPlain, plain_visit
 from broker.core.pattern.paths import Paths
+from broker.core.pattern.visit import NotPlain, PlainVisit
 
 KEYS = ["a", "b", "c", "a.b", "b.c"]
 VALUES = st.recursive(
@@ -61,9 +61,9 @@ def test_leaves_that_are_asked_for_are_those_that_flatten_finds(
     asked: dict[str, list[Any]] = {}
     try:
         assert isinstance(event, dict)
-        leaves = plain_visit(event)
+        visit = PlainVisit(event, through(paths))
         for path in paths:
-            asked[path] = sorted((value for value, _ in leaves[path] or ()), key=repr)
+            asked[path] = sorted((value for value, _ in visit.leaves(path)), key=repr)
     except (AssertionError, NotPlain):
         return  # which those are, is the next test's
     assert {path: here for path, here in asked.items() if here} == expected(paths, text)
@@ -83,25 +83,41 @@ def test_an_event_that_is_not_plain_says_so_where_it_is_not(text: str) -> None:
     def ask() -> None:
         event = parse_event(text)
         assert isinstance(event, dict)
-        leaves = plain_visit(event)
-        assert leaves["z"] is None
+        visit = PlainVisit(event, through({"a", "a.b", "a.b.c"}))
+        assert visit.leaves("z") == []
         for path in ("a", "a.b"):
-            _ = leaves[path]
+            visit.leaves(path)
 
     with pytest.raises(NotPlain):
         ask()
 
 
 def test_a_path_may_be_deeper_than_python_recurses() -> None:
-    leaves = plain_visit({"a": {"a": {"a": 1}}})
-    assert leaves[".".join(["a"] * 2_000)] is None
-    assert leaves["a.a.a"] == [(1, ())]
+    deep = ".".join(["a"] * 2_000)
+    visit = PlainVisit({"a": {"a": {"a": 1}}}, through({deep}))
+    assert visit.leaves(deep) == []
+    assert visit.leaves("a.a.a") == [(1, ())]
 
 
 def test_what_nobody_asks_for_need_not_be_plain() -> None:
-    leaves = plain_visit({"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]})
-    assert leaves["a.b"] == [(1, ())]
-    assert leaves["a"] is leaves["a.b.c"] is leaves["z.z"] is None
+    event = {"a": {"b": 1}, "c": {"d.e": [{"f": 1}]}, "g": [{"h": 1}]}
+    visit = PlainVisit(event, through({"a.b.c", "z.z"}))
+    assert visit.leaves("a.b") == [(1, ())]
+    assert visit.leaves("a") == visit.leaves("a.b.c") == visit.leaves("z.z") == []
+
+
+def test_a_dot_in_a_key_matters_only_above_what_rules_name() -> None:
+    event = {"a": {"b": 1, "c.d": 2}}
+    assert PlainVisit(event, through({"a.b"})).leaves("a.b") == [(1, ())]
+    with pytest.raises(NotPlain):
+        PlainVisit(event, through({"a.c.d"})).leaves("a.b")
+
+
+def through(paths: set[str]) -> set[str | None]:
+    named = Paths()
+    for path in paths:
+        named.name(path)
+    return set(named.through)
 
 
 @pytest.mark.parametrize(
@@ -133,4 +149,4 @@ def test_a_path_that_nothing_names_any_more_is_not_entered() -> None:
     assert named.named() == {"a"}
     assert set(named.leaves(parse_event('{"a": 1}'))[0]) == {"a"}
     named.forget("a")
-    assert named.named() == set()
+    assert named.named() == set(named.through) == set()
