@@ -93,6 +93,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
         connections_max: int,
         idle_connections_max: int,
         ssl_context: ssl.SSLContext,
+        http2: bool = False,
     ) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context,
@@ -100,6 +101,7 @@ class PooledTransport(httpx.AsyncBaseTransport):
             max_keepalive_connections=idle_connections_max,
             keepalive_expiry=5.0,
             network_backend=backend,
+            http2=http2,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

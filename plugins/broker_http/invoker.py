@@ -4,11 +4,13 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from ssl import SSLContext
 
 import httpx
 import trio
 
 from broker.outgoing.address import is_public
+from broker.outgoing.http2 import Http2Transport
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
@@ -31,12 +33,17 @@ class HttpInvoker:
     settings_type = HttpSettings
 
     def __init__(
-        self, *, resolve: Resolve | None = None, now_s: Callable[[], float] = time.time
+        self,
+        *,
+        resolve: Resolve | None = None,
+        now_s: Callable[[], float] = time.time,
+        ssl_context: SSLContext | None = None,
     ) -> None:
         self._resolve = SystemResolver() if resolve is None else resolve
         self._now_s = now_s
-        self._clients: dict[bool, httpx.AsyncClient] = {}  # by `allow_private`
-        self._all_tokens: dict[bool, Tokens] = {}  # likewise
+        self._ssl_context = ssl_context
+        self._all_tokens: dict[bool, Tokens] = {}  # by `allow_private`
+        self._clients: dict[tuple[bool, bool], httpx.AsyncClient] = {}  # likewise, and `http2`
         self._paces: dict[str, Pace] = {}  # by function
         self._limits: dict[str, AdaptiveLimit] = {}  # likewise
 
@@ -90,7 +97,7 @@ class HttpInvoker:
     async def _exchange(
         self, invocation: Invocation, settings: HttpSettings
     ) -> tuple[httpx.Response, bytes | None]:
-        client = self._clients[settings.allow_private]
+        client = self._clients[settings.allow_private, settings.http2]
         headers = _headers(invocation, settings)
         authorization = settings.authorization
         if isinstance(authorization, OAuth):
@@ -130,26 +137,32 @@ class HttpInvoker:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        # Two pools: a connection to a private address must not be reused for a function that
-        # may not go there.
-        ssl_context = httpx.create_ssl_context(trust_env=False)
+        # A connection to a private address must not be reused for a function that may not go there.
+        ssl_context = self._ssl_context or httpx.create_ssl_context(trust_env=False)
         async with AsyncExitStack() as clients:
             for allow_private in (False, True):
-                transport = PooledTransport(
-                    CheckedBackend(_anywhere if allow_private else is_public, self._resolve),
-                    connections_max=CONNECTIONS_MAX,
-                    idle_connections_max=IDLE_CONNECTIONS_MAX,
-                    ssl_context=ssl_context,
-                )
-                self._clients[allow_private] = await clients.enter_async_context(
-                    httpx.AsyncClient(
-                        transport=transport,
-                        timeout=httpx.Timeout(None, connect=CONNECT_S_MAX),
-                        follow_redirects=False,
-                        trust_env=False,
+                backend = CheckedBackend(_anywhere if allow_private else is_public, self._resolve)
+                transports: dict[bool, httpx.AsyncBaseTransport] = {
+                    False: PooledTransport(
+                        backend,
+                        connections_max=CONNECTIONS_MAX,
+                        idle_connections_max=IDLE_CONNECTIONS_MAX,
+                        ssl_context=ssl_context,
+                    ),
+                    True: Http2Transport(
+                        backend, idle_connections_max=IDLE_CONNECTIONS_MAX, ssl_context=ssl_context
+                    ),
+                }
+                for http2, transport in transports.items():
+                    self._clients[allow_private, http2] = await clients.enter_async_context(
+                        httpx.AsyncClient(
+                            transport=transport,
+                            timeout=httpx.Timeout(None, connect=CONNECT_S_MAX),
+                            follow_redirects=False,
+                            trust_env=False,
+                        )
                     )
-                )
-                client = self._clients[allow_private]
+                client = self._clients[allow_private, False]
                 self._all_tokens[allow_private] = Tokens(self._asking(client))
             try:
                 yield

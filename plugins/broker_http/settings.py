@@ -128,6 +128,9 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     adaptive_concurrency: Annotated[
         bool, msgspec.Meta(description="As many at a time as it is seen to bear.")
     ] = False
+    http2: Annotated[
+        bool, msgspec.Meta(description="Over HTTP/2, if the server speaks it; for https only.")
+    ] = False
     allow_private: Annotated[
         bool, msgspec.Meta(description="Also addresses that are not public.")
     ] = False
@@ -149,6 +152,8 @@ def parse_settings(settings: Settings) -> HttpSettings:
     """
     parsed = read_settings(settings, HttpSettings)
     _check_url("url", parsed.url, allow_private=parsed.allow_private)
+    if parsed.http2 and httpx.URL(parsed.url).scheme != "https":
+        raise SettingsError("`http2` needs a `url` that begins with https://")
     for name, value in parsed.headers.items():
         _check_header("headers", name, value)
     authorization = parsed.authorization

@@ -1,0 +1,210 @@
+"""HTTP/2 in the http invoker, to a server of Node.js: shared connections, and requests given up."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from ssl import SSLContext, create_default_context
+from typing import Any
+
+import pytest
+import trio
+import trustme
+
+from broker.plugin import Host, InvocationResult, InvokerUnavailable, SettingsError
+from broker_http import HttpInvoker
+from broker_http.settings import parse_settings
+from tests.plugins.test_http import invocation
+
+PROGRAM = Path(__file__).with_name("http2_server.js")
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@contextmanager
+def running_server(authority: trustme.CA, directory: Path, *options: str) -> Iterator[str]:
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(key)
+    for each in issued.cert_chain_pems:
+        each.write_to_path(certificate, append=True)
+    server = subprocess.Popen(
+        ["node", PROGRAM, key, certificate, *options], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        yield f"https://127.0.0.1:{int(server.stdout.readline())}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def url(authority: trustme.CA, tmp_path: Path) -> Iterator[str]:
+    with running_server(authority, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def trusting(authority: trustme.CA) -> SSLContext:
+    context = create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+async def invoker(trusting: SSLContext) -> AsyncIterator[HttpInvoker]:
+    invoker = HttpInvoker(ssl_context=trusting)
+    async with invoker.running(Host(state_directory=Path())):
+        yield invoker
+
+
+Post = Callable[..., Any]
+
+
+@pytest.fixture
+def post(invoker: HttpInvoker, url: str) -> Post:
+    return to(invoker, url)
+
+
+def to(invoker: HttpInvoker, url: str) -> Post:
+    async def post(path: str, payload: bytes = b"{}", *, http2: bool = True) -> Any:
+        settings = {"url": url + path, "allow_private": True, "http2": http2}
+        result = await invoker.invoke(invocation(settings, payload=payload))
+        assert result.function_error is None, result
+        return json.loads(result.payload)
+
+    return post
+
+
+async def test_http_2_is_spoken_where_it_is_asked_for(post: Post) -> None:
+    assert await post("/version") == {"version": "2.0"}
+    assert await post("/version", http2=False) == {"version": "1.1"}
+
+
+async def test_a_server_that_speaks_only_http_1_1_is_spoken_to_so(
+    invoker: HttpInvoker, authority: trustme.CA, tmp_path: Path
+) -> None:
+    with running_server(authority, tmp_path, "only-http1") as url:
+        post = to(invoker, url)
+        await at_once(post, 10)
+        assert await post("/version") == {"version": "1.1"}
+
+
+async def test_a_connection_serves_one_request_after_the_other(post: Post) -> None:
+    for _ in range(5):
+        await post("/version")
+    count = await post("/count")
+    assert (count["sessions"], count["connections"]) == (1, 1)
+
+
+async def test_requests_at_the_same_time_wait_for_no_other(post: Post) -> None:
+    await at_once(post, 120)
+    count = await post("/count")
+    assert count["most"] >= 120
+    assert count["open"] <= 100  # are kept
+
+
+async def at_once(post: Post, count: int) -> None:
+    """So many requests, none of which is answered before all have come."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(count):
+            nursery.start_soon(post, "/wait")
+        with trio.fail_after(30):
+            while (await post("/count"))["waiting"] < count:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        await post("/release")
+
+
+async def test_a_request_that_is_given_up_harms_no_other(post: Post) -> None:
+    answers: list[Any] = []
+
+    async def wait() -> None:
+        answers.append(await post("/wait"))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(wait)
+        await waited_for(post, "waiting", 10)
+        for path in ("/hang", "/drip", "/hang"):
+            with trio.move_on_after(0.2) as patience:
+                await post(path)
+            assert patience.cancelled_caught
+        await post("/release")
+    assert answers == [{"version": "2.0"}] * 10
+
+
+async def test_the_connection_of_a_request_that_was_given_up_is_closed(post: Post) -> None:
+    with trio.move_on_after(0.2):
+        await post("/hang")
+    await waited_for(post, "open", 1)
+
+
+async def waited_for(post: Post, what: str, count: int) -> None:
+    with trio.fail_after(30):
+        while (await post("/count"))[what] != count:  # noqa: ASYNC110
+            await trio.sleep(0.01)
+
+
+async def test_answers_that_were_given_up_leave_nothing_behind(post: Post) -> None:
+    for _ in range(6):
+        with trio.move_on_after(0.3):
+            await post("/drip")
+    text = "x" * (5 << 20)
+    assert await post("/echo", json.dumps(text).encode()) == text
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.001, 0.002, 0.004, 0.008])
+async def test_a_body_may_be_given_up_while_it_is_sent(post: Post, after_s: float) -> None:
+    text = "x" * (5 << 20)
+    payload = json.dumps(text).encode()
+    for _ in range(3):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(same, post, payload, text)
+            with trio.move_on_after(after_s):
+                await post("/echo", payload)
+    assert await post("/version") == {"version": "2.0"}
+
+
+async def same(post: Post, payload: bytes, text: str) -> None:
+    assert await post("/echo", payload) == text
+
+
+async def test_a_server_that_goes_away_is_unavailable_and_asked_anew(post: Post) -> None:
+    for _ in range(2):
+        with pytest.raises(InvokerUnavailable):
+            await post("/goaway")
+        assert await post("/version") == {"version": "2.0"}
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(url: str) -> None:
+    invoker = HttpInvoker()
+    async with invoker.running(Host(state_directory=Path())):
+        with pytest.raises(InvokerUnavailable, match="certificate verify failed"):
+            await to(invoker, url)("/version")
+
+
+async def test_a_private_address_is_refused_as_ever(invoker: HttpInvoker, url: str) -> None:
+    port = url.rpartition(":")[2]
+
+    async def resolve(host: str) -> list[Any]:
+        return [ip_address("127.0.0.1")]
+
+    checked = HttpInvoker(resolve=resolve)
+    async with checked.running(Host(state_directory=Path())):
+        settings = {"url": f"https://shop.example:{port}/", "http2": True}
+        result: InvocationResult = await checked.invoke(invocation(settings))
+    assert json.loads(result.payload)["errorType"] == "Http.ForbiddenAddress"
+
+
+def test_it_needs_https() -> None:
+    with pytest.raises(SettingsError, match="needs a `url` that begins with https"):
+        parse_settings({"url": "http://shop.example/hook", "http2": True})
