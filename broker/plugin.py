@@ -61,6 +61,7 @@ class Host:
     state_directory: Path  # the invoker's own, kept from start to start, and this daemon's alone
     origin: str = ""  # `http://host:port`, where the daemon answers programs on this machine
     data_directory: Path | None = None  # the daemon's own: what functions have no business in
+    ca_file: str | None = None  # of certificates to be trusted besides the public ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ from broker.outgoing.address import Address
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.retry_after import retry_after_s
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
-from broker.runtime.http_sender import Answer, ssl_context
+from broker.outgoing.trust import ssl_context
+from broker.runtime.http_sender import Answer
 
 __all__ = ["ApiSender"]
 

@@ -164,6 +164,7 @@ class Broker:
             function_options.data_directory,
             function_options.upload_settings,
             lambda: self.secrets,
+            delivery_options.ca_file,
         )
         self.functions = Functions(
             self.registrar, publisher, host, self.ids, function_options.concurrency, origin

@@ -3,10 +3,9 @@
 Each endpoint has connections of its own, so that none waits for another's.
 """
 
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 from urllib.parse import unquote, urlsplit
@@ -23,8 +22,9 @@ from broker.outgoing.address import Address
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.retry_after import retry_after_s
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
+from broker.outgoing.trust import ssl_context
 
-__all__ = ["Answer", "HttpSender", "Verdict", "ssl_context"]
+__all__ = ["Answer", "HttpSender", "Verdict"]
 
 # delivered; to be tried again; to be tried again at no cost, later; not to be tried again.
 Verdict = Literal["delivered", "failed", "parked", "refused"]
@@ -48,15 +48,6 @@ class Answer:
         """Why a message that can't be delivered is a dead letter: `<code>: <error>`."""
         code = "DeliveryFailed" if self.status is None else f"HttpStatus{self.status}"
         return f"{code}: {self.text}"
-
-
-@cache
-def ssl_context(ca_file: str | None) -> ssl.SSLContext:
-    """Made once: it reads a large file."""
-    context = httpx.create_ssl_context(trust_env=False)
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 class HttpSender:

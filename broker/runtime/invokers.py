@@ -64,6 +64,7 @@ class InvokerHost:
         data_directory: Path | None = None,
         upload_settings: Mapping[str, Any] | None = None,  # of functions that are uploaded
         secrets: Callable[[], SecretBox] = SecretBox.in_memory,
+        ca_file: str | None = None,
     ) -> None:
         self._invokers = dict(invokers)
         self._code = code
@@ -74,6 +75,7 @@ class InvokerHost:
         self._data_directory = data_directory
         self._upload_settings = upload_settings or {}
         self._secrets = secrets
+        self._ca_file = ca_file
         self.lives: dict[str, PluginLife] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -149,6 +151,7 @@ class InvokerHost:
                             state_directory=own,
                             origin=self._origin,
                             data_directory=self._data_directory,
+                            ca_file=self._ca_file,
                         )
                         life = self.lives[name] = PluginLife(name, invoker, host)
                         starting.start_soon(nursery.start, life.run)

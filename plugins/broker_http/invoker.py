@@ -13,6 +13,7 @@ from broker.outgoing.address import is_public
 from broker.outgoing.http2 import Http2Transport
 from broker.outgoing.resolve import Resolve, SystemResolver
 from broker.outgoing.transport import CheckedBackend, ForbiddenAddress, PooledTransport
+from broker.outgoing.trust import ssl_context
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_http.pace import AdaptiveLimit, Pace
 from broker_http.response import read_body, result_of
@@ -37,11 +38,9 @@ class HttpInvoker:
         *,
         resolve: Resolve | None = None,
         now_s: Callable[[], float] = time.time,
-        ssl_context: SSLContext | None = None,
     ) -> None:
         self._resolve = SystemResolver() if resolve is None else resolve
         self._now_s = now_s
-        self._ssl_context = ssl_context
         self._all_tokens: dict[bool, Tokens] = {}  # by `allow_private`
         self._clients: dict[tuple[bool, bool], httpx.AsyncClient] = {}  # likewise, and `http2`
         self._paces: dict[str, Pace] = {}  # by function
@@ -51,9 +50,9 @@ class HttpInvoker:
         """Refuse what cannot be a request. Raises: SettingsError."""
         parse_settings(settings)
 
-    def running(self, _: Host, /) -> AbstractAsyncContextManager[None]:
+    def running(self, host: Host, /) -> AbstractAsyncContextManager[None]:
         """Hold the connections open."""
-        return self._running()
+        return self._running(ssl_context(host.ca_file))
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:
         """POST the event and wait for the answer.
@@ -136,9 +135,8 @@ class HttpInvoker:
         return ask
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
+    async def _running(self, trusting: SSLContext) -> AsyncIterator[None]:
         # A connection to a private address must not be reused for a function that may not go there.
-        ssl_context = self._ssl_context or httpx.create_ssl_context(trust_env=False)
         async with AsyncExitStack() as clients:
             for allow_private in (False, True):
                 backend = CheckedBackend(_anywhere if allow_private else is_public, self._resolve)
@@ -147,10 +145,10 @@ class HttpInvoker:
                         backend,
                         connections_max=CONNECTIONS_MAX,
                         idle_connections_max=IDLE_CONNECTIONS_MAX,
-                        ssl_context=ssl_context,
+                        ssl_context=trusting,
                     ),
                     True: Http2Transport(
-                        backend, idle_connections_max=IDLE_CONNECTIONS_MAX, ssl_context=ssl_context
+                        backend, idle_connections_max=IDLE_CONNECTIONS_MAX, ssl_context=trusting
                     ),
                 }
                 for http2, transport in transports.items():

@@ -5,10 +5,12 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from ssl import SSLContext
 from urllib.parse import quote
 
 import httpx
 
+from broker.outgoing.trust import ssl_context
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_lambda.credentials import CredentialsFinder
 from broker_lambda.response import log_of, read_body, result_of
@@ -48,9 +50,9 @@ class LambdaInvoker:
         """
         parse_settings(settings)
 
-    def running(self, _: Host, /) -> AbstractAsyncContextManager[None]:
+    def running(self, host: Host, /) -> AbstractAsyncContextManager[None]:
         """Hold the connections open."""
-        return self._running()
+        return self._running(ssl_context(host.ca_file))
 
     async def invoke(self, invocation: Invocation, /) -> InvocationResult:
         """Invoke the function and wait for its answer.
@@ -116,8 +118,9 @@ class LambdaInvoker:
         return request
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
+    async def _running(self, trusting: SSLContext) -> AsyncIterator[None]:
         async with httpx.AsyncClient(
+            verify=trusting,
             limits=httpx.Limits(
                 max_connections=CONNECTIONS_MAX, max_keepalive_connections=IDLE_CONNECTIONS_MAX
             ),
