@@ -113,9 +113,10 @@ class Guardian:
         Cancelled: it was not asked for. Raises: OSError, if the texts are too long;
         InvokerUnavailable.
         """
-        self._wanted.set()
-        with trio.move_on_after(PATIENCE_S):
-            await self._ready.wait()
+        if not self._ready.is_set():
+            self._wanted.set()
+            with trio.move_on_after(PATIENCE_S):
+                await self._ready.wait()
         guarded = Guarded(next(self._numbers))
         process = tuple(command), cwd, dict(environment), memory_mb
         await self._send(("start", guarded.number, *process, tells_start), descriptors)
@@ -135,6 +136,10 @@ class Guardian:
 
     async def _send(self, message: tuple[Any, ...], descriptors: tuple[int, ...] = ()) -> None:
         """Raises: OSError, if it is too long; InvokerUnavailable."""
+        if not self._turn.locked():  # the usual case, without a pass of the event loop
+            with suppress(trio.WouldBlock):
+                self._send_nowait(message, descriptors)
+                return
         async with self._turn:
             while True:
                 try:
