@@ -9,6 +9,7 @@ from broker.core.pattern.visit import Visit
 
 __all__ = ["CompiledBranch"]
 
+EXACT_FIELDS_MAX = 32  # that lead to a branch: it lies as many nets deep
 EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
 _FIRST = {"source": 0, "detail-type": 1, "account": 2}
 
@@ -31,18 +32,21 @@ class CompiledBranch:
         places = 1
         leading: list[FieldPredicate] = []
         for each in exact:
-            if places * len(each.leads) <= EXACT_PLACES_MAX:
+            if len(leading) < EXACT_FIELDS_MAX and places * len(each.leads) <= EXACT_PLACES_MAX:
                 places *= len(each.leads)
                 leading.append(each)
         self.exact = tuple(leading)
-        self.residual = tuple(each for each in fields if each not in leading)
+        # Equality first: it is the cheapest test and the one that fails most often.
+        rest = [each for each in fields if each not in leading]
+        self.residual = tuple(sorted(rest, key=lambda each: not each.leads))
 
     def tests(self, depth: int) -> Tests:
         """What is to be tested once the first `depth` exact fields are known to hold.
 
-        Equality first: it is the cheapest test and the one that fails most often.
+        The rarest value comes first.
         """
-        return tests_of((*self.exact[depth:], *self.residual))
+        exact = sorted(self.exact[depth:], key=lambda each: each.path in _FIRST)
+        return tests_of((*exact, *self.residual))
 
     def spans(self, nested: Set[str]) -> bool:
         """Whether several of its fields may lie in arrays of objects, which must then agree."""

@@ -31,9 +31,6 @@ class Bucket:
     def __len__(self) -> int:
         return len(self._complete) + len(self._tested)
 
-    def __contains__(self, branch: CompiledBranch) -> bool:
-        return branch in self._tested or branch in self._complete
-
     @property
     def tested(self) -> int:
         """How many have tests left."""

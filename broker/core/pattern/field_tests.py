@@ -1,8 +1,8 @@
 """the fields of a branch as tests of an event: most of what an event costs among many rules
 
-What is simple, a text or a plain integer in a plain event, is compared where it lies; of anything
-else the leaves are asked. A test is a tuple of what it needs and not a function that holds it:
-among many rules every look at one more place in memory is felt.
+What is simple, a text or a plain integer in a plain event, is compared where it lies; other scalars
+are made comparable first, and of arrays the leaves are asked. A test is a tuple of what it needs,
+not a function that holds it: among many rules every look at one more place in memory is felt.
 """
 
 from collections.abc import Iterable

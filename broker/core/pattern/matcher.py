@@ -77,7 +77,7 @@ class Matcher(Generic[K]):
         try:
             if type(event) is not dict:
                 raise NotPlain
-            visit = PlainVisit(event, self._paths.through)
+            visit = PlainVisit(event, self._paths.root)
             self._net.collect(visit)
         except NotPlain:
             visit = WholeVisit(*self._paths.leaves(event))

@@ -36,7 +36,7 @@ class Net:
         self._residuals: Residuals | None = None  # instead, if many have other fields
 
     def __len__(self) -> int:
-        """How much waits right here: none, if nothing does below either."""
+        """0 if nothing waits, neither here nor below; the number says nothing else."""
         return bool(self._rest) + len(self._children) + (self._residuals is not None)
 
     def branches(self) -> Iterator[CompiledBranch]:
@@ -101,9 +101,8 @@ class Net:
             for key, path in paths.items():
                 # What is simple is looked up as it is: to make a leaf of it would cost more.
                 value = there.get(key, ABSENT)
-                kind = type(value)
-                if kind is str or (
-                    kind is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
+                if type(value) is str or (
+                    type(value) is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
                 ):
                     child = children.get((path, value))
                     if child is not None:
@@ -134,9 +133,10 @@ class Net:
             return
         child.add(branch, branch.tests(depth))
         if len(child) > BUCKET:
-            net = self._children[lead] = Net(depth)
+            net = Net(depth)
             for each in child.branches():
                 net.add(each)
+            self._children[lead] = net
 
     def _name(self, path: str) -> None:
         count = self._counts[path] = self._counts.get(path, 0) + 1

@@ -5,21 +5,23 @@ no escaping of a dot, and `{"a.b": 1}` and `{"a": {"b": 1}}` have the same leaf.
 is never entered, so the cost follows the keys on the way to named paths, not the event.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from broker.core.pattern.event import Leaves, Membership, RepeatedKeys, members
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
-from broker.core.pattern.visit import step
 
-__all__ = ["Paths"]
+__all__ = ["PathNode", "Paths"]
 
 
-class _Node:
-    __slots__ = ("children", "is_named", "path")
+class PathNode:
+    """Where one named path ends, or where some go on."""
+
+    __slots__ = ("children", "is_named", "path", "through")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
+        self.children: dict[str, PathNode] = {}
+        self.through = 0  # how many of the children have children
         self.path = ""
         self.is_named = False  # else it only leads to others
 
@@ -27,25 +29,28 @@ class _Node:
 class Paths:
     """The named paths, each counted as often as it was named."""
 
-    __slots__ = ("_root", "_uses", "through")
+    __slots__ = ("_uses", "root")
 
     def __init__(self) -> None:
-        self._root = _Node()
+        self.root = PathNode()
         self._uses: dict[str, int] = {}
-        self.through: dict[str | None, int] = {}  # objects that paths lead through to one within
 
     def name(self, path: str) -> None:
         """Count one more use of the path."""
         uses = self._uses[path] = self._uses.get(path, 0) + 1
         if uses > 1:
             return
-        node = self._root
+        node = self.root
+        above: PathNode | None = None
         for segment in path.split("."):
-            node = node.children.setdefault(segment, _Node())
+            child = node.children.get(segment)
+            if child is None:
+                if above is not None and not node.children:
+                    above.through += 1
+                child = node.children[segment] = PathNode()
+            above, node = node, child
         node.path = path
         node.is_named = True
-        for above in _through(path):
-            self.through[above] = self.through.get(above, 0) + 1
 
     def forget(self, path: str) -> None:
         """Count one use less of a path that was named."""
@@ -53,21 +58,20 @@ class Paths:
         if self._uses[path]:
             return
         del self._uses[path]
-        for above in _through(path):
-            self.through[above] -= 1
-            if not self.through[above]:
-                del self.through[above]
-        node = self._root
-        way: list[tuple[_Node, str]] = []
+        node = self.root
+        way: list[tuple[PathNode, str]] = []
         for segment in path.split("."):
             way.append((node, segment))
             node = node.children[segment]
         node.is_named = False
-        for parent, segment in reversed(way):
+        while way:
+            parent, segment = way.pop()
             child = parent.children[segment]
             if child.is_named or child.children:
                 return
             del parent.children[segment]
+            if way and not parent.children:
+                way[-1][0].through -= 1
 
     def named(self) -> set[str]:
         """Every path that is in use."""
@@ -82,7 +86,7 @@ class Paths:
         nested: set[str] = set()
         arrays = 0
         inside: Iterable[tuple[str, Any]]
-        waiting: list[tuple[_Node, Any, Membership]] = [(self._root, event, ())]
+        waiting: list[tuple[PathNode, Any, Membership]] = [(self.root, event, ())]
         while waiting:
             node, container, membership = waiting.pop()
             if type(container) is list:
@@ -124,17 +128,9 @@ class Paths:
         return leaves, nested
 
 
-def _through(path: str) -> Iterator[str | None]:
-    """The objects above the one that the path's end lies in; None is the event."""
-    above, _ = step(path)
-    while above is not None:
-        above, _ = step(above)
-        yield above
-
-
-def _walk(node: _Node, key: str) -> _Node | None:
+def _walk(node: PathNode, key: str) -> PathNode | None:
     """The node that a key with dots leads to."""
-    found: _Node | None = node
+    found: PathNode | None = node
     for segment in key.split("."):
         found = found.children.get(segment) if found is not None else None
         if found is None:

@@ -1,4 +1,4 @@
-"""branches without a field that must equal something, waiting by what else they want
+"""branches with no exact field left to lead to them, waiting by what else they want
 
 Each waits by one of its fields, the one that is rarest by its kind: a range of numbers or addresses
 among intervals; a prefix or suffix, and a wildcard by one of these or by two of its letters, under

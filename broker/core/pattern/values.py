@@ -51,6 +51,7 @@ _INTEGER_BITS_MAX = 4096  # longer ones have no decimal text in Python without r
 
 _V4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _V4_LENGTH_MAX = 15
+_ADDRESS_LENGTH_MAX = 39  # of an IPv6 address, written out
 _V6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 
 
@@ -89,15 +90,19 @@ def canonical(value: object) -> Value:
     raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
-@lru_cache(maxsize=1_024)  # several rules ask it of one value
 def address(text: str) -> tuple[int, int] | None:
     """The IP version and the address as an integer, or None if the text spells no address.
 
     Leading zeros are decimal, a mapped address (`::ffff:a00:1`) is the IPv4 address it maps, and
     an IPv6 address with a dotted tail is no address, as in the service's engine.
     """
-    if "." not in text and ":" not in text:
+    if len(text) > _ADDRESS_LENGTH_MAX or ("." not in text and ":" not in text):
         return None
+    return _address(text)
+
+
+@lru_cache(maxsize=1_024)  # several rules ask it of one value
+def _address(text: str) -> tuple[int, int] | None:
     if _V4.fullmatch(text):
         octets = [int(octet) for octet in text.split(".")] if len(text) <= _V4_LENGTH_MAX else [256]
         return (4, int.from_bytes(octets)) if max(octets) <= 255 else None

@@ -1,23 +1,26 @@
 """an event on its way through a net of rules: what the rules ask for, found when they ask
 
-Nearly every event is plain: no key in it holds a dot, no array an object. Then a path leads to one
-place in one object, and what no rule on the event's way asks for is never looked at. Any other
-event is taken apart as a whole beforehand: see `Paths.leaves`.
+Nearly every event is plain: no key in it holds a dot or is repeated, no array holds an object or an
+array. Then a path leads to one place in one object, and what no rule on the event's way asks for is
+never looked at. Any other event is taken apart as a whole beforehand: see `Paths.leaves`.
 """
 
-from collections.abc import Container, Iterable, Set
+from collections.abc import Set
 from functools import lru_cache
 from typing import Any
 
 from broker.core.pattern.event import Leaf, Leaves, RepeatedKeys
+from broker.core.pattern.paths import PathNode
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
 
 __all__ = ["ABSENT", "NotPlain", "PlainVisit", "Visit", "WholeVisit", "step"]
 
 ABSENT = object()  # in place of a value
 
-_KEYS_MAX = 2_000
-_KEYS: set[str] = set()  # seen lately, none of which holds a dot: to ask for them is less work
+# Keys seen lately, none of which holds a dot: to look for them is less work. Long ones aren't kept,
+# nor those of objects that have very many.
+_KEYS: set[str] = set()
+_KEYS_MAX, _KEY_CHARS_MAX, _OBJECT_KEYS_MAX = 2_000, 64, 200
 
 
 class NotPlain(Exception):
@@ -34,8 +37,8 @@ def step(path: str) -> tuple[str | None, str]:
 class Visit(dict[str | None, dict[str, Any]]):
     """An event's objects by path, as far as they were entered, and the rules it has found.
 
-    At None is the event itself; an object that is absent is an empty one. A value there that is
-    neither a text nor a plain integer is compared by its `leaves`.
+    At None is the event itself; an object that is absent is an empty one. A value that isn't a
+    scalar is compared by its `leaves`.
     """
 
     __slots__ = ("found",)
@@ -52,26 +55,25 @@ class Visit(dict[str | None, dict[str, Any]]):
 class PlainVisit(Visit):
     """A plain event's, as far as it shows. Raises: NotPlain, as soon as it isn't.
 
-    `through` has the path of each object (None: the event) that some rule's path leads through to
-    an object within it: only there does a key that holds a dot matter.
+    `named` is the root of the paths that rules name: where none leads through an object to one
+    within it, it doesn't matter that a key holds a dot.
     """
 
-    __slots__ = ("_leaves", "_through")
+    __slots__ = ("_leaves", "_named")
 
-    def __init__(self, event: dict[str, Any], through: Container[str | None]) -> None:
+    def __init__(self, event: dict[str, Any], named: PathNode) -> None:
         self[None] = event
         self.found = set()
         self._leaves: dict[str, list[Leaf]] | None = None
-        self._through = through
-        if None in through and not _KEYS.issuperset(event):
+        self._named = named
+        if named.through and not _KEYS.issuperset(event):
             _learn(event)
 
     def __missing__(self, path: str | None) -> dict[str, Any]:
         assert path is not None
         found = self[None]
-        sofar = None
+        node: PathNode | None = self._named
         for segment in path.split("."):
-            sofar = segment if sofar is None else f"{sofar}.{segment}"
             value = found.get(segment)
             if type(value) is not dict:
                 if type(value) is RepeatedKeys or (type(value) is list and value):
@@ -79,7 +81,8 @@ class PlainVisit(Visit):
                 found = {}
                 break
             found = value
-            if sofar in self._through and not _KEYS.issuperset(found):
+            node = node.children.get(segment) if node is not None else None
+            if node is not None and node.through and not _KEYS.issuperset(found):
                 _learn(found)
         self[path] = found
         return found
@@ -135,13 +138,15 @@ class _Ask(dict[str, Any]):
 _ASK = _Ask()
 
 
-def _learn(keys: Iterable[str]) -> None:
+def _learn(keys: dict[str, Any]) -> None:
     """Remember that these keys hold no dot. Raises: NotPlain, if one of them does."""
     if "." in "".join(keys):
         raise NotPlain
-    if len(_KEYS) > _KEYS_MAX:
+    if len(keys) > _OBJECT_KEYS_MAX:
+        return
+    if len(_KEYS) + len(keys) > _KEYS_MAX:
         _KEYS.clear()
-    _KEYS.update(keys)
+    _KEYS.update(key for key in keys if len(key) <= _KEY_CHARS_MAX)
 
 
 def _elements(values: list[Any]) -> list[Leaf]:

@@ -166,3 +166,15 @@ def test_intervals_are_found_by_what_lies_in_them(seed: int) -> None:
     for point in range(-25, 25):
         found = sorted(intervals.at(point))
         assert len(found) == sum(low <= point <= high for low, high in kept.values())
+
+
+def test_rules_of_hundreds_of_exact_fields_are_led_by_some_of_them() -> None:
+    wanted = {f"k{number}": [number] for number in range(600)}
+    rules = {number: parse(json.dumps(wanted)) for number in range(20)}
+    matcher = Matcher(rules.items())
+    event = {f"k{number}": number for number in range(600)}
+    assert matcher.matching(event) == list(rules)
+    assert matcher.matching({**event, "k599": 0}) == []
+    for number in rules:
+        matcher.remove(number)
+    matcher.check_invariants()
