@@ -5,8 +5,9 @@ pattern has `$or`) OR together. Source: event-ruler, the engine behind EventBrid
 """
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from broker.core.pattern.values import Literal, Number, Value, Verbatim
 
@@ -32,15 +33,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(Struct, frozen=True, gc=False):
     """A string, number or literal equal to this one."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, gc=False):
     """A string that spells the same IP address as this one."""
 
     text: str
@@ -48,51 +47,44 @@ class Address:
     packed: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(Struct, frozen=True, gc=False):
     """A string that starts with this one."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Suffix:
+class Suffix(Struct, frozen=True, gc=False):
     """A string that ends with this one."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class EqualsIgnoreCase:
+class EqualsIgnoreCase(Struct, frozen=True, gc=False):
     """A string each of whose characters is the pattern's, its upper case or its lower case."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixIgnoreCase:
+class PrefixIgnoreCase(Struct, frozen=True, gc=False):
     """A string that starts as `EqualsIgnoreCase` would have it."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SuffixIgnoreCase:
+class SuffixIgnoreCase(Struct, frozen=True, gc=False):
     """A string that ends as `EqualsIgnoreCase` would have it."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(Struct, frozen=True, gc=False):
     """A string made of these pieces, in order, with any run of characters between two of them."""
 
     text: str  # as written, with its escapes
     pieces: tuple[str, ...]  # one more than there are asterisks; unescaped
 
 
-@dataclass(frozen=True, slots=True)
-class NumericRange:
+class NumericRange(Struct, frozen=True, gc=False):
     """A comparable number within these bounds; None is no bound."""
 
     bottom: Number | None
@@ -101,8 +93,7 @@ class NumericRange:
     open_top: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cidr:
+class Cidr(Struct, frozen=True, gc=False):
     """A string that spells an address of this version, first and last included."""
 
     text: str
@@ -111,15 +102,13 @@ class Cidr:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(Struct, frozen=True, gc=False):
     """A leaf that is there, or one that is not."""
 
     present: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AnythingBut:
+class AnythingBut(Struct, frozen=True, gc=False):
     """A leaf that is there and is none of these."""
 
     excluded: tuple[Exact | Prefix | Suffix | EqualsIgnoreCase | Wildcard, ...]
@@ -141,8 +130,7 @@ Alternative = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True, gc=False):
     """What the leaf at one dotted path may be."""
 
     path: str
@@ -153,8 +141,7 @@ Branch = tuple[Field, ...]
 """The fields of one way to match, at least one, in the order in which they are evaluated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True, gc=False):
     """The ways in which an event may match, at least one."""
 
     branches: tuple[Branch, ...]

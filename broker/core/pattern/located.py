@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
+from msgspec import Struct
+
 __all__ = ["Located", "Members", "NumberText", "locate", "without_places"]
 
 # Of text that is known to be JSON.
@@ -18,8 +20,7 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]|[^][{}\s,:"]+', re.DOTALL)
 _LITERALS = {"true": True, "false": False, "null": None}
 
 
-@dataclass(frozen=True, slots=True)
-class NumberText:
+class NumberText(Struct, frozen=True, gc=False):
     """A number as it was written: refusals quote it."""
 
     text: str

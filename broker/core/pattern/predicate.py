@@ -6,10 +6,11 @@ What is equal to something is looked up in a set; the rest is asked one after th
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import eq, ne
 from typing import Any
+
+from msgspec import Struct
 
 from broker.core.pattern.language import (
     Address,
@@ -48,8 +49,7 @@ Lead = tuple[str, Value]
 """A path, and a value to be there."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FieldPredicate:
+class FieldPredicate(Struct, frozen=True, eq=False):
     """One field, ready to be asked about leaves; each is equal to itself only."""
 
     field: Field
