@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from msgspec import Struct
 
@@ -26,15 +26,12 @@ class NumberText(Struct, frozen=True, gc=False):
     text: str
 
 
-class Located(NamedTuple):
+class Located(Struct, frozen=True):
     """A value: Members, a list of Located, a string, a NumberText or a literal."""
 
     value: Any
     begun: int  # offset behind its first token; of a string, behind the opening quote
     ended: int  # offset behind all of it
-
-
-_new = tuple.__new__  # of a Located, without a call of Python's for each
 
 
 class Members(tuple[tuple[str, Located], ...]):
@@ -98,7 +95,7 @@ def _members(pairs: list[tuple[str, Any]]) -> Members:
 def _placed(value: Any) -> Located:
     if type(value) is list:
         value = [_placed(each) for each in value]
-    return _new(Located, (value, 0, 0))
+    return Located(value, 0, 0)
 
 
 def _text(token: str) -> str:
