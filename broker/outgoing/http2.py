@@ -8,9 +8,10 @@ its end, and is closed if a request was given up.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ssl import SSLContext
 
+import httpcore
 import httpx
 import trio
 from h2.exceptions import H2Error
@@ -28,7 +29,13 @@ _Origin = tuple[bytes, bytes, int | None]
 class _Connection:
     origin: _Origin
     transport: PooledTransport  # a pool of one
-    idle_since: float = field(default=0.0)
+    stream: httpcore.AsyncNetworkStream | None = None  # once there was an answer
+    idle_since: float = 0.0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed it while it was idle, or says that it will."""
+        return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
 
 
 class Http2Transport(httpx.AsyncBaseTransport):
@@ -46,7 +53,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Raises: ForbiddenAddress, httpx.TransportError."""
         url = request.url
-        connection = self._take((url.raw_scheme, url.raw_host, url.port))
+        connection = await self._take((url.raw_scheme, url.raw_host, url.port))
         try:
             response = await connection.transport.handle_async_request(request)
         except BaseException as error:
@@ -55,6 +62,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
                 raise _as_httpx(error) from error
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
+        connection.stream = response.extensions.get("network_stream")
 
         async def on_close(is_whole: bool) -> None:
             await (self._give_back(connection) if is_whole else _close(connection))
@@ -68,11 +76,13 @@ class Http2Transport(httpx.AsyncBaseTransport):
             self._forget(connection)
             await _close(connection)
 
-    def _take(self, origin: _Origin) -> _Connection:
-        if idle := self._idle_by_origin.get(origin):
+    async def _take(self, origin: _Origin) -> _Connection:
+        while idle := self._idle_by_origin.get(origin):
             connection = idle[-1]
             self._forget(connection)
-            return connection
+            if not connection.is_closed:
+                return connection
+            await _close(connection)
         transport = PooledTransport(
             self._backend,
             connections_max=1,

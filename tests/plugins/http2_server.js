@@ -10,7 +10,7 @@ const options = { key: fs.readFileSync(key), cert: fs.readFileSync(cert) };
 const server = only === "only-http1"
   ? https.createServer(options)
   : http2.createSecureServer({ ...options, allowHTTP1: true });
-let sessions = 0, open = 0, connections = 0, inside = 0, most = 0;
+let sessions = 0, open = 0, connections = 0, inside = 0, most = 0, bye = 0;
 const waiting = [];
 
 server.on("session", (session) => {
@@ -37,12 +37,17 @@ server.on("request", async (request, response) => {
   most = Math.max(most, inside);
   response.on("close", () => { inside -= 1; });
   if (pathname === "/version") answer({ version: request.httpVersion });
-  else if (pathname === "/count") answer({ sessions, open, connections, most, waiting: waiting.length });
+  else if (pathname === "/count") answer({ sessions, open, connections, most, bye, waiting: waiting.length });
   else if (pathname === "/echo") answer(body);
   else if (pathname === "/wait") waiting.push(() => answer({ version: request.httpVersion }));
   else if (pathname === "/release") { for (const each of waiting.splice(0)) each(); answer({}); }
   else if (pathname === "/hang") return;
   else if (pathname === "/drip") { response.write(Buffer.alloc(4 << 20, "x")); }
+  else if (pathname === "/bye") {
+    const { session } = request.stream;
+    answer({});
+    setTimeout(() => { session.destroy(); bye += 1; }, 10);
+  }
   else if (pathname === "/goaway") request.stream.session.destroy();
   else { response.statusCode = 404; answer({}); }
 });

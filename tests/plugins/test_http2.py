@@ -185,6 +185,16 @@ async def test_a_server_that_goes_away_is_unavailable_and_asked_anew(post: Post)
         assert await post("/version") == {"version": "2.0"}
 
 
+async def test_a_connection_that_the_server_has_closed_since_is_not_used(post: Post) -> None:
+    for turn in range(3):
+        await post("/bye")
+        with trio.fail_after(30):
+            while (await post("/count", http2=False))["bye"] == turn:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        assert await post("/version") == {"version": "2.0"}
+        assert (await post("/count"))["sessions"] == turn + 2
+
+
 async def test_a_certificate_that_nobody_vouches_for_is_refused(url: str) -> None:
     invoker = HttpInvoker()
     async with invoker.running(Host(state_directory=Path())):
