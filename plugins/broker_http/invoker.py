@@ -17,6 +17,7 @@ from broker.outgoing.trust import ssl_context
 from broker.plugin import Host, Invocation, InvocationResult, InvokerUnavailable, Settings
 from broker_http.pace import AdaptiveLimit, Pace
 from broker_http.response import read_body, result_of
+from broker_http.secrets import secret_text
 from broker_http.settings import HttpSettings, OAuth, checked_header, parse_settings
 from broker_http.tokens import Ask, Tokens
 
@@ -102,7 +103,7 @@ class HttpInvoker:
         if isinstance(authorization, OAuth):
             headers["Authorization"] = f"Bearer {await self._tokens(settings).get(authorization)}"
         elif authorization is not None:
-            name, value = checked_header(*authorization.header())
+            name, value = checked_header("authorization", *authorization.header())
             headers[name] = value
         try:
             async with client.stream(
@@ -192,5 +193,6 @@ def _headers(invocation: Invocation, settings: HttpSettings) -> httpx.Headers:
     )
     if invocation.client_context is not None:
         headers["X-Broker-Client-Context"] = b64encode(invocation.client_context).decode()
-    headers.update(settings.headers)
+    for name, secret in settings.headers.items():
+        headers.update([checked_header("headers", name, secret_text(secret))])
     return headers

@@ -115,7 +115,7 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     url: Annotated[str, msgspec.Meta(description="Where to POST the event.")]
     headers: Annotated[
-        dict[str, str], msgspec.Meta(description="Sent with it, besides those of our own.")
+        dict[str, Secret], msgspec.Meta(description="Sent with it, besides those of our own.")
     ] = {}
     authorization: Annotated[
         Basic | Bearer | ApiKey | OAuth | None,
@@ -155,7 +155,8 @@ def parse_settings(settings: Settings) -> HttpSettings:
     if parsed.http2 and httpx.URL(parsed.url).scheme != "https":
         raise SettingsError("`http2` needs a `url` that begins with https://")
     for name, value in parsed.headers.items():
-        _check_header("headers", name, value)
+        check_secret("headers", value)
+        _check_header("headers", name, value if isinstance(value, str) else "")
     authorization = parsed.authorization
     if authorization is None:
         return parsed
@@ -171,9 +172,9 @@ def parse_settings(settings: Settings) -> HttpSettings:
     return parsed
 
 
-def checked_header(name: str, value: str) -> tuple[str, str]:
+def checked_header(key: str, name: str, value: str) -> tuple[str, str]:
     """A header whose secret was read just now. Raises: SettingsError."""
-    _check_header("authorization", name, value)
+    _check_header(key, name, value)
     return name, value
 
 

@@ -142,6 +142,22 @@ async def test_a_secret_is_read_from_where_it_is(
         await invoker.invoke(invocation(http_server.url, authorization=by_file))
 
 
+async def test_other_headers_may_be_secrets_too(
+    invoker: HttpInvoker, http_server: HttpServer, tmp_path: Path
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("from-a-file\n")
+    headers = {"X-Team": "shop", "X-Key": {"file": str(secret)}}
+    await invoker.invoke(invocation(http_server.url, headers=headers))
+    sent = http_server.requests[-1].headers
+    assert (sent["x-team"], sent["x-key"]) == ("shop", "from-a-file")
+    secret.write_text("two\r\nlines")
+    with pytest.raises(SettingsError, match="`headers` is not a header that can be sent"):
+        await invoker.invoke(invocation(http_server.url, headers=headers))
+    with pytest.raises(SettingsError, match="`headers`: `file` must be an absolute path"):
+        invoker.check_settings({"url": "http://shop.example", "headers": {"X": {"file": "key"}}})
+
+
 @pytest.mark.parametrize(
     ("authorization", "text"),
     [

@@ -120,6 +120,7 @@ def test_an_invoker_that_does_not_say_what_it_takes_has_no_secrets() -> None:
             {"authorization": {"type": "oauth", "client_id": "hidden", "client_secret": "hidden"}},
             HttpSettings,
         ),
+        ({"headers": {"X-Key": "hidden"}}, HttpSettings),
         ({"secret_access_key": "hidden", "session_token": "hidden"}, LambdaSettings),
     ],
 )
