@@ -10,6 +10,7 @@ from broker.cli.connection import json_option
 from broker.cli.output import print_json
 from broker.config import Config, ConfigError, listen_address, load_config
 from broker.config.declared import declared_resources
+from broker.config.deliveries import delivery_ca_file, delivery_networks
 from broker.config.errors import line_of, spelled
 from broker.config.lines import Path as Place
 from broker.core.errors import InvalidParameter
@@ -49,6 +50,8 @@ def _checked(path: Path) -> list[AnyResource]:
     namespace = Namespace(config.broker.account, config.broker.region)
     resources = declared_resources(config, namespace, path)
     listen_address(config, config.http.listen)
+    delivery_networks(config, path)
+    delivery_ca_file(config, path)
     _check_functions(path, config, resources)
     return resources
 

@@ -21,6 +21,9 @@ from broker.outgoing.transport import CLOSE_S, CheckedBackend, PooledTransport
 __all__ = ["Http2Transport"]
 
 IDLE_S = 5.0
+REQUESTS_MAX = 500
+
+NOT_UNDERSTOOD = (H2Error, ValueError)  # the latter of a status that is no number
 
 _Origin = tuple[bytes, bytes, int | None]
 
@@ -29,13 +32,21 @@ _Origin = tuple[bytes, bytes, int | None]
 class _Connection:
     origin: _Origin
     transport: PooledTransport  # a pool of one
+    requests: int = 0
     stream: httpcore.AsyncNetworkStream | None = None  # once there was an answer
     idle_since: float = 0.0
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the server has closed it while it was idle, or says that it will."""
-        return self.stream is not None and bool(self.stream.get_extra_info("is_readable"))
+    def is_of_use(self) -> bool:
+        """Whether it takes one more request: not if the server has closed it, or says that it will.
+
+        Servers close a connection after a thousand requests or so, and httpcore gives a request up
+        that is still being answered then.
+        """
+        if self.stream is None or self.requests >= REQUESTS_MAX:
+            return False
+        is_open = self.stream.get_extra_info("socket").fileno() >= 0
+        return is_open and not self.stream.get_extra_info("is_readable")
 
 
 class Http2Transport(httpx.AsyncBaseTransport):
@@ -54,11 +65,12 @@ class Http2Transport(httpx.AsyncBaseTransport):
         """Raises: ForbiddenAddress, httpx.TransportError."""
         url = request.url
         connection = await self._take((url.raw_scheme, url.raw_host, url.port))
+        connection.requests += 1
         try:
             response = await connection.transport.handle_async_request(request)
         except BaseException as error:
             await _close(connection)
-            if isinstance(error, H2Error):
+            if isinstance(error, NOT_UNDERSTOOD):
                 raise _as_httpx(error) from error
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -72,7 +84,8 @@ class Http2Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close the connections that no request has."""
-        for connection in [*self._idle]:
+        while self._idle:
+            connection = next(iter(self._idle))
             self._forget(connection)
             await _close(connection)
 
@@ -80,7 +93,7 @@ class Http2Transport(httpx.AsyncBaseTransport):
         while idle := self._idle_by_origin.get(origin):
             connection = idle[-1]
             self._forget(connection)
-            if not connection.is_closed:
+            if connection.is_of_use:
                 return connection
             await _close(connection)
         transport = PooledTransport(
@@ -94,12 +107,19 @@ class Http2Transport(httpx.AsyncBaseTransport):
 
     async def _give_back(self, connection: _Connection) -> None:
         now = connection.idle_since = trio.current_time()
-        self._idle[connection] = None
-        self._idle_by_origin.setdefault(connection.origin, []).append(connection)
-        for each in [*self._idle]:
-            if now - each.idle_since < IDLE_S and len(self._idle) <= self._idle_connections_max:
+        closing = []
+        if connection.is_of_use:
+            self._idle[connection] = None
+            self._idle_by_origin.setdefault(connection.origin, []).append(connection)
+        else:
+            closing.append(connection)
+        while self._idle:  # others may take or give back while one is closed
+            eldest = next(iter(self._idle))
+            if now - eldest.idle_since < IDLE_S and len(self._idle) <= self._idle_connections_max:
                 break
-            self._forget(each)
+            self._forget(eldest)
+            closing.append(eldest)
+        for each in closing:
             await _close(each)
 
     def _forget(self, connection: _Connection) -> None:
@@ -126,7 +146,7 @@ class _Body(httpx.AsyncByteStream):
         try:
             async for chunk in self._stream:
                 yield chunk
-        except H2Error as error:
+        except NOT_UNDERSTOOD as error:
             raise _as_httpx(error) from error
         self._is_whole = True
 
@@ -143,5 +163,5 @@ async def _close(connection: _Connection) -> None:
         await connection.transport.aclose()
 
 
-def _as_httpx(error: H2Error) -> httpx.TransportError:
+def _as_httpx(error: Exception) -> httpx.TransportError:
     return httpx.RemoteProtocolError(f"HTTP/2: {error or type(error).__name__}")

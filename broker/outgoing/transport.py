@@ -53,8 +53,10 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         failure = httpcore.ConnectError(f"{host} has no address")
         for address in permitted:
             try:
-                return await self._backend.connect_tcp(
-                    str(address), port, timeout, local_address, socket_options
+                return _Stream(
+                    await self._backend.connect_tcp(
+                        str(address), port, timeout, local_address, socket_options
+                    )
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = httpcore.ConnectError(f"{type(error).__name__} at {address}: {error}")
@@ -81,6 +83,33 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout(f"looking up {host} took too long") from None
         except (OSError, UnicodeError) as error:
             raise httpcore.ConnectError(f"looking up {host}: {error}") from error
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """Is closed if it is given up in the middle of a handshake, which httpcore forgets."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        # Called for every chunk: without one more step in between.
+        self.read = stream.read  # type: ignore[method-assign]
+        self.write = stream.write  # type: ignore[method-assign]
+        self.aclose = stream.aclose  # type: ignore[method-assign]
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
+                await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 class PooledTransport(httpx.AsyncBaseTransport):

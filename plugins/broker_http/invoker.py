@@ -27,6 +27,7 @@ CONNECTIONS_MAX = 1000  # the account's concurrency limit: the pool is never the
 IDLE_CONNECTIONS_MAX = 100
 CONNECT_S_MAX = 10.0  # for an answer the host's timeout holds
 TOKEN_S_MAX = 10.0  # for a token
+SHARE = 0.8  # of the function's timeout, at most
 
 
 class HttpInvoker:
@@ -65,7 +66,7 @@ class HttpInvoker:
         settings = parse_settings(invocation.settings)
         if settings.requests_per_second is not None:
             pace = self._paces.setdefault(invocation.function_arn, Pace())
-            await pace.wait(settings.requests_per_second)
+            await pace.wait(settings.requests_per_second, invocation.timeout_s)
         if not settings.adaptive_concurrency:
             return await self._send(invocation, settings)
         limit = self._limits.setdefault(invocation.function_arn, AdaptiveLimit())
@@ -101,13 +102,18 @@ class HttpInvoker:
         headers = _headers(invocation, settings)
         authorization = settings.authorization
         if isinstance(authorization, OAuth):
-            headers["Authorization"] = f"Bearer {await self._tokens(settings).get(authorization)}"
+            token = await self._token(invocation, settings, authorization)
+            headers["Authorization"] = f"Bearer {token}"
         elif authorization is not None:
             name, value = checked_header("authorization", *authorization.header())
             headers[name] = value
         try:
             async with client.stream(
-                "POST", settings.url, content=invocation.payload, headers=headers
+                "POST",
+                settings.url,
+                content=invocation.payload,
+                headers=headers,
+                timeout=httpx.Timeout(None, connect=_share(invocation, CONNECT_S_MAX)),
             ) as response:
                 return response, await read_body(response)
         except ForbiddenAddress as error:
@@ -117,6 +123,15 @@ class HttpInvoker:
             message = f"{settings.origin}: {error}"
             raise InvokerUnavailable(message) from None
 
+    async def _token(
+        self, invocation: Invocation, settings: HttpSettings, authorization: OAuth
+    ) -> str:
+        try:
+            with trio.fail_after(_share(invocation, TOKEN_S_MAX)):
+                return await self._tokens(settings).get(authorization)
+        except trio.TooSlowError:
+            raise InvokerUnavailable("the authorization server takes too long") from None
+
     def _tokens(self, settings: HttpSettings) -> Tokens:
         """By `allow_private` too: a token isn't asked for where a function may not go."""
         return self._all_tokens[settings.allow_private]
@@ -124,12 +139,11 @@ class HttpInvoker:
     def _asking(self, client: httpx.AsyncClient) -> Ask:
         async def ask(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
             try:
-                with trio.fail_after(TOKEN_S_MAX):
-                    async with client.stream(
-                        "POST", url, content=body, headers=dict(headers)
-                    ) as response:
-                        return response.status_code, await read_body(response) or b""
-            except (httpx.HTTPError, ForbiddenAddress, trio.TooSlowError) as error:
+                async with client.stream(
+                    "POST", url, content=body, headers=dict(headers)
+                ) as response:
+                    return response.status_code, await read_body(response) or b""
+            except (httpx.HTTPError, ForbiddenAddress) as error:
                 text = str(error) or type(error).__name__
                 raise InvokerUnavailable(f"the authorization server: {text}") from None
 
@@ -171,6 +185,11 @@ class HttpInvoker:
 
 class _Forbidden(Exception):
     """The function's URL leads where it may not go; says so."""
+
+
+def _share(invocation: Invocation, s_max: float) -> float:
+    """Seconds for what is no affair of the function: at its end its own timeout isn't over yet."""
+    return min(s_max, invocation.timeout_s * SHARE)
 
 
 def _anywhere(_: object) -> bool:

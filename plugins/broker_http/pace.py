@@ -22,14 +22,22 @@ class Pace:
 
     next_at: float = 0.0
 
-    async def wait(self, per_second: float) -> None:
-        """Until it is this request's turn. Raises: InvokerThrottled, if that is far off."""
+    async def wait(self, per_second: float, timeout_s: float) -> None:
+        """Until it is this request's turn. Raises: InvokerThrottled, if that is far off.
+
+        Half of the function's timeout is left to it.
+        """
         now = trio.current_time()
         at = max(self.next_at, now)
-        if at - now > WAIT_S_MAX:
-            raise InvokerThrottled("its rate is used up", retry_after_s=at - now - WAIT_S_MAX)
+        wait_s_max = min(WAIT_S_MAX, timeout_s / 2)
+        if at - now > wait_s_max:
+            raise InvokerThrottled("its rate is used up", retry_after_s=at - now - wait_s_max)
         self.next_at = at + 1 / per_second
-        await trio.sleep_until(at)
+        try:
+            await trio.sleep_until(at)
+        except trio.Cancelled:
+            self.next_at -= 1 / per_second
+            raise
 
 
 @dataclass(slots=True)

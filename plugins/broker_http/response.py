@@ -41,20 +41,20 @@ def result_of(
         raise InvokerUnavailable(f"the target answered {phrase}")
     if 300 <= status < 400:
         return InvocationResult.failed(f"Http.{status}", f"{phrase}; redirects are not followed")
+    if status >= 400:
+        excerpt = _text(response, body)[:EXCERPT_CHARS_MAX] if _is_plain(response) and body else ""
+        return InvocationResult.failed(
+            f"Http.{status}", f"{phrase}: {excerpt}" if excerpt else phrase
+        )
     if body is None:
         return InvocationResult.failed(
             "Function.ResponseSizeTooLarge",
             "Response payload size exceeded maximum allowed payload size "
             f"({BODY_BYTES_MAX} bytes).",
         )
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if not _is_plain(response):
         return InvocationResult.failed(
             "Http.ContentEncoding", "the response is encoded, though none was accepted"
-        )
-    if status >= 400:
-        excerpt = _text(response, body)[:EXCERPT_CHARS_MAX]
-        return InvocationResult.failed(
-            f"Http.{status}", f"{phrase}: {excerpt}" if excerpt else phrase
         )
     return _success(response, body)
 
@@ -71,6 +71,11 @@ def _success(response: httpx.Response, body: bytes) -> InvocationResult:
                 f"The response is over {BODY_BYTES_MAX} bytes as a JSON string.",
             )
     return InvocationResult(payload=payload)
+
+
+def _is_plain(response: httpx.Response) -> bool:
+    encoding: str = response.headers.get("Content-Encoding", "identity")
+    return encoding.lower() == "identity"
 
 
 def _text(response: httpx.Response, body: bytes) -> str:

@@ -160,6 +160,11 @@ def parse_settings(settings: Settings) -> HttpSettings:
     authorization = parsed.authorization
     if authorization is None:
         return parsed
+    own = authorization.name if isinstance(authorization, ApiKey) else "Authorization"
+    if any(name.lower() == own.lower() for name in parsed.headers):
+        raise SettingsError(f"`headers` must not set {own}: the `authorization` does")
+    if isinstance(authorization, Basic) and ":" in authorization.username:
+        raise SettingsError("`authorization`: a `username` must not have a colon")
     for secret in authorization.secrets():
         check_secret("authorization", secret)
     if isinstance(authorization, OAuth):

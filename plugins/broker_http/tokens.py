@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from urllib.parse import urlencode
 
 import msgspec
 import trio
 
-from broker.plugin import InvokerUnavailable
+from broker.plugin import InvokerUnavailable, SettingsError
 from broker_http.secrets import secret_text
-from broker_http.settings import OAuth
+from broker_http.settings import OAuth, checked_header
 
 __all__ = ["Ask", "Tokens"]
 
@@ -24,6 +25,8 @@ Ask = Callable[[str, bytes, Mapping[str, str]], Awaitable[tuple[int, bytes]]]
 class _Token:
     text: str = ""
     until: float = 0.0
+    times_asked: int = 0
+    failure: str = ""  # of the last time
     asking: trio.Lock = field(default_factory=trio.Lock)
 
 
@@ -37,30 +40,42 @@ class Tokens:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._tokens: dict[tuple[str, str, str], _Token] = {}
+        self._tokens: dict[tuple[str, str, bytes, str], _Token] = {}
 
     async def get(self, oauth: OAuth) -> str:
-        """A token that is good still. Raises: InvokerUnavailable."""
-        client_id = secret_text(oauth.client_id)
-        token = self._tokens.setdefault((oauth.token_url, client_id, oauth.scope), _Token())
+        """A token that is good still. Raises: InvokerUnavailable.
+
+        Who has waited while another asked has that one's answer, also if there was none.
+        """
+        token = self._tokens.setdefault(_key(oauth), _Token())
+        times_asked = token.times_asked
         async with token.asking:
-            if trio.current_time() >= token.until:
-                granted = await self._granted(oauth, client_id)
-                life_s = LIFE_S if granted.expires_in is None else granted.expires_in
-                token.text = granted.access_token
-                token.until = trio.current_time() + max(life_s - MARGIN_S, 0.0)
+            if trio.current_time() < token.until:
+                return token.text
+            if token.failure and token.times_asked > times_asked:
+                raise InvokerUnavailable(token.failure)
+            token.times_asked += 1
+            token.failure = "the authorization server doesn't answer"  # unless it does now
+            try:
+                granted = await self._granted(oauth)
+            except InvokerUnavailable as error:
+                token.failure = str(error)
+                raise
+            token.failure = ""
+            life_s = LIFE_S if granted.expires_in is None else granted.expires_in
+            token.text = granted.access_token
+            token.until = trio.current_time() + max(life_s - MARGIN_S, 0.0)
             return token.text
 
     def forget(self, oauth: OAuth) -> None:
         """It was refused: the next one is a new one."""
-        key = (oauth.token_url, secret_text(oauth.client_id), oauth.scope)
-        if key in self._tokens:
-            self._tokens[key].until = 0.0
+        if (token := self._tokens.get(_key(oauth))) is not None:
+            token.until = 0.0
 
-    async def _granted(self, oauth: OAuth, client_id: str) -> _Granted:
+    async def _granted(self, oauth: OAuth) -> _Granted:
         form = {
             "grant_type": "client_credentials",
-            "client_id": client_id,
+            "client_id": secret_text(oauth.client_id),
             "client_secret": secret_text(oauth.client_secret),
         }
         if oauth.scope:
@@ -73,6 +88,15 @@ class Tokens:
         if status != 200:
             raise InvokerUnavailable(f"the authorization server answered {status}")
         try:
-            return msgspec.json.decode(body, type=_Granted)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            # Not strictly: some servers say in a text for how many seconds it is good.
+            granted = msgspec.json.decode(body, type=_Granted, strict=False)
+            checked_header("authorization", "Authorization", f"Bearer {granted.access_token}")
+        except (msgspec.DecodeError, UnicodeDecodeError, SettingsError):
             raise InvokerUnavailable("the authorization server's answer has no token") from None
+        return granted
+
+
+def _key(oauth: OAuth) -> tuple[str, str, bytes, str]:
+    """Who knows no secret has no token by it."""
+    secret = sha256(secret_text(oauth.client_secret).encode()).digest()
+    return oauth.token_url, secret_text(oauth.client_id), secret, oauth.scope

@@ -21,6 +21,7 @@ from broker_lambda.signature import Credentials
 __all__ = ["CredentialsFinder"]
 
 PROCESS_S_MAX = 30.0
+UNDATED = timedelta(minutes=10)  # for this long credentials are used that don't say
 MARGIN = timedelta(minutes=5)  # before they end, credentials are no longer used
 
 
@@ -37,7 +38,7 @@ class _Answer(msgspec.Struct, rename="pascal"):
 @dataclass(slots=True)
 class _Kept:
     credentials: Credentials
-    until: datetime | None
+    until: datetime
 
 
 class CredentialsFinder:
@@ -46,7 +47,7 @@ class CredentialsFinder:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
         self._kept: dict[tuple[str, str], _Kept] = {}
-        self._asking = trio.Lock()
+        self._asking: dict[tuple[str, str], trio.Lock] = {}
 
     async def find(self, settings: LambdaSettings) -> Credentials | None:
         """None if there are none. Raises: InvokerUnavailable, if they can't be read just now."""
@@ -67,23 +68,29 @@ class CredentialsFinder:
         return await self._of_profile(path, profile)
 
     async def _of_profile(self, path: Path, profile: str) -> Credentials | None:
-        kept = self._kept.get((str(path), profile))
-        if kept is not None and kept.until is not None and kept.until - MARGIN > datetime.now(UTC):
-            return kept.credentials
-        async with self._asking:
+        key = str(path), profile
+        if (kept := self._kept_still(key)) is not None:
+            return kept
+        async with self._asking.setdefault(key, trio.Lock()):
+            if (kept := self._kept_still(key)) is not None:
+                return kept
             section = await trio.to_thread.run_sync(_section, path, profile)
             if section is None:
                 return None
             if "credential_process" in section:
-                kept = await _asked(section["credential_process"])
-                self._kept[str(path), profile] = kept
-                return kept.credentials
+                self._kept[key] = asked = await _asked(section["credential_process"])
+                return asked.credentials
             access_key_id = section.get("aws_access_key_id")
             secret_access_key = section.get("aws_secret_access_key")
             if not access_key_id or not secret_access_key:
                 return None
             token = section.get("aws_session_token") or None
             return Credentials(access_key_id, secret_access_key, token)
+
+    def _kept_still(self, key: tuple[str, str]) -> Credentials | None:
+        kept = self._kept.get(key)
+        still = kept is not None and kept.until - MARGIN > datetime.now(UTC)
+        return kept.credentials if kept is not None and still else None
 
 
 def _home(environment: Mapping[str, str]) -> Path:
@@ -119,7 +126,5 @@ async def _asked(command: str) -> _Kept:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvokerUnavailable("the credential process printed no credentials") from None
     credentials = Credentials(answer.access_key_id, answer.secret_access_key, answer.session_token)
-    until = answer.expiration
-    if until is not None and until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return _Kept(credentials, until)
+    until = answer.expiration or datetime.now(UTC) + UNDATED + MARGIN
+    return _Kept(credentials, until if until.tzinfo else until.replace(tzinfo=UTC))

@@ -162,6 +162,7 @@ class Guardian:
         except BlockingIOError:
             raise trio.WouldBlock from None
         except ConnectionError:
+            self.hang_up()  # whoever asks next waits for the next one
             raise InvokerUnavailable(GONE) from None
 
     # Its life
@@ -196,14 +197,15 @@ class Guardian:
         self._ready.set()
 
     async def _listen(self) -> None:
-        assert self._control is not None
+        control = self._control
+        assert control is not None
         while True:
             try:
-                await trio.lowlevel.wait_readable(self._control)
-                data = self._control.recv(MESSAGE_BYTES_MAX)
+                await trio.lowlevel.wait_readable(control)
+                data = control.recv(MESSAGE_BYTES_MAX)
             except BlockingIOError:
                 continue
-            except (ConnectionError, trio.ClosedResourceError):
+            except (OSError, trio.ClosedResourceError):  # its end is broken, or ours closed
                 return
             if not data:
                 return
@@ -238,7 +240,8 @@ class Guardian:
 
         The guardian, if there is one still, then ends all that has the mark.
         """
-        self._ready = trio.Event()
+        if self._ready.is_set():  # else somebody may wait for it
+            self._ready = trio.Event()
         control, self._control = self._control, None
         if control is not None:
             trio.lowlevel.notify_closing(control)

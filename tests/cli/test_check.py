@@ -37,6 +37,7 @@ def test_a_good_file_is_called_good(tmp_path: Path) -> None:
             '[[function]]\nname = "f"\ninvoker = "subprocess"\nsettings = {command = []}\n',
             ":4: function[0].settings: ",
         ),
+        ('[deliveries]\nca_file = "nobody.pem"\n', ":2: deliveries.ca_file: "),
         (
             '[functions]\nupload_settings = { isolation = "none" }\n',
             ":2: functions.upload_settings: ",

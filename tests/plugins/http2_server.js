@@ -48,6 +48,10 @@ server.on("request", async (request, response) => {
     answer({});
     setTimeout(() => { session.destroy(); bye += 1; }, 10);
   }
+  else if (pathname === "/close") {
+    response.setHeader("connection", "close");
+    answer({ version: request.httpVersion });
+  }
   else if (pathname === "/goaway") request.stream.session.destroy();
   else { response.statusCode = 404; answer({}); }
 });

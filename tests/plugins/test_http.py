@@ -200,6 +200,8 @@ async def test_a_compressed_body_is_refused(invoker: HttpInvoker, http_server: H
     error = error_of(await invoker.invoke(to(http_server)))
     assert error["errorType"] == "Http.ContentEncoding"
     assert http_server.requests[0].headers["accept-encoding"] == "identity"
+    http_server.response = Response(404, body=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert error_of(await invoker.invoke(to(http_server)))["errorType"] == "Http.404"
 
 
 async def test_connections_are_reused(invoker: HttpInvoker, http_server: HttpServer) -> None:

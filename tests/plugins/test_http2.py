@@ -1,5 +1,6 @@
 """HTTP/2 in the http invoker, to a server of Node.js: shared connections, and requests given up."""
 
+import gc
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import trio
 import trustme
 
+from broker.outgoing import http2
 from broker.plugin import Host, InvocationResult, InvokerUnavailable, SettingsError
 from broker_http import HttpInvoker
 from broker_http.settings import parse_settings
@@ -193,6 +195,62 @@ async def test_a_connection_that_the_server_has_closed_since_is_not_used(post: P
                 await trio.sleep(0.01)
         assert await post("/version") == {"version": "2.0"}
         assert (await post("/count"))["sessions"] == turn + 2
+
+
+async def test_connections_that_were_idle_for_long_are_closed_in_the_midst_of_others(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at_once(post, 40)
+    monkeypatch.setattr(http2, "IDLE_S", 0.0)
+    async with trio.open_nursery() as nursery:
+        for _ in range(15):
+            nursery.start_soon(post, "/version")
+
+
+async def test_a_connection_serves_only_so_many_requests(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http2, "REQUESTS_MAX", 3)
+    for _ in range(7):
+        await post("/version")
+    assert (await post("/count"))["sessions"] == 3
+
+
+async def test_a_server_may_close_after_each_answer(
+    invoker: HttpInvoker, authority: trustme.CA, tmp_path: Path
+) -> None:
+    with running_server(authority, tmp_path, "only-http1") as url:
+        post = to(invoker, url)
+        for _ in range(4):
+            assert await post("/close") == {"version": "1.1"}
+
+
+@pytest.mark.parametrize("with_http2", [False, True])
+async def test_a_handshake_that_is_given_up_leaves_no_connection(
+    invoker: HttpInvoker, with_http2: bool
+) -> None:
+    left = []
+
+    async def mute(stream: trio.SocketStream) -> None:
+        while await stream.receive_some():
+            pass
+        left.append(stream)
+
+    async with trio.open_nursery() as nursery:
+        listener, *_ = await nursery.start(trio.serve_tcp, mute, 0)
+        port = listener.socket.getsockname()[1]
+        gc.disable()
+        try:
+            for _ in range(5):
+                with trio.move_on_after(0.05) as patience:
+                    await to(invoker, f"https://127.0.0.1:{port}")("/", http2=with_http2)
+                assert patience.cancelled_caught
+            with trio.fail_after(30):
+                while len(left) < 5:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+        finally:
+            gc.enable()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(url: str) -> None:

@@ -1,17 +1,20 @@
 """The http invoker's authorization, rate and adaptive limit."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 import trio
+import trio.testing
 
 from broker.plugin import Host, Invocation, InvokerThrottled, InvokerUnavailable, SettingsError
 from broker_http import HttpInvoker
 from broker_http.pace import AdaptiveLimit, Pace
+from broker_http.settings import OAuth
+from broker_http.tokens import Tokens
 from tests.plugins.conftest import HttpServer, Request, Response
 
 
@@ -158,6 +161,64 @@ async def test_other_headers_may_be_secrets_too(
         invoker.check_settings({"url": "http://shop.example", "headers": {"X": {"file": "key"}}})
 
 
+async def test_a_token_is_for_who_knows_the_secret(
+    invoker: HttpInvoker, http_server: HttpServer
+) -> None:
+    server = Server(http_server, expires_in="3600")  # a text, as some say it
+    for secret in ("s3cret", "s3cret", "wrong"):
+        authorization = oauth(http_server.url, client_secret=secret)
+        await invoker.invoke(invocation(http_server.url, authorization=authorization))
+    assert [each["client_secret"] for each in server.asked] == ["s3cret", "wrong"]
+
+
+async def test_a_token_that_is_no_header_is_none(
+    invoker: HttpInvoker, http_server: HttpServer
+) -> None:
+    http_server.response = Response(body=b'{"access_token": "SECRET\\nx"}')
+    call = invocation(http_server.url, authorization=oauth(http_server.url))
+    with pytest.raises(InvokerUnavailable, match="answer has no token") as refusal:
+        await invoker.invoke(call)
+    assert "SECRET" not in str(refusal.value)
+
+
+async def test_who_waits_for_a_token_shares_the_failure() -> None:
+    asked = 0
+
+    async def ask(url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        nonlocal asked
+        asked += 1
+        await trio.testing.wait_all_tasks_blocked()
+        return 503, b""
+
+    tokens = Tokens(ask)
+    settings = OAuth("https://id.example/token", "me", "s3cret")
+
+    async def get() -> None:
+        with pytest.raises(InvokerUnavailable, match="answered 503"):
+            await tokens.get(settings)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(get)
+    assert asked == 1
+    await get()
+    assert asked == 2
+
+
+async def test_a_server_of_tokens_that_hangs_is_unavailable_before_the_timeout(
+    invoker: HttpInvoker, http_server: HttpServer, autojump_clock: object
+) -> None:
+    async def hang(_: Request) -> Response:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    http_server.handler = hang
+    began = trio.current_time()
+    with pytest.raises(InvokerUnavailable, match="authorization server takes too long"):
+        await invoker.invoke(invocation(http_server.url, authorization=oauth(http_server.url)))
+    assert trio.current_time() - began == pytest.approx(2.4)
+
+
 @pytest.mark.parametrize(
     ("authorization", "text"),
     [
@@ -166,6 +227,7 @@ async def test_other_headers_may_be_secrets_too(
         ({"type": "bearer", "token": {}}, "has `file` or `credential`"),
         ({"type": "oauth", "token_url": "x", "client_id": "a", "client_secret": "b"}, "token_url"),
         ({"type": "oauth", "token_url": "http://a.test"}, "client_id"),
+        ({"type": "basic", "username": "a:b", "password": "s3cret"}, "must not have a colon"),
     ],
 )
 def test_authorization_that_can_not_work(authorization: Any, text: str) -> None:
@@ -178,7 +240,7 @@ async def test_a_rate_spreads_requests(autojump_clock: object) -> None:
     pace = Pace()
     times = []
     for _ in range(4):
-        await pace.wait(2.0)
+        await pace.wait(2.0, timeout_s=60.0)
         times.append(trio.current_time())
     assert [round(at - times[0], 6) for at in times] == [0.0, 0.5, 1.0, 1.5]
 
@@ -186,8 +248,23 @@ async def test_a_rate_spreads_requests(autojump_clock: object) -> None:
 async def test_who_would_wait_long_for_its_turn_is_put_back(autojump_clock: object) -> None:
     pace = Pace(next_at=trio.current_time() + 20)
     with pytest.raises(InvokerThrottled) as refusal:
-        await pace.wait(1.0)
+        await pace.wait(1.0, timeout_s=60.0)
     assert refusal.value.retry_after_s == pytest.approx(15)
+
+
+async def test_the_wait_leaves_half_of_the_timeout(autojump_clock: object) -> None:
+    pace = Pace(next_at=trio.current_time() + 2)
+    with pytest.raises(InvokerThrottled) as refusal:
+        await pace.wait(1.0, timeout_s=3.0)
+    assert refusal.value.retry_after_s == pytest.approx(0.5)
+
+
+async def test_a_turn_that_is_given_up_is_another_s(autojump_clock: object) -> None:
+    pace = Pace()
+    for _ in range(20):
+        with trio.move_on_after(0.1):
+            await pace.wait(0.5, timeout_s=60.0)
+    assert pace.next_at - trio.current_time() <= 4.0
 
 
 async def test_the_limit_grows_while_all_is_well(autojump_clock: object) -> None:

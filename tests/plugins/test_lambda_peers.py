@@ -161,8 +161,9 @@ async def test_its_throttle_is_backpressure(invoker: LambdaInvoker, peer: Daemon
 # Credentials
 
 
+@pytest.mark.parametrize("expiration", ["", ', "Expiration": "2999-01-01T00:00:00Z"'])
 async def test_a_profile_of_the_shared_file(
-    invoker: LambdaInvoker, peer: Daemon, tmp_path: Path
+    invoker: LambdaInvoker, peer: Daemon, tmp_path: Path, expiration: str
 ) -> None:
     file = tmp_path / ".aws" / "credentials"
     file.parent.mkdir()
@@ -176,11 +177,17 @@ async def test_a_profile_of_the_shared_file(
         "import pathlib\n"
         f"with open({str(tmp_path / 'asked')!r}, 'a') as asked: asked.write('x')\n"
         'print(\'{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", '
-        '"SessionToken": "c", "Expiration": "2999-01-01T00:00:00Z"}\')\n'
+        f'"SessionToken": "c"{expiration}}}\')\n'
     )
-    for _ in range(2):
+
+    async def invoke() -> None:
         result = await invoker.invoke(invocation(peer.url, profile="vault", **no_keys))
         assert result.function_error is None
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(invoke)
+    await invoke()
     assert (tmp_path / "asked").read_text() == "x"
     missing = await invoker.invoke(invocation(peer.url, profile="nobody", **no_keys))
     assert json.loads(missing.payload)["errorType"] == "Lambda.MissingCredentials"
