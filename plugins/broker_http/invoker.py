@@ -27,7 +27,7 @@ CONNECTIONS_MAX = 1000  # the account's concurrency limit: the pool is never the
 IDLE_CONNECTIONS_MAX = 100
 CONNECT_S_MAX = 10.0  # for an answer the host's timeout holds
 TOKEN_S_MAX = 10.0  # for a token
-SHARE = 0.8  # of the function's timeout, at most
+SHARE = 0.8  # of the function's timeout, for all that comes before its request
 
 
 class HttpInvoker:
@@ -64,45 +64,48 @@ class HttpInvoker:
         """
         assert self._clients, "invoke() belongs inside running()"
         settings = parse_settings(invocation.settings)
+        sent_by = trio.current_time() + invocation.timeout_s * SHARE
         if settings.requests_per_second is not None:
             pace = self._paces.setdefault(invocation.function_arn, Pace())
             await pace.wait(settings.requests_per_second, invocation.timeout_s)
         if not settings.adaptive_concurrency:
-            return await self._send(invocation, settings)
+            return await self._send(invocation, settings, sent_by)
         limit = self._limits.setdefault(invocation.function_arn, AdaptiveLimit())
         began, refused = limit.begin(), True
         try:
-            result = await self._send(invocation, settings)
+            result = await self._send(invocation, settings, sent_by)
             refused = False
             return result
         finally:
             limit.end(began, refused=refused)
 
-    async def _send(self, invocation: Invocation, settings: HttpSettings) -> InvocationResult:
+    async def _send(
+        self, invocation: Invocation, settings: HttpSettings, sent_by: float
+    ) -> InvocationResult:
         try:
-            response, body = await self._authorized(invocation, settings)
+            response, body = await self._authorized(invocation, settings, sent_by)
         except _Forbidden as error:
             return InvocationResult.failed("Http.ForbiddenAddress", str(error))
         return result_of(response, body, self._now_s)
 
     async def _authorized(
-        self, invocation: Invocation, settings: HttpSettings
+        self, invocation: Invocation, settings: HttpSettings, sent_by: float
     ) -> tuple[httpx.Response, bytes | None]:
-        response, body = await self._exchange(invocation, settings)
+        response, body = await self._exchange(invocation, settings, sent_by)
         if response.status_code == 401 and isinstance(settings.authorization, OAuth):
             # The token may have been taken back early; a new one is worth one more request.
             self._tokens(settings).forget(settings.authorization)
-            response, body = await self._exchange(invocation, settings)
+            response, body = await self._exchange(invocation, settings, sent_by)
         return response, body
 
     async def _exchange(
-        self, invocation: Invocation, settings: HttpSettings
+        self, invocation: Invocation, settings: HttpSettings, sent_by: float
     ) -> tuple[httpx.Response, bytes | None]:
         client = self._clients[settings.allow_private, settings.http2]
         headers = _headers(invocation, settings)
         authorization = settings.authorization
         if isinstance(authorization, OAuth):
-            token = await self._token(invocation, settings, authorization)
+            token = await self._token(settings, authorization, sent_by)
             headers["Authorization"] = f"Bearer {token}"
         elif authorization is not None:
             name, value = checked_header("authorization", *authorization.header())
@@ -113,7 +116,7 @@ class HttpInvoker:
                 settings.url,
                 content=invocation.payload,
                 headers=headers,
-                timeout=httpx.Timeout(None, connect=_share(invocation, CONNECT_S_MAX)),
+                timeout=httpx.Timeout(None, connect=_until(sent_by, CONNECT_S_MAX)),
             ) as response:
                 return response, await read_body(response)
         except ForbiddenAddress as error:
@@ -123,11 +126,9 @@ class HttpInvoker:
             message = f"{settings.origin}: {error}"
             raise InvokerUnavailable(message) from None
 
-    async def _token(
-        self, invocation: Invocation, settings: HttpSettings, authorization: OAuth
-    ) -> str:
+    async def _token(self, settings: HttpSettings, authorization: OAuth, sent_by: float) -> str:
         try:
-            with trio.fail_after(_share(invocation, TOKEN_S_MAX)):
+            with trio.fail_after(_until(sent_by, TOKEN_S_MAX)):
                 return await self._tokens(settings).get(authorization)
         except trio.TooSlowError:
             raise InvokerUnavailable("the authorization server takes too long") from None
@@ -187,9 +188,9 @@ class _Forbidden(Exception):
     """The function's URL leads where it may not go; says so."""
 
 
-def _share(invocation: Invocation, s_max: float) -> float:
-    """Seconds for what is no affair of the function: at its end its own timeout isn't over yet."""
-    return min(s_max, invocation.timeout_s * SHARE)
+def _until(sent_by: float, s_max: float) -> float:
+    """Seconds for what is no affair of the function: at their end its own timeout isn't over."""
+    return min(s_max, max(sent_by - trio.current_time(), 0.0))
 
 
 def _anywhere(_: object) -> bool:
