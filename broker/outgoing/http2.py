@@ -20,8 +20,8 @@ from broker.outgoing.transport import CLOSE_S, CheckedBackend, PooledTransport
 
 __all__ = ["Http2Transport"]
 
-IDLE_S = 5.0
-REQUESTS_MAX = 500
+IDLE_S = 5.0  # as long as HTTP/1.1 keeps one
+REQUESTS_MAX = 500  # on one connection, one after the other
 
 NOT_UNDERSTOOD = (H2Error, ValueError)  # the latter of a status that is no number
 

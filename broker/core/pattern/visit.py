@@ -5,6 +5,7 @@ array. Then a path leads to one place in one object, and what no rule on the eve
 never looked at. Any other event is taken apart as a whole beforehand: see `Paths.leaves`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Set
 from functools import lru_cache
 from typing import Any
@@ -34,7 +35,7 @@ def step(path: str) -> tuple[str | None, str]:
     return parent if dot else None, key
 
 
-class Visit(dict[str | None, dict[str, Any]]):
+class Visit(dict[str | None, dict[str, Any]], ABC):
     """An event's objects by path, as far as they were entered, and the rules it has found.
 
     At None is the event itself; an object that is absent is an empty one. A value that isn't a
@@ -47,9 +48,9 @@ class Visit(dict[str | None, dict[str, Any]]):
     whole: Leaves | None = None  # all its leaves, if it isn't plain
     nested: Set[str] = frozenset()  # paths of leaves in arrays of objects: see `consistency`
 
+    @abstractmethod
     def leaves(self, path: str) -> list[Leaf]:
         """The leaves at a path."""
-        raise NotImplementedError
 
 
 class PlainVisit(Visit):
