@@ -7,11 +7,11 @@ from broker.core.pattern.field_tests import Tests, tests_of
 from broker.core.pattern.predicate import FieldPredicate
 from broker.core.pattern.visit import Visit
 
-__all__ = ["CompiledBranch"]
+__all__ = ["SOURCE", "CompiledBranch"]
 
 EXACT_FIELDS_MAX = 32  # that lead to a branch: it lies as many nets deep
 EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
-_FIRST = {"source": 0, "detail-type": 1, "account": 2}
+SOURCE = "source"
 
 
 class CompiledBranch:
@@ -24,11 +24,11 @@ class CompiledBranch:
     ) -> None:
         """`crowds` says of exact fields how many branches name their values: the fewer, the first.
 
-        What most patterns have comes first all the same: it tells most branches apart at once.
+        The source comes first all the same: nearly every rule and every event has one.
         """
         self.order = order
         self.fields = fields  # in path order
-        exact = sorted(crowds, key=lambda each: (_FIRST.get(each.path, 3), crowds[each]))
+        exact = sorted(crowds, key=lambda each: (each.path != SOURCE, crowds[each]))
         places = 1
         leading: list[FieldPredicate] = []
         for each in exact:
@@ -40,13 +40,13 @@ class CompiledBranch:
         rest = [each for each in fields if each not in leading]
         self.residual = tuple(sorted(rest, key=lambda each: not each.leads))
 
-    def tests(self, depth: int) -> Tests:
-        """What is to be tested once the first `depth` exact fields are known to hold.
+    def is_led_by(self, path: str) -> bool:
+        """Whether its first exact field is the one there."""
+        return bool(self.exact) and self.exact[0].path == path
 
-        The rarest value comes first.
-        """
-        exact = sorted(self.exact[depth:], key=lambda each: each.path in _FIRST)
-        return tests_of((*exact, *self.residual))
+    def tests(self, depth: int) -> Tests:
+        """What is to be tested once the first `depth` exact fields are known to hold."""
+        return tests_of((*self.exact[depth:], *self.residual))
 
     def spans(self, nested: Set[str]) -> bool:
         """Whether several of its fields may lie in arrays of objects, which must then agree."""

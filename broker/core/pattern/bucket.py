@@ -1,6 +1,7 @@
 """branches that wait in one place, and what an event that comes by finds there"""
 
 from collections.abc import Iterator
+from operator import eq
 from typing import Any
 
 from broker.core.pattern.branch import CompiledBranch
@@ -11,12 +12,15 @@ from broker.core.pattern.visit import ABSENT, Visit
 
 __all__ = ["Bucket"]
 
-_Waiting = tuple[int, str | None, str, TextQuestion, Any, Any, FieldPredicate, Tests]
-"""The order of a branch's rule, the branch's first test, laid open, and the others."""
+_Waiting = tuple[
+    str | None, str, TextQuestion, Any, Any, tuple[FieldPredicate, Tests, CompiledBranch]
+]
+"""A branch with tests left: its first test laid open, but for the field; then what is rarely looked
+at: that field, the other tests, the branch."""
 
 # Most buckets have only one kind: what the other doesn't need isn't made, nor looked at.
 _NONE_COMPLETE: dict[CompiledBranch, int] = {}
-_NONE_TESTED: dict[CompiledBranch, _Waiting] = {}
+_NONE_TESTED: list[_Waiting] = []
 
 
 class Bucket:
@@ -39,46 +43,49 @@ class Bucket:
     def branches(self) -> Iterator[CompiledBranch]:
         """All that wait here."""
         yield from self._complete
-        yield from self._tested
+        for *_, (_, _, branch) in self._tested:
+            yield branch
 
     def add(self, branch: CompiledBranch, tests: Tests) -> None:
         """Let a branch wait here."""
         if tests:
             if self._tested is _NONE_TESTED:
-                self._tested = {}
-            self._tested[branch] = (branch.order, *tests[0], tests[1:])
+                self._tested = []
+            *test, field = tests[0]
+            self._tested.append((*test, (field, tests[1:], branch)))
         else:
             if self._complete is _NONE_COMPLETE:
                 self._complete = {}
             self._complete[branch] = branch.order
 
-    def take_tested(self) -> list[CompiledBranch]:
-        """Take out all that have tests left."""
-        taken, self._tested = [*self._tested], _NONE_TESTED
-        return taken
-
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
-        if self._tested.pop(branch, None) is None:
-            del self._complete[branch]
+        if self._complete.pop(branch, None) is not None:
+            return
+        tested = self._tested
+        place = next(n for n, each in enumerate(tested) if each[-1][-1] is branch)
+        tested[place] = tested[-1]
+        tested.pop()
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
         if visit.nested:
             self._collect_consistent(visit)
             return
-        found = visit.found
         if self._complete:
-            found.update(self._complete.values())
+            visit.found.update(self._complete.values())
         # The first test as `holds` has it: with many rules most of the time is spent here, and
         # a test that lies in the branch's own place is one place less to look at.
-        for order, parent, key, asks_text, operand, upper, field, rest in self._tested.values():
+        for parent, key, asks_text, operand, upper, more in self._tested:
             value = visit[parent].get(key, ABSENT)
             if type(value) is str:
-                if not asks_text(value, operand):
+                if asks_text is eq:  # most do: it needs no call
+                    if value != operand:
+                        continue
+                elif not asks_text(value, operand):
                     continue
             elif value is ABSENT:
-                if not field.accepts_absence:
+                if not more[0].accepts_absence:
                     continue
             elif (
                 asks_text is no_text
@@ -87,20 +94,21 @@ class Bucket:
             ):
                 if not operand <= value <= upper:
                     continue
-            elif not accepts_other(field, value, visit):
+            elif not accepts_other(more[0], value, visit):
                 continue
+            _, rest, branch = more
             if not rest or holds(rest, visit):
-                found.add(order)
+                visit.found.add(branch.order)
 
     def _collect_consistent(self, visit: Visit) -> None:
         nested, found = visit.nested, visit.found
         for branch, order in self._complete.items():
             if not branch.spans(nested) or branch.consistent(visit):
                 found.add(order)
-        for branch, (order, *test, rest) in self._tested.items():
-            if order not in found and (
+        for *test, (field, rest, branch) in self._tested:
+            if branch.order not in found and (
                 branch.consistent(visit)
                 if branch.spans(nested)
-                else holds((tuple(test), *rest), visit)
+                else holds(((*test, field), *rest), visit)
             ):
-                found.add(order)
+                found.add(branch.order)

@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
-from broker.core.pattern.branch import CompiledBranch
+from broker.core.pattern.branch import SOURCE, CompiledBranch
 from broker.core.pattern.event import RepeatedKeys
 from broker.core.pattern.language import Pattern
-from broker.core.pattern.net import Net
+from broker.core.pattern.net import Led, Net
 from broker.core.pattern.paths import Paths
 from broker.core.pattern.predicate import FieldPredicate, Lead, compile_field
 from broker.core.pattern.visit import NotPlain, PlainVisit, Visit, WholeVisit
@@ -22,14 +22,15 @@ class Matcher(Generic[K]):
     Nothing here waits or awaits: on one event loop, every `matching` sees all of a change or none.
     """
 
-    __slots__ = ("_keys", "_net", "_next", "_paths", "_rules", "_uses")
+    __slots__ = ("_by_source", "_keys", "_next", "_others", "_paths", "_rules", "_uses")
 
     def __init__(self, rules: Iterable[tuple[K, Pattern]] = ()) -> None:
         self._rules: dict[K, tuple[CompiledBranch, ...]] = {}
         self._keys: dict[int, K] = {}  # by order
         self._next = 0
         self._paths = Paths()
-        self._net = Net()
+        self._by_source = Led()  # those that want a certain one: nearly all
+        self._others: Net | None = None
         self._uses: dict[Lead, int] = {}  # branches that name a value at a path
         for key, pattern in rules:
             self.add(key, pattern)
@@ -60,7 +61,7 @@ class Matcher(Generic[K]):
         )
         self._rules[key] = compiled
         for branch in compiled:
-            self._net.add(branch)
+            self._place(branch)
 
     def remove(self, key: K) -> None:
         """Let the rule take part no longer. Raises: KeyError if there is no such rule."""
@@ -78,10 +79,20 @@ class Matcher(Generic[K]):
             if type(event) is not dict:
                 raise NotPlain
             visit = PlainVisit(event, self._paths.root)
-            self._net.collect(visit)
+            source = event.get(SOURCE)
+            if type(source) is str:
+                led = self._by_source.get((SOURCE, source))
+                if led is not None:
+                    led.collect(visit)
+            else:
+                self._by_source.collect_at(SOURCE, visit)
+            if self._others is not None:
+                self._others.collect(visit)
         except NotPlain:
             visit = WholeVisit(*self._paths.leaves(event))
-            self._net.collect(visit)
+            self._by_source.collect_at(SOURCE, visit)
+            if self._others is not None:
+                self._others.collect(visit)
         found = visit.found
         keys = self._keys
         return [keys[order] for order in sorted(found)] if found else []
@@ -93,8 +104,8 @@ class Matcher(Generic[K]):
         assert {path for path, _ in self._uses} <= named
         assert self._paths.named() == named
         there = {branch for branches in self._rules.values() for branch in branches}
-        assert set(self._net.branches()) == there
-        assert bool(len(self._net)) == bool(there)
+        others = self._others.branches() if self._others is not None else ()
+        assert {*self._by_source.branches(), *others} == there
 
     def _compile(self, order: int, fields: tuple[FieldPredicate, ...]) -> CompiledBranch:
         crowds: dict[FieldPredicate, int] = {}
@@ -108,9 +119,28 @@ class Matcher(Generic[K]):
                 crowds[each] += count
         return CompiledBranch(order, fields, crowds)
 
+    def _place(self, branch: CompiledBranch) -> None:
+        if branch.is_led_by(SOURCE):
+            for lead in branch.exact[0].leads:
+                self._by_source.place(branch, lead, 1)
+            return
+        if self._others is None:
+            self._others = Net()
+        self._others.add(branch)
+
+    def _take(self, branch: CompiledBranch) -> None:
+        if branch.is_led_by(SOURCE):
+            for lead in branch.exact[0].leads:
+                self._by_source.take(branch, lead)
+            return
+        assert self._others is not None
+        self._others.remove(branch)
+        if not len(self._others):
+            self._others = None
+
     def _withdraw(self, branches: tuple[CompiledBranch, ...]) -> None:
         for branch in branches:
-            self._net.remove(branch)
+            self._take(branch)
             for each in branch.fields:
                 self._paths.forget(each.path)
                 for lead in each.leads:

@@ -15,69 +15,103 @@ from broker.core.pattern.residuals import Residuals
 from broker.core.pattern.values import EXACT_INTEGER_MAX
 from broker.core.pattern.visit import ABSENT, Visit, step
 
-__all__ = ["Net"]
+__all__ = ["Led", "Net"]
 
 BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
 FEW = 32  # without an exact field, that are tested one by one: to look them up would cost as much
 
 
+class Led(dict[Lead, "Net | Bucket"]):
+    """Branches by the value at a path that leads to them.
+
+    One table for all paths: an event that has a dozen values looks in one place.
+    """
+
+    __slots__ = ()
+
+    def branches(self) -> Iterator[CompiledBranch]:
+        """All that wait here or below; one that waits under several values comes several times."""
+        for child in self.values():
+            yield from child.branches()
+
+    def place(self, branch: CompiledBranch, lead: Lead, depth: int) -> None:
+        """Let a branch wait under a value; `depth` is how many of its exact fields hold then."""
+        child = self.get(lead)
+        if child is None:
+            child = self[lead] = Bucket()
+        if isinstance(child, Net):
+            child.add(branch)
+            return
+        child.add(branch, branch.tests(depth))
+        if len(child) > BUCKET:
+            net = Net(depth)
+            for each in child.branches():
+                net.add(each)
+            self[lead] = net
+
+    def take(self, branch: CompiledBranch, lead: Lead) -> None:
+        """Take a branch out that waits under this value."""
+        child = self[lead]
+        child.remove(branch)
+        if not len(child):
+            del self[lead]
+
+    def collect_at(self, path: str, visit: Visit) -> None:
+        """Add the rules that wait under one of the event's values there, and match."""
+        for value in {value for value, _ in visit.leaves(path)}:
+            child = self.get((path, value))
+            if child is not None:
+                child.collect(visit)
+
+
 class Net:
     """A net, and all below it; `depth` is how many exact fields have led to it."""
 
-    __slots__ = ("_children", "_counts", "_depth", "_paths", "_residuals", "_rest")
+    __slots__ = ("_counts", "_depth", "_led", "_paths", "_rest")
 
     def __init__(self, depth: int = 0) -> None:
         self._depth = depth
-        # In one table for all paths: an event that has a dozen values looks in one place.
-        self._children: dict[Lead, Net | Bucket] = {}
-        self._paths: dict[str | None, dict[str, str]] = {}  # of children, by object and key
-        self._counts: dict[str, int] = {}  # of children, by path
-        self._rest: Bucket | None = None  # branches that have no exact field left
-        self._residuals: Residuals | None = None  # instead, if many have other fields
+        self._led = Led()
+        self._paths: dict[str | None, dict[str, str]] = {}  # that lead on, by object and key
+        self._counts: dict[str, int] = {}  # of values that lead on, by path
+        # Branches that have no exact field left: if many have others, by these.
+        self._rest: Bucket | Residuals | None = None
 
     def __len__(self) -> int:
         """0 if nothing waits, neither here nor below; the number says nothing else."""
-        return bool(self._rest) + len(self._children) + (self._residuals is not None)
+        return len(self._led) + (self._rest is not None)
 
     def branches(self) -> Iterator[CompiledBranch]:
         """All that wait here or below; one that waits under several values comes several times."""
         if self._rest is not None:
             yield from self._rest.branches()
-        if self._residuals is not None:
-            yield from self._residuals.branches()
-        for child in self._children.values():
-            yield from child.branches()
+        yield from self._led.branches()
 
     def add(self, branch: CompiledBranch) -> None:
         """Let a branch wait here or below. Costs what its fields cost, and at times a split."""
         depth = self._depth
         if depth < len(branch.exact):
             for lead in branch.exact[depth].leads:
-                self._add_below(lead, branch)
-        elif self._residuals is not None and branch.residual:
-            self._residuals.add(branch)
+                if lead not in self._led:
+                    self._name(lead[0])
+                self._led.place(branch, lead, depth + 1)
+        elif isinstance(self._rest, Residuals):
+            self._rest.add(branch)
         else:
             if self._rest is None:
                 self._rest = Bucket()
             self._rest.add(branch, branch.tests(depth))
             if self._rest.tested > FEW:
-                self._residuals = Residuals(self._rest.take_tested())
-                self._rest = self._rest if len(self._rest) else None
+                self._rest = Residuals(self._rest.branches())
 
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here or below, and what is empty after it."""
         depth = self._depth
         if depth < len(branch.exact):
             for lead in branch.exact[depth].leads:
-                child = self._children[lead]
-                child.remove(branch)
-                if not len(child):
-                    del self._children[lead]
+                self._led.take(branch, lead)
+                if lead not in self._led:
                     self._forget(lead[0])
-        elif self._residuals is not None and branch.residual:
-            self._residuals.remove(branch)
-            if not len(self._residuals):
-                self._residuals = None
         else:
             assert self._rest is not None
             self._rest.remove(branch)
@@ -88,55 +122,32 @@ class Net:
         """Add the rules whose branches match."""
         if self._rest is not None:
             self._rest.collect(visit)
-        if self._residuals is not None:
-            self._residuals.collect(visit)
         if visit.whole is not None:
             self._collect_by_leaves(visit.whole, visit)
             return
-        children = self._children
+        led = self._led
         for parent, paths in self._paths.items():
             there = visit[parent]
             if len(paths) > len(there):
                 paths = {key: paths[key] for key in there if key in paths}
+            get = there.get
             for key, path in paths.items():
                 # What is simple is looked up as it is: to make a leaf of it would cost more.
-                value = there.get(key, ABSENT)
+                value = get(key, ABSENT)
                 if type(value) is str or (
                     type(value) is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
                 ):
-                    child = children.get((path, value))
+                    child = led.get((path, value))
                     if child is not None:
                         child.collect(visit)
                 elif value is not ABSENT:
-                    self._collect_at(path, visit)
+                    led.collect_at(path, visit)
 
     def _collect_by_leaves(self, leaves: Leaves, visit: Visit) -> None:
         counts = self._counts
         for path in counts if len(counts) <= len(leaves) else leaves:
             if path in counts:
-                self._collect_at(path, visit)
-
-    def _collect_at(self, path: str, visit: Visit) -> None:
-        for value in {value for value, _ in visit.leaves(path)}:
-            child = self._children.get((path, value))
-            if child is not None:
-                child.collect(visit)
-
-    def _add_below(self, lead: Lead, branch: CompiledBranch) -> None:
-        depth = self._depth + 1
-        child = self._children.get(lead)
-        if child is None:
-            child = self._children[lead] = Bucket()
-            self._name(lead[0])
-        if isinstance(child, Net):
-            child.add(branch)
-            return
-        child.add(branch, branch.tests(depth))
-        if len(child) > BUCKET:
-            net = Net(depth)
-            for each in child.branches():
-                net.add(each)
-            self._children[lead] = net
+                self._led.collect_at(path, visit)
 
     def _name(self, path: str) -> None:
         count = self._counts[path] = self._counts.get(path, 0) + 1

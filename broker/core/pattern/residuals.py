@@ -87,7 +87,7 @@ class Residuals:
         """Let a branch wait here."""
         self._size += 1
         driver, key = _driver(branch)
-        if driver is None:
+        if driver is None:  # it has no such field, or none that must be there
             self._always.add(branch, tests_of(branch.residual))
             return
         at = self._paths.setdefault(driver.path, _AtPath())
