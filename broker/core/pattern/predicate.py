@@ -87,21 +87,81 @@ def no_text(value: str, operand: Any) -> bool:
 def _asks_text(field: Field, accepts: Predicate) -> tuple[TextQuestion, Any, Any]:
     if len(field.alternatives) == 1:
         match field.alternatives[0]:
-            case Exact(str(text)):
-                return eq, text, None
-            case Prefix(text):
-                return str.startswith, text, None
-            case Suffix(text):
-                return str.endswith, text, None
             case NumericRange():
                 return no_text, *closed_ends(field.alternatives[0])
             case AnythingBut((Exact(str(text)),)):
                 return ne, text, None
+            case Exists(True):
+                return _any_text, None, None
+            case Exact(str(text)):
+                return eq, text, None
+        question = _text_question(field.alternatives[0])
+        if question is not None:
+            return *question, None
     return _accepted, accepts, None
+
+
+def _text_question(alternative: Alternative) -> tuple[TextQuestion, Any] | None:
+    """What a text is asked by an alternative that is for texts only, and with what."""
+    match alternative:
+        case Prefix(text):
+            return str.startswith, text
+        case Suffix(text):
+            return str.endswith, text
+        case EqualsIgnoreCase(text) if text.isascii():
+            return _equals_folded, text.lower()
+        case EqualsIgnoreCase(text):
+            return _found_by, re.compile(_folded(text)).fullmatch
+        case PrefixIgnoreCase(text):
+            return _found_by, re.compile(_folded(text)).match
+        case SuffixIgnoreCase(text):
+            return _found_by, re.compile(_folded(text) + r"\Z").search
+        case Wildcard(pieces=(only,)):
+            return eq, only
+        case Wildcard(pieces=(first, *middle, last)):
+            return _fits, (first, middle, last)
+        case Address(version=version, packed=packed):
+            return _lies_in, (version, packed, packed)
+        case Cidr(version=version, first=lowest, last=highest):
+            return _lies_in, (version, lowest, highest)
+    return None
 
 
 def _accepted(value: str, accepts: Predicate) -> bool:
     return accepts(value)
+
+
+def _any_text(value: str, operand: None) -> bool:
+    return True
+
+
+def _equals_folded(value: str, lower: str) -> bool:
+    """Whether it is this ASCII text but for the case; some letters beyond ASCII have such forms."""
+    return value.lower() == lower and value.isascii()
+
+
+def _found_by(value: str, search: Callable[[str], re.Match[str] | None]) -> bool:
+    return search(value) is not None
+
+
+def _fits(value: str, pieces: tuple[str, list[str], str]) -> bool:
+    first, middle, last = pieces
+    if not (value.startswith(first) and value.endswith(last)):
+        return False
+    # The leftmost place for each piece leaves the most room for the next.
+    at, end = len(first), len(value) - len(last)
+    for piece in middle:
+        at = value.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return at <= end
+
+
+def _lies_in(value: str, network: tuple[int, int, int]) -> bool:
+    version, first, last = network
+    spelled = address(value)
+    return spelled is not None and spelled[0] == version and first <= spelled[1] <= last
 
 
 def closed_ends(wanted: NumericRange) -> tuple[float, float]:
@@ -139,33 +199,17 @@ def _predicate(alternative: Alternative) -> Predicate:
             return lambda value: value == wanted
         case Exists(present):
             return lambda value: present
-        case Prefix(text):
-            return lambda value: type(value) is str and value.startswith(text)
-        case Suffix(text):
-            return lambda value: type(value) is str and value.endswith(text)
-        case EqualsIgnoreCase(text):
-            whole = re.compile(_folded(text)).fullmatch
-            return lambda value: type(value) is str and whole(value) is not None
-        case PrefixIgnoreCase(text):
-            start = re.compile(_folded(text)).match
-            return lambda value: type(value) is str and start(value) is not None
-        case SuffixIgnoreCase(text):
-            end = re.compile(_folded(text) + r"\Z").search
-            return lambda value: type(value) is str and end(value) is not None
-        case Wildcard(pieces=pieces):
-            return _wildcard(pieces)
         case NumericRange():
             return _numeric(alternative)
-        case Address(version=version, packed=packed):
-            wanted_address = (version, packed)
-            return lambda value: type(value) is str and address(value) == wanted_address
-        case Cidr():
-            return _cidr(alternative)
         case AnythingBut(excluded):
             values = frozenset(each.value for each in excluded if isinstance(each, Exact))
             others = [_predicate(each) for each in excluded if not isinstance(each, Exact)]
             excludes = _any_of(values, others)
             return lambda value: not excludes(value)
+    question = _text_question(alternative)
+    assert question is not None
+    asks, operand = question
+    return lambda value: type(value) is str and asks(value, operand)
 
 
 def _folded(text: str) -> str:
@@ -175,30 +219,6 @@ def _folded(text: str) -> str:
     """
     spellings = (dict.fromkeys((each, each.upper(), each.lower())) for each in text)
     return "".join(f"(?:{'|'.join(re.escape(each) for each in some)})" for some in spellings)
-
-
-def _wildcard(pieces: tuple[str, ...]) -> Predicate:
-    if len(pieces) == 1:
-        (only,) = pieces
-        return lambda value: value == only
-    first, *middle, last = pieces
-    shortest = len(first) + len(last)
-
-    def accepts(value: Value) -> bool:
-        if type(value) is not str or len(value) < shortest:
-            return False
-        if not (value.startswith(first) and value.endswith(last)):
-            return False
-        # The leftmost place for each piece leaves the most room for the next.
-        at, end = len(first), len(value) - len(last)
-        for piece in middle:
-            at = value.find(piece, at, end)
-            if at < 0:
-                return False
-            at += len(piece)
-        return True
-
-    return accepts
 
 
 def _numeric(wanted: NumericRange) -> Predicate:
@@ -215,15 +235,5 @@ def _numeric(wanted: NumericRange) -> Predicate:
             return False
         above = bottom < value if open_bottom else bottom <= value
         return above and (value < top if open_top else value <= top)
-
-    return accepts
-
-
-def _cidr(wanted: Cidr) -> Predicate:
-    version, first, last = wanted.version, wanted.first, wanted.last
-
-    def accepts(value: Value) -> bool:
-        spelled = address(value) if type(value) is str else None
-        return spelled is not None and spelled[0] == version and first <= spelled[1] <= last
 
     return accepts
