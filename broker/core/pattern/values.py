@@ -49,7 +49,6 @@ EXACT_INTEGER_MAX = 2**53  # beyond it doubles skip integers
 _SHORT_TEXT_MAX = 15  # any decimal of 15 significant digits survives the way through a double
 _INTEGER_BITS_MAX = 4096  # longer ones have no decimal text in Python without raising its guard
 
-_V4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _V4_LENGTH_MAX = 15
 _ADDRESS_LENGTH_MAX = 39  # of an IPv6 address, written out
 _V6 = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
@@ -103,9 +102,16 @@ def address(text: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=1_024)  # several rules ask it of one value
 def _address(text: str) -> tuple[int, int] | None:
-    if _V4.fullmatch(text):
-        octets = [int(octet) for octet in text.split(".")] if len(text) <= _V4_LENGTH_MAX else [256]
-        return (4, int.from_bytes(octets)) if max(octets) <= 255 else None
+    octets = text.split(".")
+    if len(octets) == 4:
+        # What `int` takes besides, as signs and underscores, isn't made of digits only.
+        digits = "".join(octets)
+        if len(text) > _V4_LENGTH_MAX or not (digits.isascii() and digits.isdecimal()):
+            return None
+        try:
+            return 4, int.from_bytes(bytes(map(int, octets)))
+        except ValueError:  # one is missing, or beyond 255
+            return None
     if ":" in text and _V6.fullmatch(text):
         try:
             v6 = ipaddress.IPv6Address(text)
