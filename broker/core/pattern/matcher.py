@@ -75,24 +75,28 @@ class Matcher(Generic[K]):
         `event` is what a JSON parser or `parse_event` gave; it is only read.
         """
         visit: Visit
+        others = self._others
         try:
             if type(event) is not dict:
                 raise NotPlain
-            visit = PlainVisit(event, self._paths.root)
             source = event.get(SOURCE)
-            if type(source) is str:
+            if type(source) is str:  # as nearly always
                 led = self._by_source.get((SOURCE, source))
+                if led is None and others is None:
+                    return []
+                visit = PlainVisit(event, self._paths.root)
                 if led is not None:
                     led.collect(visit)
             else:
+                visit = PlainVisit(event, self._paths.root)
                 self._by_source.collect_at(SOURCE, visit)
-            if self._others is not None:
-                self._others.collect(visit)
+            if others is not None:
+                others.collect(visit)
         except NotPlain:
             visit = WholeVisit(*self._paths.leaves(event))
             self._by_source.collect_at(SOURCE, visit)
-            if self._others is not None:
-                self._others.collect(visit)
+            if others is not None:
+                others.collect(visit)
         found = visit.found
         keys = self._keys
         return [keys[order] for order in sorted(found)] if found else []

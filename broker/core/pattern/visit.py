@@ -69,6 +69,10 @@ class PlainVisit(Visit):
         self._named = named
         if named.through and not _KEYS.issuperset(event):
             _learn(event)
+        # Nearly every rule asks for something in there.
+        detail, within = event.get("detail"), named.children.get("detail")
+        if type(detail) is dict and within is not None and not within.through:
+            self["detail"] = detail
 
     def __missing__(self, path: str | None) -> dict[str, Any]:
         assert path is not None
