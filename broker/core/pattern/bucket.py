@@ -76,8 +76,11 @@ class Bucket:
             visit.found.update(self._complete.values())
         # The first test as `holds` has it: with many rules most of the time is spent here, and
         # a test that lies in the branch's own place is one place less to look at.
+        entered, get = None, visit[None].get
         for parent, key, asks_text, operand, upper, more in self._tested:
-            value = visit[parent].get(key, ABSENT)
+            if parent is not entered:
+                entered, get = parent, visit[parent].get
+            value = get(key, ABSENT)
             if type(value) is str:
                 if asks_text is eq:  # most do: it needs no call
                     if value != operand:

@@ -88,7 +88,8 @@ def _asks_text(field: Field, accepts: Predicate) -> tuple[TextQuestion, Any, Any
     if len(field.alternatives) == 1:
         match field.alternatives[0]:
             case NumericRange():
-                return no_text, *closed_ends(field.alternatives[0])
+                lower, upper = closed_ends(field.alternatives[0])
+                return no_text, _whole(lower), _whole(upper)
             case AnythingBut((Exact(str(text)),)):
                 return ne, text, None
             case Exists(True):
@@ -174,6 +175,11 @@ def closed_ends(wanted: NumericRange) -> tuple[float, float]:
         upper = float(wanted.top)
         upper = math.nextafter(upper, -math.inf) if wanted.open_top else upper
     return lower, upper
+
+
+def _whole(end: float) -> float:
+    """The same number, as an integer if it is one: most are compared with integers."""
+    return int(end) if end.is_integer() else end
 
 
 def _any_of(values: frozenset[Value], others: list[Predicate]) -> Predicate:

@@ -5,6 +5,7 @@ array. Then a path leads to one place in one object, and what no rule on the eve
 never looked at. Any other event is taken apart as a whole beforehand: see `Paths.leaves`.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Set
 from functools import lru_cache
@@ -32,7 +33,7 @@ class NotPlain(Exception):
 def step(path: str) -> tuple[str | None, str]:
     """The last step to a path: the path of the object it lies in (None: the event), and its key."""
     parent, dot, key = path.rpartition(".")
-    return parent if dot else None, key
+    return sys.intern(parent) if dot else None, key
 
 
 class Visit(dict[str | None, dict[str, Any]], ABC):
