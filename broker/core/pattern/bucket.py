@@ -69,14 +69,14 @@ class Bucket:
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
-        if visit.nested:
+        if visit.whole is not None and visit.nested:
             self._collect_consistent(visit)
             return
         if self._complete:
             visit.found.update(self._complete.values())
         # The first test as `holds` has it: with many rules most of the time is spent here, and
         # a test that lies in the branch's own place is one place less to look at.
-        entered, get = None, visit[None].get
+        entered: Any = ABSENT
         for parent, key, asks_text, operand, upper, more in self._tested:
             if parent is not entered:
                 entered, get = parent, visit[parent].get

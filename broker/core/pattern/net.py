@@ -18,6 +18,7 @@ from broker.core.pattern.visit import ABSENT, Visit, step
 __all__ = ["Led", "Net"]
 
 BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
+MANY = 16  # paths in one object: if it has fewer keys, these lead to its values
 FEW = 32  # without an exact field, that are tested one by one: to look them up would cost as much
 
 
@@ -128,7 +129,7 @@ class Net:
         led = self._led
         for parent, paths in self._paths.items():
             there = visit[parent]
-            if len(paths) > len(there):
+            if len(paths) > MANY and len(paths) > len(there):
                 paths = {key: paths[key] for key in there if key in paths}
             get = there.get
             for key, path in paths.items():

@@ -43,10 +43,10 @@ class Visit(dict[str | None, dict[str, Any]], ABC):
     scalar is compared by its `leaves`.
     """
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "whole")
 
     found: set[int]  # orders of the rules that match
-    whole: Leaves | None = None  # all its leaves, if it isn't plain
+    whole: Leaves | None  # all its leaves, if it isn't plain
     nested: Set[str] = frozenset()  # paths of leaves in arrays of objects: see `consistency`
 
     @abstractmethod
@@ -66,6 +66,7 @@ class PlainVisit(Visit):
     def __init__(self, event: dict[str, Any], named: PathNode) -> None:
         self[None] = event
         self.found = set()
+        self.whole = None
         self._leaves: dict[str, list[Leaf]] | None = None
         self._named = named
         if named.through and not _KEYS.issuperset(event):
@@ -120,20 +121,18 @@ class PlainVisit(Visit):
 class WholeVisit(Visit):
     """Any event's, all of whose leaves are known: whatever is looked up, they are to be asked."""
 
-    __slots__ = ("nested", "whole")
-
-    whole: Leaves
+    __slots__ = ("_leaves", "nested")
 
     def __init__(self, leaves: Leaves, nested: Set[str]) -> None:
-        self.whole = leaves
-        self.nested = nested
         self.found = set()
+        self.whole = self._leaves = leaves
+        self.nested = nested
 
     def __missing__(self, path: str | None) -> dict[str, Any]:
         return _ASK
 
     def leaves(self, path: str) -> list[Leaf]:
-        return self.whole[path]
+        return self._leaves[path]
 
 
 class _Ask(dict[str, Any]):
