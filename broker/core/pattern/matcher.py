@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 from broker.core.pattern.branch import SOURCE, CompiledBranch
 from broker.core.pattern.event import RepeatedKeys
 from broker.core.pattern.language import Pattern
-from broker.core.pattern.net import Led, Net
+from broker.core.pattern.net import ByValue, Net, collect_at, place, take
 from broker.core.pattern.paths import Paths
 from broker.core.pattern.predicate import FieldPredicate, Lead, compile_field
 from broker.core.pattern.visit import NotPlain, PlainVisit, Visit, WholeVisit
@@ -29,7 +29,7 @@ class Matcher(Generic[K]):
         self._keys: dict[int, K] = {}  # by order
         self._next = 0
         self._paths = Paths()
-        self._by_source = Led()  # those that want a certain one: nearly all
+        self._by_source: ByValue = {}  # those that want a certain one: nearly all
         self._others: Net | None = None
         self._uses: dict[Lead, int] = {}  # branches that name a value at a path
         for key, pattern in rules:
@@ -81,7 +81,7 @@ class Matcher(Generic[K]):
                 raise NotPlain
             source = event.get(SOURCE)
             if type(source) is str:  # as nearly always
-                led = self._by_source.get((SOURCE, source))
+                led = self._by_source.get(source)
                 if led is None and others is None:
                     return []
                 visit = PlainVisit(event, self._paths.root)
@@ -89,12 +89,12 @@ class Matcher(Generic[K]):
                     led.collect(visit)
             else:
                 visit = PlainVisit(event, self._paths.root)
-                self._by_source.collect_at(SOURCE, visit)
+                collect_at(SOURCE, self._by_source, visit)
             if others is not None:
                 others.collect(visit)
         except NotPlain:
             visit = WholeVisit(*self._paths.leaves(event))
-            self._by_source.collect_at(SOURCE, visit)
+            collect_at(SOURCE, self._by_source, visit)
             if others is not None:
                 others.collect(visit)
         found = visit.found
@@ -108,8 +108,8 @@ class Matcher(Generic[K]):
         assert {path for path, _ in self._uses} <= named
         assert self._paths.named() == named
         there = {branch for branches in self._rules.values() for branch in branches}
-        others = self._others.branches() if self._others is not None else ()
-        assert {*self._by_source.branches(), *others} == there
+        starts = [*self._by_source.values(), *([self._others] if self._others is not None else [])]
+        assert {branch for start in starts for branch in start.branches()} == there
 
     def _compile(self, order: int, fields: tuple[FieldPredicate, ...]) -> CompiledBranch:
         crowds: dict[FieldPredicate, int] = {}
@@ -125,8 +125,8 @@ class Matcher(Generic[K]):
 
     def _place(self, branch: CompiledBranch) -> None:
         if branch.is_led_by(SOURCE):
-            for lead in branch.exact[0].leads:
-                self._by_source.place(branch, lead, 1)
+            for _, source in branch.exact[0].leads:
+                place(self._by_source, source, branch, 1)
             return
         if self._others is None:
             self._others = Net()
@@ -134,8 +134,8 @@ class Matcher(Generic[K]):
 
     def _take(self, branch: CompiledBranch) -> None:
         if branch.is_led_by(SOURCE):
-            for lead in branch.exact[0].leads:
-                self._by_source.take(branch, lead)
+            for _, source in branch.exact[0].leads:
+                take(self._by_source, source, branch)
             return
         assert self._others is not None
         self._others.remove(branch)

@@ -10,92 +10,83 @@ from collections.abc import Iterator
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket
 from broker.core.pattern.event import Leaves
-from broker.core.pattern.predicate import Lead
 from broker.core.pattern.residuals import Residuals
-from broker.core.pattern.values import EXACT_INTEGER_MAX
-from broker.core.pattern.visit import ABSENT, Visit, step
+from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
+from broker.core.pattern.visit import ABSENT, Visit, path_of, step
 
-__all__ = ["Led", "Net"]
+__all__ = ["ByValue", "Net", "collect_at", "place", "take"]
 
 BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
-MANY = 16  # paths in one object: if it has fewer keys, these lead to its values
+MANY = 16  # fields of one object: if it has fewer keys, these lead to its values
 FEW = 32  # without an exact field, that are tested one by one: to look them up would cost as much
 
+ByValue = dict[Value, "Net | Bucket"]
+"""Branches by the value that leads to them, at one path."""
 
-class Led(dict[Lead, "Net | Bucket"]):
-    """Branches by the value at a path that leads to them.
 
-    One table for all paths: an event that has a dozen values looks in one place.
-    """
+def place(by_value: ByValue, value: Value, branch: CompiledBranch, depth: int) -> None:
+    """Let a branch wait under a value; `depth` is how many of its exact fields hold then."""
+    child = by_value.get(value)
+    if child is None:
+        child = by_value[value] = Bucket()
+    if isinstance(child, Net):
+        child.add(branch)
+        return
+    child.add(branch, branch.tests(depth))
+    if len(child) > BUCKET:
+        net = by_value[value] = Net(depth)
+        for each in child.branches():
+            net.add(each)
 
-    __slots__ = ()
 
-    def branches(self) -> Iterator[CompiledBranch]:
-        """All that wait here or below; one that waits under several values comes several times."""
-        for child in self.values():
-            yield from child.branches()
+def take(by_value: ByValue, value: Value, branch: CompiledBranch) -> None:
+    """Take a branch out that waits under this value."""
+    child = by_value[value]
+    child.remove(branch)
+    if not len(child):
+        del by_value[value]
 
-    def place(self, branch: CompiledBranch, lead: Lead, depth: int) -> None:
-        """Let a branch wait under a value; `depth` is how many of its exact fields hold then."""
-        child = self.get(lead)
-        if child is None:
-            child = self[lead] = Bucket()
-        if isinstance(child, Net):
-            child.add(branch)
-            return
-        child.add(branch, branch.tests(depth))
-        if len(child) > BUCKET:
-            net = Net(depth)
-            for each in child.branches():
-                net.add(each)
-            self[lead] = net
 
-    def take(self, branch: CompiledBranch, lead: Lead) -> None:
-        """Take a branch out that waits under this value."""
-        child = self[lead]
-        child.remove(branch)
-        if not len(child):
-            del self[lead]
-
-    def collect_at(self, path: str, visit: Visit) -> None:
-        """Add the rules that wait under one of the event's values there, and match."""
-        for value in {value for value, _ in visit.leaves(path)}:
-            child = self.get((path, value))
-            if child is not None:
-                child.collect(visit)
+def collect_at(path: str, by_value: ByValue, visit: Visit) -> None:
+    """Add the rules that wait under one of the event's values there, and match."""
+    for value in {value for value, _ in visit.leaves(path)}:
+        if value in by_value:
+            by_value[value].collect(visit)
 
 
 class Net:
     """A net, and all below it; `depth` is how many exact fields have led to it."""
 
-    __slots__ = ("_counts", "_depth", "_led", "_paths", "_rest")
+    __slots__ = ("_depth", "_objects", "_rest")
 
     def __init__(self, depth: int = 0) -> None:
         self._depth = depth
-        self._led = Led()
-        self._paths: dict[str | None, dict[str, str]] = {}  # that lead on, by object and key
-        self._counts: dict[str, int] = {}  # of values that lead on, by path
+        # What leads on: by the path of the object it lies in (None: the event), and its key.
+        self._objects: dict[str | None, dict[str, ByValue]] = {}
         # Branches that have no exact field left: if many have others, by these.
         self._rest: Bucket | Residuals | None = None
 
     def __len__(self) -> int:
         """0 if nothing waits, neither here nor below; the number says nothing else."""
-        return len(self._led) + (self._rest is not None)
+        return len(self._objects) + (self._rest is not None)
 
     def branches(self) -> Iterator[CompiledBranch]:
         """All that wait here or below; one that waits under several values comes several times."""
         if self._rest is not None:
             yield from self._rest.branches()
-        yield from self._led.branches()
+        for fields in self._objects.values():
+            for by_value in fields.values():
+                for child in by_value.values():
+                    yield from child.branches()
 
     def add(self, branch: CompiledBranch) -> None:
         """Let a branch wait here or below. Costs what its fields cost, and at times a split."""
         depth = self._depth
         if depth < len(branch.exact):
-            for lead in branch.exact[depth].leads:
-                if lead not in self._led:
-                    self._name(lead[0])
-                self._led.place(branch, lead, depth + 1)
+            for path, value in branch.exact[depth].leads:
+                parent, key = step(path)
+                by_value = self._objects.setdefault(parent, {}).setdefault(key, {})
+                place(by_value, value, branch, depth + 1)
         elif isinstance(self._rest, Residuals):
             self._rest.add(branch)
         else:
@@ -109,10 +100,14 @@ class Net:
         """Take a branch out that is here or below, and what is empty after it."""
         depth = self._depth
         if depth < len(branch.exact):
-            for lead in branch.exact[depth].leads:
-                self._led.take(branch, lead)
-                if lead not in self._led:
-                    self._forget(lead[0])
+            for path, value in branch.exact[depth].leads:
+                parent, key = step(path)
+                fields = self._objects[parent]
+                take(fields[key], value, branch)
+                if not fields[key]:
+                    del fields[key]
+                    if not fields:
+                        del self._objects[parent]
         else:
             assert self._rest is not None
             self._rest.remove(branch)
@@ -126,41 +121,30 @@ class Net:
         if visit.whole is not None:
             self._collect_by_leaves(visit.whole, visit)
             return
-        led = self._led
-        for parent, paths in self._paths.items():
+        for parent, fields in self._objects.items():
             there = visit[parent]
-            if len(paths) > MANY and len(paths) > len(there):
-                paths = {key: paths[key] for key in there if key in paths}
+            if len(fields) > MANY and len(fields) > len(there):
+                fields = {key: fields[key] for key in there if key in fields}
             get = there.get
-            for key, path in paths.items():
+            for key, by_value in fields.items():
                 # What is simple is looked up as it is: to make a leaf of it would cost more.
                 value = get(key, ABSENT)
                 if type(value) is str or (
                     type(value) is int and -EXACT_INTEGER_MAX <= value <= EXACT_INTEGER_MAX
                 ):
-                    child = led.get((path, value))
-                    if child is not None:
-                        child.collect(visit)
+                    if value in by_value:
+                        by_value[value].collect(visit)
                 elif value is not ABSENT:
-                    led.collect_at(path, visit)
+                    collect_at(path_of(parent, key), by_value, visit)
 
     def _collect_by_leaves(self, leaves: Leaves, visit: Visit) -> None:
-        counts = self._counts
-        for path in counts if len(counts) <= len(leaves) else leaves:
-            if path in counts:
-                self._led.collect_at(path, visit)
-
-    def _name(self, path: str) -> None:
-        count = self._counts[path] = self._counts.get(path, 0) + 1
-        if count == 1:
+        if sum(map(len, self._objects.values())) <= len(leaves):
+            for parent, fields in self._objects.items():
+                for key, by_value in fields.items():
+                    collect_at(path_of(parent, key), by_value, visit)
+            return
+        for path in leaves:
             parent, key = step(path)
-            self._paths.setdefault(parent, {})[key] = path
-
-    def _forget(self, path: str) -> None:
-        self._counts[path] -= 1
-        if not self._counts[path]:
-            del self._counts[path]
-            parent, key = step(path)
-            del self._paths[parent][key]
-            if not self._paths[parent]:
-                del self._paths[parent]
+            fields = self._objects.get(parent, {})
+            if key in fields:
+                collect_at(path, fields[key], visit)

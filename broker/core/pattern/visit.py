@@ -15,7 +15,7 @@ from broker.core.pattern.event import Leaf, Leaves, RepeatedKeys
 from broker.core.pattern.paths import PathNode
 from broker.core.pattern.values import EXACT_INTEGER_MAX, canonical
 
-__all__ = ["ABSENT", "NotPlain", "PlainVisit", "Visit", "WholeVisit", "step"]
+__all__ = ["ABSENT", "NotPlain", "PlainVisit", "Visit", "WholeVisit", "path_of", "step"]
 
 ABSENT = object()  # in place of a value
 
@@ -34,6 +34,11 @@ def step(path: str) -> tuple[str | None, str]:
     """The last step to a path: the path of the object it lies in (None: the event), and its key."""
     parent, dot, key = path.rpartition(".")
     return sys.intern(parent) if dot else None, key
+
+
+def path_of(parent: str | None, key: str) -> str:
+    """The path whose last step this is."""
+    return key if parent is None else f"{parent}.{key}"
 
 
 class Visit(dict[str | None, dict[str, Any]], ABC):
