@@ -180,7 +180,7 @@ def exceptions(rules: int, events: int) -> Workload:
 def customers(rules: int, events: int) -> Workload:
     """A customer's id, and a number above a bound."""
     random = Random(rules)
-    count = max(rules // 200, 5)
+    count = 500
     patterns = [
         {
             "detail": {

@@ -9,12 +9,13 @@ event that has none of its fields is tested with every event.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from broker.core.pattern.branch import CompiledBranch
 from broker.core.pattern.bucket import Bucket
 from broker.core.pattern.field_tests import Tests, holds, tests_of
-from broker.core.pattern.intervals import Intervals
+from broker.core.pattern.intervals import Ends, Intervals
 from broker.core.pattern.language import (
     Alternative,
     Cidr,
@@ -31,11 +32,43 @@ from broker.core.pattern.visit import Visit
 
 __all__ = ["Residuals"]
 
+_order = attrgetter("order")
+
 Key = tuple[str, Any]
 """Where among the branches of one path a branch waits: a kind, and what is looked up."""
 
 
-_Tested = tuple[int, Tests, CompiledBranch]  # the order of the rule
+@dataclass(slots=True)
+class _Ranges:
+    """Branches by the interval that a number, or an address, has to lie in."""
+
+    complete: Intervals[CompiledBranch] = field(default_factory=Intervals)  # that match if it does
+    tested: Intervals[tuple[Tests, CompiledBranch]] = field(default_factory=Intervals)
+    numbers: dict[CompiledBranch, int] = field(default_factory=dict)  # among one or the other
+
+    def add(self, branch: CompiledBranch, ends: Ends, rest: Tests) -> None:
+        """Let a branch wait here, that has these tests besides."""
+        self.numbers[branch] = (
+            self.tested.add(ends, (rest, branch)) if rest else self.complete.add(ends, branch)
+        )
+
+    def remove(self, branch: CompiledBranch, ends: Ends) -> None:
+        """Take a branch out that is here."""
+        intervals = self.tested if len(branch.residual) > 1 else self.complete
+        intervals.remove(ends, self.numbers.pop(branch))
+
+    def collect(self, point: float, visit: Visit) -> None:
+        """Add the rules whose interval has this point in it, and whose branches match."""
+        nested = visit.nested
+        matching = self.complete.at(point)
+        if nested:
+            matching = [b for b in matching if not b.spans(nested) or b.consistent(visit)]
+        matching += [
+            branch
+            for tests, branch in self.tested.at(point)
+            if (branch.consistent(visit) if branch.spans(nested) else holds(tests, visit))
+        ]
+        visit.found.update(map(_order, matching))
 
 
 @dataclass(slots=True)
@@ -43,12 +76,11 @@ class _AtPath:
     """The branches that wait by one path."""
 
     texts: dict[str, dict[int, dict[str, Bucket]]] = field(default_factory=dict)  # kind, length
-    intervals: dict[str, Intervals[_Tested]] = field(default_factory=dict)
-    numbers: dict[CompiledBranch, int] = field(default_factory=dict)  # among the intervals
+    ranges: dict[str, _Ranges] = field(default_factory=dict)  # kind
     same: dict[tuple[Alternative, ...], "_Same"] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.texts or self.numbers or self.same)
+        return bool(self.texts or self.ranges or self.same)
 
 
 @dataclass(slots=True)
@@ -77,7 +109,8 @@ class Residuals:
     def branches(self) -> Iterator[CompiledBranch]:
         """All of them."""
         for at in self._paths.values():
-            yield from at.numbers
+            for ranges in at.ranges.values():
+                yield from ranges.numbers
             texts = [b for t in at.texts.values() for u in t.values() for b in u.values()]
             for bucket in (*texts, *(each.bucket for each in at.same.values())):
                 yield from bucket.branches()
@@ -101,9 +134,9 @@ class Residuals:
             return
         kind, what = key
         if kind in _INTERVALS:
-            at.numbers[branch] = at.intervals.setdefault(kind, Intervals()).add(
-                what, (branch.order, rest, branch)
-            )
+            if kind not in at.ranges:
+                at.ranges[kind] = _Ranges()
+            at.ranges[kind].add(branch, what, rest)
             return
         whole = isinstance(driver.field.alternatives[0], Prefix | Suffix)
         of_kind = at.texts.setdefault(kind, {}).setdefault(_length(kind, what), {})
@@ -124,9 +157,9 @@ class Residuals:
             if not len(same.bucket):
                 del at.same[driver.field.alternatives]
         elif key[0] in _INTERVALS:
-            at.intervals[key[0]].remove(key[1], at.numbers.pop(branch))
-            if not len(at.intervals[key[0]]):
-                del at.intervals[key[0]]
+            at.ranges[key[0]].remove(branch, key[1])
+            if not at.ranges[key[0]].numbers:
+                del at.ranges[key[0]]
         else:
             kind, what = key
             length = _length(kind, what)
@@ -154,7 +187,7 @@ class Residuals:
                     if accepts(value):
                         same.bucket.collect(visit)
                         break
-            if at.numbers or at.texts:
+            if at.ranges or at.texts:
                 for value, _ in here:
                     _look_up(at, value, visit)
         if len(self._always):
@@ -175,12 +208,12 @@ def _look_up(at: _AtPath, value: Any, visit: Visit) -> None:
     if type(value) is str:
         if at.texts:
             _look_up_text(at.texts, value, visit)
-        if _V4 in at.intervals or _V6 in at.intervals:
+        if _V4 in at.ranges or _V6 in at.ranges:
             spelled = address(value)
-            if spelled is not None and (addresses := at.intervals.get(str(spelled[0]))):
-                _collect_each(addresses.at(spelled[1]), visit)
-    elif (type(value) is int or type(value) is float) and (ranges := at.intervals.get(_RANGE)):
-        _collect_each(ranges.at(value), visit)
+            if spelled is not None and (addresses := at.ranges.get(str(spelled[0]))):
+                addresses.collect(spelled[1], visit)
+    elif (type(value) is int or type(value) is float) and (numbers := at.ranges.get(_RANGE)):
+        numbers.collect(value, visit)
 
 
 def _look_up_text(texts: dict[str, dict[int, dict[str, Bucket]]], value: str, visit: Visit) -> None:
@@ -205,21 +238,6 @@ def _look_up_text(texts: dict[str, dict[int, dict[str, Bucket]]], value: str, vi
 
 def _pairs(value: str) -> set[str]:
     return {value[n : n + 2] for n in range(len(value) - 1)}
-
-
-def _collect_each(tested: list[_Tested], visit: Visit) -> None:
-    nested = visit.nested
-    visit.found.update(
-        [
-            order
-            for order, tests, branch in tested
-            if (
-                branch.consistent(visit)
-                if nested and branch.spans(nested)
-                else not tests or holds(tests, visit)
-            )
-        ]
-    )
 
 
 def _driver(branch: CompiledBranch) -> tuple[FieldPredicate | None, Key | None]:
