@@ -12,15 +12,13 @@ from broker.core.pattern.visit import ABSENT, Visit
 
 __all__ = ["Bucket"]
 
-_Waiting = tuple[
-    str | None, str, TextQuestion, Any, Any, tuple[FieldPredicate, Tests, CompiledBranch]
-]
-"""A branch with tests left: its first test laid open, but for the field; then what is rarely looked
-at: that field, the other tests, the branch."""
+_Waiting = tuple[str | None, str, TextQuestion, Any, Any, tuple[FieldPredicate, Tests, int]]
+"""A branch's first test laid open, but for the field; then what is rarely looked at: that field,
+the other tests, and the order of the rule."""
 
 # Most buckets have only one kind: what the other doesn't need isn't made, nor looked at.
 _NONE_COMPLETE: dict[CompiledBranch, int] = {}
-_NONE_TESTED: list[_Waiting] = []
+_NONE_TESTED: dict[CompiledBranch, _Waiting] = {}
 
 
 class Bucket:
@@ -43,16 +41,15 @@ class Bucket:
     def branches(self) -> Iterator[CompiledBranch]:
         """All that wait here."""
         yield from self._complete
-        for *_, (_, _, branch) in self._tested:
-            yield branch
+        yield from self._tested
 
     def add(self, branch: CompiledBranch, tests: Tests) -> None:
         """Let a branch wait here."""
         if tests:
             if self._tested is _NONE_TESTED:
-                self._tested = []
+                self._tested = {}
             *test, field = tests[0]
-            self._tested.append((*test, (field, tests[1:], branch)))
+            self._tested[branch] = (*test, (field, tests[1:], branch.order))
         else:
             if self._complete is _NONE_COMPLETE:
                 self._complete = {}
@@ -60,12 +57,8 @@ class Bucket:
 
     def remove(self, branch: CompiledBranch) -> None:
         """Take a branch out that is here."""
-        if self._complete.pop(branch, None) is not None:
-            return
-        tested = self._tested
-        place = next(n for n, each in enumerate(tested) if each[-1][-1] is branch)
-        tested[place] = tested[-1]
-        tested.pop()
+        if self._tested.pop(branch, None) is None:
+            del self._complete[branch]
 
     def collect(self, visit: Visit) -> None:
         """Add the rules whose branches match."""
@@ -77,7 +70,7 @@ class Bucket:
         # The first test as `holds` has it: with many rules most of the time is spent here, and
         # a test that lies in the branch's own place is one place less to look at.
         entered: Any = ABSENT
-        for parent, key, asks_text, operand, upper, more in self._tested:
+        for parent, key, asks_text, operand, upper, more in self._tested.values():
             if parent is not entered:
                 entered, get = parent, visit[parent].get
             value = get(key, ABSENT)
@@ -99,19 +92,19 @@ class Bucket:
                     continue
             elif not accepts_other(more[0], value, visit):
                 continue
-            _, rest, branch = more
+            _, rest, order = more
             if not rest or holds(rest, visit):
-                visit.found.add(branch.order)
+                visit.found.add(order)
 
     def _collect_consistent(self, visit: Visit) -> None:
         nested, found = visit.nested, visit.found
         for branch, order in self._complete.items():
             if not branch.spans(nested) or branch.consistent(visit):
                 found.add(order)
-        for *test, (field, rest, branch) in self._tested:
-            if branch.order not in found and (
+        for branch, (*test, (field, rest, order)) in self._tested.items():
+            if order not in found and (
                 branch.consistent(visit)
                 if branch.spans(nested)
                 else holds(((*test, field), *rest), visit)
             ):
-                found.add(branch.order)
+                found.add(order)
