@@ -12,6 +12,8 @@ __all__ = ["SOURCE", "CompiledBranch"]
 EXACT_FIELDS_MAX = 32  # that lead to a branch: it lies as many nets deep
 EXACT_PLACES_MAX = 16  # in which one branch may wait, for its exact fields' values together
 SOURCE = "source"
+_USUAL = {SOURCE: 0, "detail-type": 2, "account": 3}  # in this order, the others after them
+RARE = 0.5  # branches of one source that are expected to want a value: it comes before those
 
 
 class CompiledBranch:
@@ -20,15 +22,29 @@ class CompiledBranch:
     __slots__ = ("exact", "fields", "order", "residual")
 
     def __init__(
-        self, order: int, fields: tuple[FieldPredicate, ...], crowds: dict[FieldPredicate, int]
+        self,
+        order: int,
+        fields: tuple[FieldPredicate, ...],
+        crowds: dict[FieldPredicate, int],
+        everyone: int,
     ) -> None:
-        """`crowds` says of exact fields how many branches name their values: the fewer, the first.
+        """`crowds` says of exact fields how many branches name their values, of `everyone`.
 
-        The source comes first all the same: nearly every rule and every event has one.
+        What most patterns have comes first: it tells most branches apart at once. A value that
+        hardly another branch of the same source wants tells more: it comes right after the source,
+        so that all detail types of a source are looked up together.
         """
         self.order = order
         self.fields = fields  # in path order
-        exact = sorted(crowds, key=lambda each: (each.path != SOURCE, crowds[each]))
+        of_source = [crowds[each] for each in crowds if each.path == SOURCE]
+        share = min(1.0, of_source[0] / everyone) if of_source else 1.0
+
+        def rank(each: FieldPredicate) -> tuple[int, int]:
+            crowd = crowds[each]
+            usual = _USUAL.get(each.path, 4)
+            return (1 if usual and crowd * share < RARE else usual), crowd
+
+        exact = sorted(crowds, key=rank)
         places = 1
         leading: list[FieldPredicate] = []
         for each in exact:

@@ -89,7 +89,8 @@ class Matcher(Generic[K]):
                     led.collect(visit)
             else:
                 visit = PlainVisit(event, self._paths.root)
-                collect_at(SOURCE, self._by_source, visit)
+                if self._by_source:
+                    collect_at(SOURCE, self._by_source, visit)
             if others is not None:
                 others.collect(visit)
         except NotPlain:
@@ -121,7 +122,7 @@ class Matcher(Generic[K]):
             for lead in each.leads:
                 count = self._uses[lead] = self._uses.get(lead, 0) + 1
                 crowds[each] += count
-        return CompiledBranch(order, fields, crowds)
+        return CompiledBranch(order, fields, crowds, max(len(self._rules), 1))
 
     def _place(self, branch: CompiledBranch) -> None:
         if branch.is_led_by(SOURCE):

@@ -12,11 +12,12 @@ from broker.core.pattern.bucket import Bucket
 from broker.core.pattern.event import Leaves
 from broker.core.pattern.residuals import Residuals
 from broker.core.pattern.values import EXACT_INTEGER_MAX, Value
-from broker.core.pattern.visit import ABSENT, Visit, path_of, step
+from broker.core.pattern.visit import ABSENT, PlainVisit, Visit, path_of, step
 
 __all__ = ["ByValue", "Net", "collect_at", "place", "take"]
 
 BUCKET = 8  # branches that are tested one by one, before they are told apart by their values
+SEVERAL = 8  # objects that lead on: those that the event has are looked for first
 MANY = 16  # fields of one object: if it has fewer keys, these lead to its values
 FEW = 32  # without an exact field, that are tested one by one: to look them up would cost as much
 
@@ -121,7 +122,11 @@ class Net:
         if visit.whole is not None:
             self._collect_by_leaves(visit.whole, visit)
             return
-        for parent, fields in self._objects.items():
+        objects = self._objects
+        if len(objects) > SEVERAL:
+            assert isinstance(visit, PlainVisit)
+            objects = {each: objects[each] for each in visit.objects() if each in objects}
+        for parent, fields in objects.items():
             there = visit[parent]
             if len(fields) > MANY and len(fields) > len(there):
                 fields = {key: fields[key] for key in there if key in fields}

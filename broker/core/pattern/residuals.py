@@ -66,7 +66,9 @@ class _Ranges:
         matching += [
             branch
             for tests, branch in self.tested.at(point)
-            if (branch.consistent(visit) if branch.spans(nested) else holds(tests, visit))
+            if (
+                branch.consistent(visit) if nested and branch.spans(nested) else holds(tests, visit)
+            )
         ]
         visit.found.update(map(_order, matching))
 

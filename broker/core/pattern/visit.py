@@ -66,13 +66,14 @@ class PlainVisit(Visit):
     within it, it doesn't matter that a key holds a dot.
     """
 
-    __slots__ = ("_leaves", "_named")
+    __slots__ = ("_leaves", "_named", "_objects")
 
     def __init__(self, event: dict[str, Any], named: PathNode) -> None:
         self[None] = event
         self.found = set()
         self.whole = None
         self._leaves: dict[str, list[Leaf]] | None = None
+        self._objects: list[str | None] | None = None
         self._named = named
         if named.through and not _KEYS.issuperset(event):
             _learn(event)
@@ -98,6 +99,24 @@ class PlainVisit(Visit):
                 _learn(found)
         self[path] = found
         return found
+
+    def objects(self) -> list[str | None]:
+        """The paths of all objects that paths of rules lead into, as far as the event has them."""
+        if self._objects is None:
+            found: list[str | None] = []
+            waiting: list[tuple[str | None, PathNode]] = [(None, self._named)]
+            while waiting:
+                path, node = waiting.pop()
+                found.append(path)
+                if not node.through:
+                    continue
+                there = self[path]
+                for key in node.children if len(node.children) < len(there) else there:
+                    child = node.children.get(key)
+                    if child is not None and child.children and key in there:
+                        waiting.append((path_of(path, key), child))
+            self._objects = found
+        return self._objects
 
     def leaves(self, path: str) -> list[Leaf]:
         known = self._leaves
