@@ -40,6 +40,8 @@ __all__ = [
     "no_text",
 ]
 
+SPELLING_MAX = 3  # characters, of one whose case is changed
+
 Predicate = Callable[[Value], bool]
 
 TextQuestion = Callable[[str, Any], bool]
@@ -116,7 +118,8 @@ def _text_question(alternative: Alternative) -> tuple[TextQuestion, Any] | None:
         case PrefixIgnoreCase(text):
             return _found_by, re.compile(_folded(text)).match
         case SuffixIgnoreCase(text):
-            return _found_by, re.compile(_folded(text) + r"\Z").search
+            reach = SPELLING_MAX * len(text)
+            return _ends_folded, (reach, re.compile(_folded(text, backwards=True)).match)
         case Wildcard(pieces=(only,)):
             return eq, only
         case Wildcard(pieces=(first, *middle, last)):
@@ -141,8 +144,14 @@ def _equals_folded(value: str, lower: str) -> bool:
     return value.lower() == lower and value.isascii()
 
 
-def _found_by(value: str, search: Callable[[str], re.Match[str] | None]) -> bool:
-    return search(value) is not None
+def _found_by(value: str, match: Callable[[str], re.Match[str] | None]) -> bool:
+    return match(value) is not None
+
+
+def _ends_folded(value: str, suffix: tuple[int, Callable[[str], re.Match[str] | None]]) -> bool:
+    # Read from its end: to look for the beginning of the suffix would cost each place as much.
+    reach, match = suffix
+    return match(value[-reach:][::-1]) is not None
 
 
 def _fits(value: str, pieces: tuple[str, list[str], str]) -> bool:
@@ -218,12 +227,14 @@ def _predicate(alternative: Alternative) -> Predicate:
     return lambda value: type(value) is str and asks(value, operand)
 
 
-def _folded(text: str) -> str:
+def _folded(text: str, *, backwards: bool = False) -> str:
     """An expression for the text in which each character may change its case.
 
-    No two spellings of a character begin alike, so it never backtracks.
+    No two spellings of a character begin or end alike, so it never backtracks.
     """
-    spellings = (dict.fromkeys((each, each.upper(), each.lower())) for each in text)
+    spellings = [dict.fromkeys((each, each.upper(), each.lower())) for each in text]
+    if backwards:
+        spellings = [{each[::-1]: None for each in some} for some in reversed(spellings)]
     return "".join(f"(?:{'|'.join(re.escape(each) for each in some)})" for some in spellings)
 
 
