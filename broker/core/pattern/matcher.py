@@ -99,8 +99,7 @@ class Matcher(Generic[K]):
             if others is not None:
                 others.collect(visit)
         found = visit.found
-        keys = self._keys
-        return [keys[order] for order in sorted(found)] if found else []
+        return [*map(self._keys.__getitem__, sorted(found))] if found else []
 
     def check_invariants(self) -> None:
         """Assert that nothing is kept for rules that are not there."""
