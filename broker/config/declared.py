@@ -189,11 +189,18 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) 
 
 
 def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -> Target:
-    arns = [namespace.arn(*named) for named in table.named().items()]
+    arns = [namespace.arn(*place) for place in table.places()]
     if len(arns) != 1:
         raise Refused(
-            key, "a target has exactly one of queue, topic, function, event_bus and log_group"
+            key,
+            "a target has exactly one of queue, topic, function, event_bus, api_destination and "
+            "log_group",
         )
+    if table.api_destination is None and table.log_group is None:
+        for name in ("concurrency", "retry_attempts", "maximum_event_age_s"):
+            if getattr(table, name) is not None:
+                reason = "only an api_destination or a log_group has it: others get their events"
+                raise Refused((*key, name), f"{reason} with the publish itself")
     constant = json_text(table.input, (*key, "input")) if table.input is not None else None
     if constant is not None and len(constant) > INPUT_CHARS_MAX:
         raise Refused((*key, "input"), f"it may have at most {INPUT_CHARS_MAX} characters")
@@ -212,6 +219,9 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
         message_group_id=table.message_group_id,
         dead_letter_target_arn=namespace.arn("sqs", dead_letters) if dead_letters else None,
         events_per_second=table.events_per_second,
+        concurrency=table.concurrency,
+        retry_attempts=table.retry_attempts,
+        maximum_event_age_s=table.maximum_event_age_s,
     )
     try:
         check_target(target)

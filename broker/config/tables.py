@@ -22,6 +22,9 @@ from broker.core.limits import (
     DISPLAY_NAME_CHARS_MAX,
     EVENT_AGE_S_MAX,
     EVENT_AGE_S_MIN,
+    EVENT_RETRY_AGE_S_MAX,
+    EVENT_RETRY_AGE_S_MIN,
+    EVENT_RETRY_ATTEMPTS_MAX,
     FUNCTION_LOG_MB,
     FUNCTION_TIMEOUT_S_MAX,
     LEDGER_DAYS,
@@ -103,6 +106,8 @@ _Targets = Annotated[int, _between(1, TARGETS_PER_RULE_BOUND)]
 _LogFileMb = Annotated[int, _between(1, LOG_FILE_MB_MAX)]
 _LogFilesKept = Annotated[int, _between(0, LOG_FILES_KEPT_MAX)]
 _TargetConcurrency = Annotated[int, _between(1, RULE_TARGET_CONCURRENCY_MAX)]
+_TargetRetries = Annotated[int, _between(0, EVENT_RETRY_ATTEMPTS_MAX)]
+_TargetEventAge = Annotated[int, _between(EVENT_RETRY_AGE_S_MIN, EVENT_RETRY_AGE_S_MAX)]
 _TargetRate = Annotated[float, msgspec.Meta(gt=0, le=RULE_TARGET_RATE_MAX)]
 _BatchSize = Annotated[int, _between(1, BATCH_SIZE_MAX)]
 _BatchWindow = Annotated[int, _between(0, BATCH_WINDOW_S_MAX)]
@@ -289,6 +294,7 @@ class DestinationTable(_Table, frozen=True, kw_only=True):
 class TargetTable(DestinationTable, frozen=True, kw_only=True):
     """A target of a rule: exactly one of those of a destination, and this one"""
 
+    api_destination: str | None = None  # made through EventBridge's API
     log_group: str | None = None
     # What is sent in place of the event, at most one of these:
     input: Any = None  # constant JSON
@@ -298,13 +304,19 @@ class TargetTable(DestinationTable, frozen=True, kw_only=True):
     message_group_id: str | None = None  # in a FIFO queue
     dead_letter_queue: str | None = None
     events_per_second: _TargetRate | None = None
+    # Of an API destination or a log group:
+    concurrency: _TargetConcurrency | None = None  # events that it is sent at a time
+    retry_attempts: _TargetRetries | None = None  # after the first
+    maximum_event_age_s: _TargetEventAge | None = None
 
-    def named(self) -> dict[str, str]:
-        """Likewise."""
-        found = super().named()
+    def places(self) -> list[tuple[str, str]]:
+        """Services, and the resources in them as ARNs have it: what is named."""
+        places = [*self.named().items()]
+        if self.api_destination is not None:
+            places.append(("events", f"api-destination/{self.api_destination}"))
         if self.log_group is not None:
-            found["logs"] = f"log-group:{self.log_group}"
-        return found
+            places.append(("logs", f"log-group:{self.log_group}"))
+        return places
 
 
 class RuleTable(_Table, frozen=True, kw_only=True):

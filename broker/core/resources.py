@@ -166,6 +166,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_attempts: int | None = None  # after the first; None: as many as EventBridge makes
     maximum_event_age_s: int | None = None  # None: as old as EventBridge lets it become
     events_per_second: float | None = None  # at most; more wait in a queue of the target's
+    concurrency: int | None = None  # events that it is sent at a time; None: as configured for all
 
 
 class Rule(Resource, tag="rule.1", frozen=True, kw_only=True, omit_defaults=True):

@@ -67,18 +67,22 @@ class RuleDelivery:
         self._parks = 0  # in a row
         self._drain = drain
         self._rule, _, self._id = queue.partition("/")[2].rpartition("|")
-        self._room = trio.Semaphore(parts.concurrency)
+        self._room = trio.CapacityLimiter(parts.concurrency)
+        self._taken: list[object] = []  # by which places of the room
         self._next_at = 0.0  # on trio's clock, of a target with a rate
         self.label = f"rule {self._rule}, target {self._id}"
 
     async def take_room(self, _: int) -> int:
         """See `broker.runtime.drain.Worker`."""
-        await self._room.acquire()
+        place = object()
+        self._room.total_tokens = self._target()[1].concurrency or self._parts.concurrency
+        await self._room.acquire_on_behalf_of(place)
         try:
             await self._keep_rate()
         except BaseException:
-            self._room.release()
+            self._room.release_on_behalf_of(place)
             raise
+        self._taken.append(place)
         return 1
 
     async def _keep_rate(self) -> None:
@@ -91,7 +95,7 @@ class RuleDelivery:
     def give_room(self, count: int) -> None:
         """See `broker.runtime.drain.Worker`."""
         for _ in range(count):
-            self._room.release()
+            self._room.release_on_behalf_of(self._taken.pop())
 
     def lease_s(self) -> float:
         """See `broker.runtime.drain.Worker`."""

@@ -64,7 +64,7 @@ quota_mb = 100
 delay_s_max = 86400
 deleted_name_blocked_s = 0
 [rules]
-targets_max = 7
+targets_max = 8
 target_concurrency = 2
 log_file_mb = 1
 log_files_kept = 0
@@ -178,7 +178,8 @@ targets = [
   { function = "f", dead_letter_queue = "dead" },
   { queue = "payments.fifo", message_group_id = "g" },
   { event_bus = "default" },
-  { log_group = "/shop" },
+  { log_group = "/shop", concurrency = 1 },
+  { api_destination = "crm", retry_attempts = 3, maximum_event_age_s = 600 },
   { queue = "orders", input_template = '{"n": <n>}', input_paths = { n = "$.detail.n" } },
 ]
 [[rule]]
@@ -256,9 +257,15 @@ def test_every_key_is_taken_in(tmp_path: Path) -> None:
         ),
         Target(id="4", arn=NAMESPACE.arn("sqs", "payments.fifo"), message_group_id="g"),
         Target(id="5", arn=NAMESPACE.arn("events", "event-bus/default")),
-        Target(id="6", arn=NAMESPACE.arn("logs", "log-group:/shop")),
+        Target(id="6", arn=NAMESPACE.arn("logs", "log-group:/shop"), concurrency=1),
         Target(
             id="7",
+            arn=NAMESPACE.arn("events", "api-destination/crm"),
+            retry_attempts=3,
+            maximum_event_age_s=600,
+        ),
+        Target(
+            id="8",
             arn=NAMESPACE.arn("sqs", "orders"),
             input_transformer=InputTransformer('{"n": <n>}', {"n": "$.detail.n"}),
         ),
@@ -503,6 +510,14 @@ MISTAKES = {
     "a target of two": (
         RULE + 'pattern = {source=["a"]}\n[[rule.targets]]\nqueue = "q"\ntopic = "t"\n',
         "6: rule[0].targets[0]: a target has exactly one",
+    ),
+    "a queue that is tried again": (
+        RULE + 'pattern = {source=["a"]}\n[[rule.targets]]\nqueue = "q"\nretry_attempts = 3\n',
+        "8: rule[0].targets[0].retry_attempts: only an api_destination or a log_group has it",
+    ),
+    "a target that is sent none at a time": (
+        RULE + 'pattern = {source=["a"]}\n[[rule.targets]]\nlog_group = "g"\nconcurrency = 0\n',
+        "8: rule[0].targets[0].concurrency: ",
     ),
     "too many targets": (
         RULE + 'pattern = {source=["a"]}\n' + 6 * '[[rule.targets]]\nqueue = "q"\n',

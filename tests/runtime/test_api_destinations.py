@@ -108,6 +108,23 @@ async def dead_letters(broker: Broker) -> list[dict[str, str]]:
 # Requests
 
 
+async def test_a_target_with_a_concurrency_is_sent_so_many_at_a_time(
+    directory: Path, clock: object
+) -> None:
+    async def slow(_: object) -> tuple[int, dict[str, str]]:
+        await trio.sleep(1)
+        return 200, {}
+
+    async with (
+        open_receiver(slow) as receiver,
+        sending(directory, receiver.url, concurrency=2) as broker,
+    ):
+        await put(broker, 7)
+        await trio.sleep(10)
+        assert len(receiver.posted) == 7
+        assert receiver.under_way_most == 2
+
+
 @pytest.mark.parametrize("mode", ["structured", "binary"])
 async def test_an_event_is_posted_as_a_cloud_event(
     directory: Path, clock: object, mode: str
