@@ -140,6 +140,36 @@ def test_rules_that_want_the_same_are_answered_together(count: int) -> None:
     assert matcher.matching({"a": "x"}) == []
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1 << 60))
+def test_rules_that_name_many_objects(seed: int) -> None:
+    """More than an event has: only its own are entered, whatever they are made of."""
+    random = Random(seed)
+    objects = [f"o{number}" for number in range(24)]
+
+    def inside() -> Any:
+        value = {"k": random.choice("abc"), "deep": {"k": random.choice("abc")}}
+        return random.choice((value, value, value, [value, {"k": "c"}], [], "a", None))
+
+    def pattern() -> Pattern:
+        wanted: dict[str, Any] = {}
+        for name in random.sample(objects, random.choice((1, 1, 2))):
+            one: dict[str, Any] = {"k": [random.choice("abc")]}
+            wanted[name] = random.choice((one, {"deep": one}, {**one, "deep": one}))
+        source = {"source": ["s"]} if random.random() < 0.8 else {}
+        return parse(json.dumps({**source, "detail": wanted}))
+
+    rules = {number: pattern() for number in range(200)}
+    matcher = Matcher(rules.items())
+    for _ in range(15):
+        detail = {name: inside() for name in random.sample(objects, random.randint(0, 5))}
+        if random.random() < 0.3:
+            detail[f"{random.choice(objects)}.k"] = random.choice("abc")
+        event = {"source": random.choice(("s", "s", "t", ["s"])), "detail": detail}
+        wanted = [number for number, rule in rules.items() if matches(rule, event)]
+        assert matcher.matching(event) == wanted
+
+
 def test_rules_of_many_values_wait_in_few_places() -> None:
     """Values of several fields would multiply; what is beyond a few is tested instead."""
     values = [f"v{n}" for n in range(40)]
