@@ -128,16 +128,19 @@ class RuleDelivery:
             self._parts.publisher.now_ms(),
             trace_header_of(body),
         )
+        event = parse_json(body.body)
         obstacle = router.event_to_target(
             RuleTarget.of(there, rule, msgspec.structs.replace(target, events_per_second=None)),
             rule.event_bus,
-            parse_json(body.body),
+            event,
             body.body,
             received.via.hops + 1 if received.via is not None else 1,
         )
         if obstacle is not None:
             await self._give_up(received, rule, target, body, obstacle)
             return
+        if router.routed.events and there != self._drain.namespace:
+            router.keep_trace(event, body.body)  # here it has one already
         await self._parts.publisher.publish(there, router.routed)
         note = noted(received, self._parts.publisher.now_ms(), "delivered", f"routed in {there}")
         await self._drain.done(received, note)

@@ -61,10 +61,15 @@ async def test_a_bus_of_another_account_gets_the_event_as_it_is(
         there = Target(id="1", arn=OTHER.arn("sqs", "orders"), input_path="$.account")
         await broker.rules.put(NS, rule(here))
         await broker.rules.put(OTHER, rule(there, bus="shop"))
-        await broker.events.put(NS, EVENT)
+        event_id = await broker.events.put(NS, EVENT)
         await trio.sleep(1)
         (message,) = await texts(broker, OTHER, "orders")
         assert message.body == f'"{NS.account}"'
+        # Each account tells what became of it there.
+        assert (await broker.ledger.trace(NS, event_id)).trace.rules == ["default|r"]
+        found = await broker.ledger.trace(OTHER, event_id)
+        assert found.trace.rules == ["shop|r"]
+        assert [each.delivery.queue for each in found.deliveries] == ["orders"]
 
 
 async def test_accounts_that_forward_to_each_other_end_in_a_dead_letter(
