@@ -3,7 +3,7 @@
 An event's record lies in an internal queue beside its text, which its deliveries share: the rules
 that matched, and each delivery with its queue and its message id. Each attempt at a delivery that
 the broker itself makes is another record, found by the delivery's id and the attempt's number.
-Records go by age; nobody receives them.
+Records go by age, and the oldest of too many; nobody receives them.
 """
 
 import hashlib

@@ -48,6 +48,7 @@ class Queue(Resource, tag="queue.1", frozen=True, kw_only=True, omit_defaults=Tr
     fifo_throughput_limit: str = "perQueue"  # or "perMessageGroupId"
     other_attributes: dict[str, str] = {}  # kept and returned, without effect here
     messages_max: int | None = None  # of an internal one; a fan-out finds it full beyond that
+    oldest_go: bool = False  # beyond that, its oldest messages make room, and it is never full
 
 
 class DeletedQueue(Resource, tag="deleted_queue.1", frozen=True, kw_only=True, omit_defaults=True):

@@ -25,7 +25,7 @@ ATTEMPTS_PAGE = 50  # attempts at a delivery that are looked for at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerOptions:
-    """How long events can be explained; what comes beyond `events_max` is not recorded."""
+    """How long events can be explained, and how many: beyond `events_max` the oldest go."""
 
     days: float = LEDGER_DAYS  # 0: there is no ledger
     events_max: int = LEDGER_EVENTS
@@ -160,6 +160,7 @@ class Ledger:
                 name=name,
                 retention_s=int(options.days * DAY_S),
                 messages_max=options.events_max,
+                oldest_go=True,
             )
             for name in (ledger.EVENTS, ledger.ATTEMPTS)
         ]

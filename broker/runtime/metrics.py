@@ -15,7 +15,7 @@ UNDELIVERABLE = Counter(
 )
 UNRECORDED = Counter(
     "broker_events_unrecorded_total",
-    "Events, and attempts at deliveries, for which the ledger had no room.",
+    "Events, and attempts at deliveries, that no ledger took: it was turned off meanwhile.",
     registry=REGISTRY,
 )
 SCHEDULE_RUNS = Counter(

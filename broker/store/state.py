@@ -183,6 +183,8 @@ def _find_due(cursor: lmdb.Cursor, queue: QueueState) -> None:
         oldest = _first_entry(cursor, queue, 0)
         if oldest is not None and oldest[0] <= queue.settled_ms:
             queue.expires_ms = oldest[1].expires_ms(queue.retention_ms)
+    if queue.excess:  # the limit was lowered, and that was not worked off yet
+        queue.expires_ms = queue.settled_ms
 
 
 def _first_entry(cursor: lmdb.Cursor, queue: QueueState, from_ms: int) -> tuple[int, Entry] | None:

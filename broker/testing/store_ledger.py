@@ -49,11 +49,38 @@ class LedgerConformance(Conformance):
             assert found.body == b"2"
             assert await t.counts("ledger") == (1, 0, 0)
 
-    async def test_a_full_ledger_says_so_and_the_rest_is_delivered(self) -> None:
+    async def test_in_a_full_one_the_oldest_make_room_in_the_same_commit(self) -> None:
         async with self.open_store() as t:
-            await t.create("ledger", messages_max=1)
+            await t.create("ledger", messages_max=2, oldest_go=True)
             await t.create("a")
-            await t.submit(record(new_id()))
-            delivery = NewEntry("a", new_id(), 0)
-            assert await t.submit(record(new_id(), delivery)) == [0]
-            assert await t.counts("a") == (1, 0, 0)
+            ids = [new_id() for _ in range(5)]
+            for id_ in ids:
+                assert await t.submit(record(id_, NewEntry("a", new_id(), 0))) == []
+            found = await t.submit(commands.FindById("ledger", ids))
+            assert [one and one.message_id for one in found] == [None, None, None, *ids[3:]]
+            assert await t.counts("ledger") == (2, 0, 0)
+            assert await t.counts("a") == (5, 0, 0)  # with which they shared their bodies
+
+    async def test_more_at_once_than_it_keeps_leaves_the_last_of_them(self) -> None:
+        async with self.open_store() as t:
+            await t.create("ledger", messages_max=2, oldest_go=True)
+            ids = [new_id() for _ in range(5)]
+            entries = [NewEntry("ledger", id_, 0, findable=True) for id_ in ids]
+            await t.submit(commands.FanOut([b"shared"], entries))
+            found = await t.submit(commands.FindById("ledger", ids))
+            assert [one and one.message_id for one in found] == [None, None, None, *ids[3:]]
+
+    async def test_a_lower_limit_is_worked_off_also_after_the_store_was_opened_again(self) -> None:
+        ids = [new_id() for _ in range(20)]
+        async with self.open_store() as t:
+            await t.create("ledger")
+            for id_ in ids:
+                await t.submit(record(id_))
+            await t.create("ledger", messages_max=4, oldest_go=True)
+            await t.submit(record(ids[0]))  # once more: now it is the last
+            assert (await t.counts("ledger"))[0] >= 19  # for one that comes, one goes
+        async with self.open_store() as t:
+            await t.settle()
+            found = await t.submit(commands.FindById("ledger", [*ids[-4:], ids[0]]))
+            assert [one and one.message_id for one in found] == [None, *ids[-3:], ids[0]]
+            assert await t.counts("ledger") == (4, 0, 0)

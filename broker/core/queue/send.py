@@ -16,7 +16,7 @@ from broker.core.message import Via
 from broker.core.queue import deduplication
 from broker.core.queue.entries import Placed, count_in, drop, expect_expiry, insert, release_body
 from broker.core.queue.lanes import lane_for
-from broker.core.queue.settle import settle
+from broker.core.queue.settle import make_room, settle
 from broker.core.queue.view import Entry, Expansion, QueueState, QueueView
 
 
@@ -208,6 +208,9 @@ def place(
             view.wake(placed)
             expect_expiry(view, placed)
     view.put_entries(items)
+    for placed in known.values():
+        if placed is not None and placed.excess:
+            make_room(view, placed, sum(new.queue == placed.name for new in entries))
     return homeless
 
 
@@ -232,7 +235,9 @@ def _settled(
 
 def _is_full(queue: QueueState) -> bool:
     limit = queue.config.messages_max
-    return limit is not None and queue.visible + queue.in_flight + queue.delayed >= limit
+    if limit is None or queue.config.oldest_go:
+        return False
+    return queue.visible + queue.in_flight + queue.delayed >= limit
 
 
 def _dead_letter(entry: Entry, cause: str) -> Entry:

@@ -1,7 +1,15 @@
 """time passing in a queue: what was hidden becomes visible, what is too old goes"""
 
 from broker.core.limits import COMMIT_ENTRIES_MAX, RECLAIM_SLICE, SETTLE_SLICE
-from broker.core.queue.entries import Placed, drop, expect_expiry, insert, lift
+from broker.core.queue.entries import (
+    Placed,
+    drop,
+    expect_expiry,
+    insert,
+    lift,
+    release_body,
+    take_visible,
+)
 from broker.core.queue.view import IN_LANE, NEVER_MS, Entry, QueueState, QueueView
 
 MOVE_EFFORT = SETTLE_SLICE // RECLAIM_SLICE  # a slice of either kind takes about the same time
@@ -91,7 +99,7 @@ def delay_again(view: QueueView, queue: QueueState, by_ms: int) -> None:
 
 
 def expire(view: QueueView, queue: QueueState) -> None:
-    """Drop visible messages that are too old, a slice at a time.
+    """Drop visible messages that are too old, or too many, a slice at a time.
 
     A message that was received and came back lies behind younger ones, and may be found too old
     only when it is received; `receive` looks at its age again.
@@ -105,11 +113,13 @@ def expire(view: QueueView, queue: QueueState) -> None:
 
 def _expire_first(view: QueueView, queue: QueueState) -> None:
     queue.expires_ms = NEVER_MS
+    excess = queue.excess
     too_old: list[Placed] = []
     for visible_at_ms, sequence, entry in view.entries(queue.id, 0):
         if visible_at_ms > queue.settled_ms:
             break
-        if (expires_ms := entry.expires_ms(queue.retention_ms)) > view.now_ms:
+        expires_ms = entry.expires_ms(queue.retention_ms)
+        if expires_ms > view.now_ms and len(too_old) >= excess:
             queue.expires_ms = expires_ms
             break
         if len(too_old) == RECLAIM_SLICE:
@@ -119,6 +129,19 @@ def _expire_first(view: QueueView, queue: QueueState) -> None:
     _drop_expired(view, queue, too_old)
     if queue.expires_ms < NEVER_MS:
         view.schedule(queue, queue.expires_ms)
+
+
+def make_room(view: QueueView, queue: QueueState, count: int) -> None:
+    """Drop the oldest messages for `count` new ones, where it is the oldest that go.
+
+    Never more than came, so that no commit becomes long: what else there is in excess, because the
+    limit was lowered, is left to `expire`.
+    """
+    too_many = take_visible(view, queue, min(count, queue.excess))
+    for _, _, entry in too_many:
+        release_body(view, entry)
+    if too_many:
+        view.report(queue, expired=len(too_many))
 
 
 SWEEPS_PER_RETENTION = 64  # how often lanes are looked through: what is too old goes that late

@@ -106,7 +106,7 @@ class QueueState:
     identity: int = 0  # its first id, under which deduplication ids outlive a purge
     turns: int = 0  # lanes that may be received from
     next_due_ms: int = NEVER_MS  # not later than the first entry behind `settled_ms`
-    expires_ms: int = NEVER_MS  # not later than the first visible entry's end
+    expires_ms: int = NEVER_MS  # not later than the first visible entry's end; past, if in excess
     sweep_ms: int = NEVER_MS  # when lanes are next looked through for what is too old
     sweep_lane: int = 0  # where that goes on
     scope_changed_ms: int = 0  # when the deduplication scope was changed, or may have been
@@ -125,6 +125,14 @@ class QueueState:
     def retention_ms(self) -> int:
         """How long a message is kept, from when it was sent."""
         return self.config.retention_s * 1000
+
+    @property
+    def excess(self) -> int:
+        """How many of its oldest messages are to go, because it has more than it keeps."""
+        limit = self.config.messages_max
+        if limit is None or not self.config.oldest_go:
+            return 0
+        return max(self.visible + self.in_flight + self.delayed - limit, 0)
 
     @property
     def dead_letter_queue(self) -> tuple[str, str] | None:
