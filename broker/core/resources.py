@@ -203,7 +203,7 @@ class EventReplay(Resource, tag="event_replay.1", frozen=True, kw_only=True, omi
     rules: tuple[str, ...] = ()  # of the bus, by name; none: all
     function: str | None = None  # gets the events in the rules' place
     event_pattern: str | None = None  # only what it matches
-    events_per_second: int | None = None  # None: as fast as it goes
+    events_per_second: int | None = None  # that are put; None: as fast as it goes
     description: str = ""
     status: str = "STARTING"  # then RUNNING, PAUSED, CANCELLING; CANCELLED, COMPLETED or FAILED
     reason: str = ""

@@ -1,7 +1,8 @@
 """replays of archives: each goes on in slices, also after a restart
 
 A slice of deliveries and the note of how far it has come are one commit, so no event is replayed
-twice, or left out, whenever the daemon ends.
+twice, or left out, whenever the daemon ends. A replay's rate is that of the events it puts: what it
+passes over costs no target anything, and is passed over as fast as it goes.
 """
 
 import logging
@@ -171,7 +172,7 @@ class EventReplays:
             while (replay := self._active(namespace, name)) is not None:
                 began = trio.current_time()
                 try:
-                    looked_at = await self._slice(Namespace.parse(namespace), replay)
+                    put = await self._slice(Namespace.parse(namespace), replay)
                 except RecordChanged:
                     await trio.lowlevel.checkpoint()  # look at it as it is now
                     continue
@@ -182,17 +183,19 @@ class EventReplays:
                     await trio.sleep(TROUBLE_PAUSE_S)
                     continue
                 if replay.events_per_second is not None:
-                    await trio.sleep_until(began + looked_at / replay.events_per_second)
+                    await trio.sleep_until(began + put / replay.events_per_second)
         finally:
             self._running.discard((namespace, name))
 
     async def _slice(self, namespace: Namespace, replay: EventReplay) -> int:
-        """Replay some events, or end; how many."""
+        """Replay some events, or pass over some, or end; how many were put."""
         if replay.status == "CANCELLING":
             await self._end(namespace, replay, "CANCELLED")
             return 0
         after = replay.cursor or cursor_at(replay.from_ms)
-        count = min(REPLAY_SLICE, replay.events_per_second or REPLAY_SLICE)
+        put_max = min(REPLAY_SLICE, replay.events_per_second or REPLAY_SLICE)
+        picky = replay.event_pattern is not None or not replay.archive
+        count = REPLAY_SLICE if picky else put_max
         try:
             page = await self._queues.peek(namespace, _queue(replay), count, after)
         except QueueDoesNotExist:
@@ -207,7 +210,7 @@ class EventReplays:
         for one in wanted:
             put += self._put(router, replay, one)
             done += 1
-            if len(router.routed.entries) > COMMIT_ENTRIES_MAX - FAN_OUT_TARGETS_MAX:
+            if put == put_max or len(router.routed.entries) > COMMIT_ENTRIES_MAX - FAN_OUT_TARGETS_MAX:
                 break
         over = done == len(wanted) and (len(wanted) < len(page) or len(page) < count)
         last = wanted[done - 1] if done else None
@@ -226,7 +229,7 @@ class EventReplays:
             undeliverable(source, target, why)
         for lost in homeless:
             undeliverable(f"replay {replay.name}", routed.entries[lost].queue)
-        return done
+        return put
 
     def _put(self, router: Router, replay: EventReplay, archived: Peeked) -> bool:
         """Replay one event, if it is one of those that are wanted."""

@@ -67,6 +67,62 @@ async def test_a_replay_keeps_its_rate(directory: Path, autojump_clock: object) 
         assert broker.event_replays.get(NS, "again").status == "COMPLETED"
 
 
+SOME = '{"detail":{"n":[{"numeric":[">=",200,"<",230]}]}}'  # 30 of them
+
+
+@pytest.mark.parametrize("archive", ["all", ""])
+async def test_the_rate_is_that_of_events_put_not_of_those_passed_over(
+    directory: Path, autojump_clock: object, archive: str
+) -> None:
+    async with archived(directory, 300) as broker:
+        replay = msgspec.structs.replace(
+            REPLAY, archive=archive, event_pattern=SOME, events_per_second=10
+        )
+        await broker.event_replays.start(NS, replay)
+        await trio.sleep(0.5)
+        assert await numbers(broker) == list(range(200, 210))
+        await trio.sleep(1)
+        assert await numbers(broker) == list(range(200, 220))
+        await trio.sleep(1.6)
+        assert await numbers(broker) == list(range(200, 230))
+        done = broker.event_replays.get(NS, "again")
+        assert (done.status, done.replayed) == ("COMPLETED", 30)
+
+
+async def test_events_that_lie_apart_keep_the_rate_too(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 1_000) as broker:
+        every_fourth = msgspec.json.encode({"detail": {"n": list(range(0, 1_000, 4))}}).decode()
+        replay = msgspec.structs.replace(REPLAY, event_pattern=every_fourth, events_per_second=100)
+        await broker.event_replays.start(NS, replay)
+        for second in (1, 2):
+            await trio.sleep_until(second - 0.01)
+            assert len(await numbers(broker)) <= 100 * second
+        await trio.sleep_until(2.6)
+        assert await numbers(broker) == list(range(0, 1_000, 4))
+
+
+async def test_a_replay_that_passes_over_most_goes_on_where_it_was(
+    directory: Path, autojump_clock: object
+) -> None:
+    replay = msgspec.structs.replace(REPLAY, event_pattern=SOME, events_per_second=10)
+    async with archived(directory, 300) as broker:
+        await broker.event_replays.start(NS, replay)
+        await trio.sleep(0.5)
+        await broker.event_replays.pause(NS, "again")
+        await trio.sleep(60)
+        assert await numbers(broker) == list(range(200, 210))
+        await broker.event_replays.resume(NS, "again")
+        await trio.sleep(0.5)
+        assert await numbers(broker) == list(range(200, 220))
+    async with archived(directory, 300) as broker:
+        await trio.sleep(5)
+        assert await numbers(broker) == list(range(200, 230))
+        done = broker.event_replays.get(NS, "again")
+        assert (done.status, done.replayed) == ("COMPLETED", 30)
+
+
 async def test_the_ledger_of_a_bus_is_replayed(directory: Path, autojump_clock: object) -> None:
     async with archived(directory, 30) as broker:
         await broker.event_buses.create(NS, EventBus(name="other"))
