@@ -169,7 +169,7 @@ def _rule(table: RuleTable, namespace: Namespace, key: Place, targets_max: int) 
         raise Refused((*key, "targets", targets_max), reason)
     try:
         if table.pattern is not None:
-            pattern.parse(text)
+            pattern.parse_given(text)
     except InvalidEventPattern as error:
         raise Refused((*key, "pattern"), error.message) from None
     targets = [

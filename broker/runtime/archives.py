@@ -81,7 +81,10 @@ class Archives:
     def _check(self, namespace: Namespace, archive: Archive) -> None:
         self._buses.get(namespace, archive.event_bus)
         if archive.event_pattern is not None:
-            pattern.parse(archive.event_pattern)
+            current = self._registrar.registry.resources(namespace).archives.get(archive.name)
+            # One that is there already was taken once.
+            if current is None or current.event_pattern != archive.event_pattern:
+                pattern.parse_given(archive.event_pattern)
         if not 0 <= archive.retention_days <= ARCHIVE_DAYS_MAX:
             raise InvalidParameter(f"RetentionDays must be between 0 and {ARCHIVE_DAYS_MAX}.")
 

@@ -86,8 +86,10 @@ class Rules:
         Raises: InvalidEventPattern, InvalidScheduleExpression, RecordChanged.
         """
         self._buses.get(namespace, rule.event_bus)
-        if rule.event_pattern:
-            pattern.parse(rule.event_pattern)
+        before = self._resources(namespace).rules.get(rule.name)
+        # One that is there already was taken once.
+        if rule.event_pattern and (before is None or before.event_pattern != rule.event_pattern):
+            pattern.parse_given(rule.event_pattern)
         if rule.schedule_expression:
             parse_rule_expression(rule.schedule_expression)
         await self._replace(namespace, rule)

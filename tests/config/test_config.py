@@ -557,6 +557,10 @@ MISTAKES = {
     ),
     "a bad pattern": (RULE + 'pattern = {source = "a"}\n', "5: rule[0].pattern: "),
     "a bad pattern as text": (RULE + 'pattern = "{"\n', "5: rule[0].pattern: "),
+    "a pattern that is too complex": (
+        RULE + 'pattern = {a = [{wildcard = "*a*a*a*a*a*a*"}]}\n',
+        "5: rule[0].pattern: ",
+    ),
     "a bad pattern in sub-tables": (
         RULE + '[rule.pattern]\nsource = ["a"]\n[rule.pattern.detail]\nx = [{ prefx = "a" }]\n',
         "5: rule[0].pattern: ",

@@ -233,6 +233,7 @@ BAD_PATTERNS = [
     ('{"a": [{"EXISTS": true}]}', "Unrecognized match type EXISTS"),
     ('{"a": [{"prefix": 1}]}', "prefix match pattern must be a string"),
     ('{"a": [{"cidr": "10.0.0.0"}]}', "Malformed CIDR, one '/' required"),
+    ('{"a": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}', "Rule is too complex - try using fewer"),
 ]
 
 

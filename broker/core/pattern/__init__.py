@@ -1,5 +1,6 @@
 """event patterns: parse, match, explain; the language of rules and filter policies"""
 
+from broker.core.pattern.complexity import parse_given
 from broker.core.pattern.errors import InvalidEvent, InvalidEventPattern
 from broker.core.pattern.event import RepeatedKeys, parse_event
 from broker.core.pattern.explain import FailedClause, explain
@@ -19,5 +20,6 @@ __all__ = [
     "matches",
     "parse",
     "parse_event",
+    "parse_given",
     "plain",
 ]

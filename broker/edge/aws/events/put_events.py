@@ -150,7 +150,7 @@ class EventPatternResponse(Members, kw_only=True):
 @events.action("TestEventPattern", EventPatternRequest)
 async def test_event_pattern(call: Call, request: EventPatternRequest) -> EventPatternResponse:
     """Whether a pattern matches an event."""
-    parsed = pattern.parse(request.event_pattern)
+    parsed = pattern.parse_given(request.event_pattern)
     event: Any = pattern.parse_event(request.event)
     if isinstance(event, dict) and any(name not in event for name in _ENVELOPE):
         raise InvalidEvent
