@@ -224,7 +224,7 @@ def _target(table: TargetTable, namespace: Namespace, key: Place, number: int) -
         maximum_event_age_s=table.maximum_event_age_s,
     )
     try:
-        check_target(target)
+        check_target(target, namespace)
     except InvalidParameter as error:
         raise Refused(key, error.message) from None
     return target

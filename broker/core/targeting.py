@@ -10,6 +10,7 @@ from broker.core.limits import (
 from broker.core.names import (
     LOG_GROUP_NAME,
     Arn,
+    Namespace,
     destination_name,
     event_bus_name,
     is_fifo,
@@ -25,8 +26,11 @@ __all__ = ["check_dead_letter_arn", "check_target"]
 FILE_NAME_CHARS_MAX = 240  # file systems take 255, and full files get a number
 
 
-def check_target(target: Target) -> None:
-    """Raises: InvalidParameter, for a target that could never be delivered to."""
+def check_target(target: Target, namespace: Namespace) -> None:
+    """Raises: InvalidParameter, for a target that could never be delivered to.
+
+    `namespace` is the rule's.
+    """
     arn = Arn.parse(target.arn)
     if arn is None:
         raise _invalid(target.arn, "Provided Arn is not in correct format.")
@@ -59,7 +63,7 @@ def check_target(target: Target) -> None:
             "CloudEvents in binary mode."
         )
     _check_input(target, bus)
-    check_dead_letter_arn(target.dead_letter_target_arn)
+    check_dead_letter_arn(target.dead_letter_target_arn, namespace)
     _check_range(
         "MaximumRetryAttempts", target.retry_attempts, 0, EVENT_RETRY_ATTEMPTS_MAX, target.id
     )
@@ -72,8 +76,11 @@ def check_target(target: Target) -> None:
     )
 
 
-def check_dead_letter_arn(text: str | None) -> None:
-    """Raises: InvalidParameter, unless it names a standard queue, or is none at all."""
+def check_dead_letter_arn(text: str | None, namespace: Namespace) -> None:
+    """Raises: InvalidParameter, unless it names a standard queue, or is none at all.
+
+    The queue lies in `namespace`, the bus's: a letter goes to the queue of that name there.
+    """
     if text is None:
         return
     arn = Arn.parse(text)
@@ -81,6 +88,8 @@ def check_dead_letter_arn(text: str | None) -> None:
         raise _invalid(text, "a dead-letter queue is an SQS queue.")
     if is_fifo(arn.resource):
         raise _invalid(text, "a dead-letter queue is a standard queue.")
+    if arn.namespace != namespace:
+        raise _invalid(text, "a dead-letter queue is in the event bus's own account and region.")
 
 
 def _check_group(target: Target, arn: Arn) -> None:

@@ -119,7 +119,7 @@ class Rules:
         """
         rule = self.get(namespace, bus, name)
         for target in targets:
-            check_target(target)
+            check_target(target, namespace)
         by_id = {target.id: target for target in (*rule.targets, *targets)}
         if len(by_id) > self._targets_max:
             raise LimitExceeded

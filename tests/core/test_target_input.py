@@ -63,7 +63,7 @@ def test_a_cloud_event_in_binary_mode_stands_alone_and_is_for_http() -> None:
     alone = InputTransformer("<broker.cloudevent.binary>")
     queue = Namespace().arn("sqs", "q")
     with pytest.raises(InvalidParameter, match="binary mode"):
-        check_target(Target(id="t", arn=queue, input_transformer=alone))
+        check_target(Target(id="t", arn=queue, input_transformer=alone), Namespace())
 
 
 def filled(template: str) -> str:

@@ -29,7 +29,7 @@ BUS = NS.arn("events", "event-bus/shop")
     ],
 )
 def test_what_a_target_may_be(target: Target) -> None:
-    check_target(target)
+    check_target(target, NS)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,13 @@ def test_what_a_target_may_be(target: Target) -> None:
         ({"arn": BUS, "input": "1"}, "an event bus gets the event as it is"),
         ({"arn": QUEUE, "dead_letter_target_arn": "x"}, "a dead-letter queue is an SQS queue"),
         ({"arn": QUEUE, "dead_letter_target_arn": FIFO}, "is a standard queue"),
+        *(
+            (
+                {"arn": QUEUE, "dead_letter_target_arn": elsewhere.arn("sqs", "dead")},
+                "a dead-letter queue is in the event bus's own account and region.",
+            )
+            for elsewhere in (Namespace(account="999999999999"), Namespace(region="eu-west-1"))
+        ),
         ({"arn": QUEUE, "retry_attempts": 186}, "must be between 0 and 185"),
         ({"arn": QUEUE, "maximum_event_age_s": 59}, "must be between 60 and 86400"),
     ],
@@ -53,5 +60,5 @@ def test_a_target_that_could_never_be_delivered_to_is_refused(
     options: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(InvalidParameter) as refused:
-        check_target(Target(id="t", **options))
+        check_target(Target(id="t", **options), NS)
     assert text in refused.value.message

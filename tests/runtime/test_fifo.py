@@ -73,7 +73,7 @@ async def test_what_knows_no_group_is_not_routed_to_a_fifo_queue(
         with pytest.raises(InvalidParameter, match="FIFO SQS Queues can not be subscribed"):
             await broker.subscriptions.subscribe(NS, "news", "sqs", arn, {})
         with pytest.raises(InvalidParameter, match="SqsParameters must be specified"):
-            check_target(Target(id="1", arn=arn))
+            check_target(Target(id="1", arn=arn), NS)
 
 
 class Reader:

@@ -106,4 +106,4 @@ async def test_behind_a_torn_line_a_new_one_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("group", ["", "a b", "x" * 513, "x" * 300])
 def test_what_is_no_log_group_is_refused(group: str) -> None:
     with pytest.raises(InvalidParameter):
-        check_target(Target(id="1", arn=NS.arn("logs", f"log-group:{group}")))
+        check_target(Target(id="1", arn=NS.arn("logs", f"log-group:{group}")), NS)

@@ -72,4 +72,4 @@ async def test_a_functions_own_queue_is_no_endpoint_and_no_target(
         with pytest.raises(InvalidParameter):
             await broker.subscriptions.subscribe(NS, "t", "sqs", internal, {})
         with pytest.raises(InvalidParameter):
-            check_target(Target(id="1", arn=internal))
+            check_target(Target(id="1", arn=internal), NS)

@@ -633,6 +633,31 @@ def test_a_bus_can_be_changed(events: Any, bus: str, queue_arn: str) -> None:
         events.update_event_bus(Name="nowhere", Description="x")
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["arn:aws:sqs:us-east-1:999999999999:dead", "arn:aws:sqs:eu-west-1:000000000000:dead"],
+)
+def test_dead_letters_stay_in_their_account_and_region(
+    events: Any, bus: str, queue_arn: str, elsewhere: str
+) -> None:
+    put_rule(events, bus)
+    dead_letters = {"Arn": elsewhere}
+    target = {"Id": "a", "Arn": queue_arn, "DeadLetterConfig": dead_letters}
+    message = (
+        f"Parameter {elsewhere} is not valid. Reason: a dead-letter queue is in the event bus's "
+        "own account and region."
+    )
+    for call in (
+        lambda: events.create_event_bus(Name=f"{bus}-other", DeadLetterConfig=dead_letters),
+        lambda: events.update_event_bus(Name=bus, DeadLetterConfig=dead_letters),
+        lambda: events.put_targets(Rule="r", EventBusName=bus, Targets=[target]),
+    ):
+        with raises_refusal("ValidationException", message):
+            call()
+    assert "DeadLetterConfig" not in events.describe_event_bus(Name=bus)
+    assert events.list_targets_by_rule(Rule="r", EventBusName=bus)["Targets"] == []
+
+
 def test_permissions_are_statements_of_the_policy(events: Any, bus: str) -> None:
     arn = events.describe_event_bus(Name=bus)["Arn"]
     given = {"EventBusName": bus, "Action": "events:PutEvents"}

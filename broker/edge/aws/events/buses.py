@@ -47,7 +47,7 @@ async def create_event_bus(call: Call, request: CreateEventBusRequest) -> Create
     bus = EventBus(
         name=request.name,
         description=checked_description(request.description),
-        dead_letter_target_arn=dead_letter_arn(request.dead_letter_config),
+        dead_letter_target_arn=dead_letter_arn(request.dead_letter_config, call.namespace),
         tags=checked_tags(request.tags),
         created_at_ms=now_ms,
         modified_at_ms=now_ms,
@@ -84,7 +84,7 @@ async def update_event_bus(call: Call, request: UpdateEventBusRequest) -> Update
     if request.description is not None:
         description = checked_description(request.description)
     if request.dead_letter_config is not None:
-        dead_letter = dead_letter_arn(request.dead_letter_config)
+        dead_letter = dead_letter_arn(request.dead_letter_config, namespace)
     changed = msgspec.structs.replace(
         bus,
         description=description,
@@ -175,10 +175,10 @@ def limited_page_of(
     return page_of(names, next_token, limit)
 
 
-def dead_letter_arn(config: DeadLetterConfig | None) -> str | None:
-    """The queue's ARN, if one is named. Raises: InvalidParameter."""
+def dead_letter_arn(config: DeadLetterConfig | None, namespace: Namespace) -> str | None:
+    """The queue's ARN, if one is named, for a bus in the namespace. Raises: InvalidParameter."""
     arn = (config.arn or None) if config is not None else None
-    check_dead_letter_arn(arn)
+    check_dead_letter_arn(arn, namespace)
     return arn
 
 

@@ -4,6 +4,7 @@ import re
 
 from broker.core.errors import InvalidParameter
 from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
+from broker.core.names import Namespace
 from broker.core.resources import InputTransformer, Target
 from broker.edge.aws.events.buses import (
     DeadLetterConfig,
@@ -80,7 +81,7 @@ async def put_targets(call: Call, request: PutTargetsRequest) -> FailedEntriesRe
                 "failed to satisfy constraint: Member must satisfy regular expression pattern: "
                 "[\\.\\-_A-Za-z0-9]+ and have length between 1 and 64"
             )
-    targets = [_target(each) for each in request.targets]
+    targets = [_target(each, namespace) for each in request.targets]
     now_ms = call.broker.now_ms()
     await call.broker.rules.put_targets(namespace, bus, request.rule, targets, now_ms)
     return FailedEntriesResponse(failed_entry_count=0, failed_entries=[])
@@ -127,7 +128,7 @@ async def list_targets_by_rule(
     return ListTargetsByRuleResponse(targets=[_member(found[id_]) for id_ in ids], next_token=token)
 
 
-def _target(member: TargetMember) -> Target:
+def _target(member: TargetMember, namespace: Namespace) -> Target:
     transformer = None
     if (given := member.input_transformer) is not None:
         transformer = InputTransformer(given.input_template, given.input_paths_map or {})
@@ -142,7 +143,7 @@ def _target(member: TargetMember) -> Target:
         input_transformer=transformer,
         message_group_id=sqs.message_group_id,
         http_parameters=http_parameters(member.http_parameters),
-        dead_letter_target_arn=dead_letter_arn(member.dead_letter_config),
+        dead_letter_target_arn=dead_letter_arn(member.dead_letter_config, namespace),
         retry_attempts=retries.maximum_retry_attempts,
         maximum_event_age_s=retries.maximum_event_age_in_seconds,
     )
