@@ -79,7 +79,9 @@ DELIVERY_RETRIES_TOTAL_S_MAX = 3_600
 # Rules (EventBridge quotas)
 EVENT_ENTRIES_MAX = 10
 EVENT_BYTES_MAX = MIB  # of all entries of one PutEvents
+EVENT_RESOURCE_CHARS_MAX = 2_048
 EVENT_PATTERN_CHARS_MAX = 4_096
+ROLE_ARN_CHARS_MAX = 1_600  # of a rule
 DESCRIPTION_CHARS_MAX = 512  # of a bus, a rule, an archive, a connection
 ARCHIVE_DAYS_MAX = 36_500  # our own; also what "for ever" is
 REPLAY_SLICE = 200  # events of an archive that are replayed in one step (our own)

@@ -28,6 +28,14 @@ NO_BUS = Error("ResourceNotFoundException", "Event bus nowhere does not exist.")
 NO_RULE = Error("ResourceNotFoundException", "Rule nothing does not exist on EventBus ${name}.")
 
 
+def none_of(member: str, choices: str) -> Error:
+    """A member says GONE, which the service doesn't know."""
+    return invalid(
+        f"1 validation error detected: Value 'GONE' at '{member}' failed to satisfy constraint: "
+        f"Member must satisfy enum value set: [{choices}]"
+    )
+
+
 def made(**settings: Any) -> Exchange:
     """A bus named after the conversation."""
     answer = {"EventBusArn": BUS}
@@ -434,6 +442,16 @@ ARCHIVES: Conversation = [
     Exchange("ListArchives", {"EventSourceArn": BUS, "Limit": 5}, {"Archives": [ARCHIVE_MEMBER]}),
     Exchange("ListArchives", {"State": "DISABLED"}),
     Exchange("ListReplays", {"State": "FAILED"}),
+    refused(
+        "ListArchives",
+        none_of("state", "ENABLED, DISABLED, CREATING, UPDATING, CREATE_FAILED, UPDATE_FAILED"),
+        State="GONE",
+    ),
+    refused(
+        "ListReplays",
+        none_of("state", "STARTING, RUNNING, CANCELLING, COMPLETED, CANCELLED, FAILED"),
+        State="GONE",
+    ),
     Exchange("ListArchives", {"NamePrefix": "${name}"}, {"Archives": [ARCHIVE_MEMBER]}),
     Exchange(
         "StartReplay",
@@ -582,6 +600,15 @@ CONNECTIONS: Conversation = [
         {"NamePrefix": "${name}", "ConnectionState": "AUTHORIZED", "Limit": 5},
         {"Connections": [CONNECTION_MEMBER]},
         keep={"connection": "Connections[0].ConnectionArn"},
+    ),
+    refused(
+        "ListConnections",
+        none_of(
+            "connectionState",
+            "CREATING, UPDATING, DELETING, AUTHORIZED, DEAUTHORIZED, AUTHORIZING, DEAUTHORIZING, "
+            "ACTIVE, FAILED_CONNECTIVITY",
+        ),
+        ConnectionState="GONE",
     ),
     Exchange(
         "CreateApiDestination",

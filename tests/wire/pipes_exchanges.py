@@ -96,6 +96,20 @@ PIPES: Conversation = [
         {"Pipes": [SUMMARY]},
     ),
     Exchange("ListPipes", {"NamePrefix": "${name}", "DesiredState": "RUNNING"}),
+    Exchange("ListPipes", {"NamePrefix": "${name}", "CurrentState": "STOP_FAILED"}),
+    refused(
+        "ListPipes",
+        invalid(
+            "2 validation errors detected: Value 'GONE' at 'desiredState' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [RUNNING, STOPPED]; "
+            "Value 'GONE' at 'currentState' failed to satisfy constraint: Member must satisfy "
+            "enum value set: [RUNNING, STOPPED, CREATING, UPDATING, DELETING, STARTING, STOPPING, "
+            "CREATE_FAILED, UPDATE_FAILED, START_FAILED, STOP_FAILED, DELETE_FAILED, "
+            "CREATE_ROLLBACK_FAILED, DELETE_ROLLBACK_FAILED, UPDATE_ROLLBACK_FAILED]"
+        ),
+        DesiredState="GONE",
+        CurrentState="GONE",
+    ),
     Exchange("StartPipe", SAME, state("RUNNING")),
     Exchange("StopPipe", SAME, state("STOPPED")),
     Exchange("ListTagsForResource", {"resourceArn": PIPE}, {"tags": TAGS}),

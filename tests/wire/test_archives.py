@@ -100,6 +100,8 @@ def test_an_archive_is_made_described_changed_listed_and_deleted(
     changed = events.describe_archive(ArchiveName=name)
     assert (changed["RetentionDays"], changed["Description"]) == (0, "for ever")
     assert changed["EventPattern"] == PATTERN
+    events.update_archive(ArchiveName=name, EventPattern="")
+    assert "EventPattern" not in events.describe_archive(ArchiveName=name)
     (listed,) = events.list_archives(EventSourceArn=bus_arn)["Archives"]
     assert (listed["ArchiveName"], listed["EventCount"]) == (name, 2)
     events.delete_archive(ArchiveName=name)
@@ -119,6 +121,8 @@ def test_archives_that_can_not_be(events: Any, bus: str, bus_arn: str, name: str
         events.create_archive(ArchiveName="a", EventSourceArn=bus_arn, EventPattern='{"a": 1}')
     with raises_refusal("ValidationException"):
         events.list_archives(EventSourceArn=bus_arn, NamePrefix="a")
+    # What a replay shows that was halted natively can be asked for.
+    assert events.list_replays(State="PAUSED")["Replays"] == []
     for action in (events.update_archive, events.delete_archive):
         with raises_refusal("ResourceNotFoundException", "Archive nothing does not exist."):
             action(ArchiveName="nothing")

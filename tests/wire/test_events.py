@@ -162,6 +162,21 @@ def test_bad_entries_fail_for_themselves_in_order(events: Any, bus: str) -> None
     assert answer["Entries"][7]["EventId"]
 
 
+def test_what_is_too_long_in_one_entry_refuses_them_all(events: Any, bus: str) -> None:
+    events.put_events(Entries=[entry(bus, Resources=["r" * 2_048], TraceHeader="t" * 500)])
+    resource, header = "r" * 2_049, "t" * 501
+    message = (
+        f"2 validation errors detected: Value '{resource}' at "
+        "'entries.2.member.resources.2.member' failed to satisfy constraint: Member must have length less than or equal to 2048; "
+        f"Value '{header}' at 'entries.2.member.traceHeader' failed to satisfy constraint: "
+        "Member must have length less than or equal to 500"
+    )
+    with raises_refusal("ValidationException", message):
+        events.put_events(
+            Entries=[entry(bus), entry(bus, Resources=["r", resource], TraceHeader=header)]
+        )
+
+
 @pytest.mark.parametrize("time", [1e300, -1e300, 1e18, -1e18])
 def test_a_time_that_no_calendar_has(broker: Daemon, bus: str, time: float) -> None:
     answer = post(broker, "PutEvents", {"Entries": [entry(bus, Time=time), entry(bus)]})
@@ -263,8 +278,13 @@ def test_patterns_of_4096_characters_and_one_more(events: Any, bus: str) -> None
         return '{"a":["' + "x" * (size - len('{"a":[""]}')) + '"]}'
 
     put_rule(events, bus, pattern=pattern_of(4_096))
-    with raises_refusal("InvalidEventPatternException"):
+    with raises_refusal("ValidationException", "Parameter Event is not valid."):
+        events.test_event_pattern(EventPattern=pattern_of(4_096), Event="{}")
+    too_long = "Event pattern is not valid. Reason: Event pattern is too long"
+    with raises_refusal("InvalidEventPatternException", too_long):
         put_rule(events, bus, pattern=pattern_of(4_097))
+    with raises_refusal("InvalidEventPatternException", too_long):
+        events.test_event_pattern(EventPattern=pattern_of(4_097), Event="{}")
 
 
 # Buses
@@ -399,6 +419,20 @@ def test_rule_names_up_to_64_characters(events: Any, bus: str) -> None:
     for bad in ("n" * 65, "a b", "a/b", "ä"):
         with raises_refusal("ValidationException"):
             events.put_rule(Name=bad, EventBusName=bus, EventPattern=PATTERN)
+
+
+def test_descriptions_and_roles_of_rules_as_long_as_may_be(events: Any, bus: str) -> None:
+    given = {"Name": "r", "EventBusName": bus, "EventPattern": PATTERN}
+    events.put_rule(**given, Description="d" * 512, RoleArn="r" * 1_600)
+    description, role = "d" * 513, "r" * 1_601
+    message = (
+        f"2 validation errors detected: Value '{description}' at 'description' failed to satisfy "
+        "constraint: Member must have length less than or equal to 512; "
+        f"Value '{role}' at 'roleArn' failed to satisfy constraint: Member must have length less "
+        "than or equal to 1600"
+    )
+    with raises_refusal("ValidationException", message):
+        events.put_rule(**given, Description=description, RoleArn=role)
 
 
 def test_rules_that_say_nothing(events: Any, bus: str) -> None:

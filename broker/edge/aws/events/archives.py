@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 from broker.core.errors import InvalidParameter
-from broker.core.limits import EVENT_PATTERN_CHARS_MAX, LIST_PAGE
+from broker.core.limits import LIST_PAGE
 from broker.core.names import ARCHIVE_NAME, Namespace
-from broker.core.pattern import InvalidEventPattern
 from broker.core.resources import Archive
 from broker.edge.aws.events.buses import checked_description, limited_page_of
-from broker.edge.aws.events.service import bus_arn, events, locate_bus
+from broker.edge.aws.events.service import bus_arn, check_pattern_length, events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.validation import Violations
 
 
 class CreateArchiveRequest(Members, kw_only=True):
@@ -63,14 +63,15 @@ class UpdateArchiveRequest(Members, kw_only=True):
 
 @events.action("UpdateArchive", UpdateArchiveRequest)
 async def update_archive(call: Call, request: UpdateArchiveRequest) -> ArchiveState:
-    """Change an archive's settings; what isn't given stays."""
+    """Change an archive's settings; what isn't given stays. An empty pattern removes it."""
     archive = call.broker.archives.get(call.namespace, request.archive_name)
-    given = {
+    given: dict[str, Any] = {
         "description": request.description and checked_description(request.description),
-        "event_pattern": _checked_pattern(request.event_pattern),
         "retention_days": request.retention_days,
     }
     changes = {name: value for name, value in given.items() if value is not None}
+    if request.event_pattern is not None:
+        changes["event_pattern"] = _checked_pattern(request.event_pattern)
     changed = msgspec.structs.replace(archive, **changes)
     await call.broker.archives.configure(call.namespace, changed)
     return _state(call.namespace, changed)
@@ -124,6 +125,9 @@ class ListArchivesResponse(Members, kw_only=True):
 @events.action("ListArchives", ListArchivesRequest)
 async def list_archives(call: Call, request: ListArchivesRequest) -> ListArchivesResponse:
     """Archives by name: all, those of a bus, or those in a state."""
+    v = Violations()
+    v.choice("state", request.state, _STATES)
+    v.check()
     check_one_filter(request.name_prefix, request.event_source_arn, request.state)
     found = {
         archive.name: archive
@@ -152,6 +156,8 @@ async def delete_archive(call: Call, request: ArchiveRequest) -> None:
 
 
 _ENABLED = "ENABLED"
+# An archive here has only the first; the others can be asked for.
+_STATES = (_ENABLED, "DISABLED", "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED")
 
 
 def archive_arn(namespace: Namespace, name: str) -> str:
@@ -169,8 +175,8 @@ def check_one_filter(*filters: str | None) -> None:
 
 
 def _checked_pattern(text: str | None) -> str | None:
-    if text is not None and len(text) > EVENT_PATTERN_CHARS_MAX:
-        raise InvalidEventPattern("Event pattern is too long")
+    """The text; an empty one is none."""
+    check_pattern_length(text)
     return text or None
 
 

@@ -26,6 +26,7 @@ from broker.core.resources import Connection
 from broker.edge.aws.events.buses import checked_description, limited_page_of
 from broker.edge.aws.events.service import events
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.validation import Violations
 from broker.runtime.secret_box import Unreadable
 
 _NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
@@ -34,6 +35,12 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,512}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
 _USERNAME = re.compile(r"[^\x00-\x1f:\x7f]{1,512}")
 _TOKEN_METHODS = ("GET", "POST", "PUT")
+# fmt: off
+_STATES = (
+    "CREATING", "UPDATING", "DELETING", "AUTHORIZED", "DEAUTHORIZED", "AUTHORIZING",
+    "DEAUTHORIZING", "ACTIVE", "FAILED_CONNECTIVITY",
+)
+# fmt: on
 
 
 class ParameterMember(Members, kw_only=True):
@@ -218,6 +225,9 @@ class ListConnectionsResponse(Members, kw_only=True):
 @events.action("ListConnections", ListConnectionsRequest)
 async def list_connections(call: Call, request: ListConnectionsRequest) -> ListConnectionsResponse:
     """Connections by name: all, or those in a state."""
+    v = Violations()
+    v.choice("connectionState", request.connection_state, _STATES)
+    v.check()
     shared = {
         connection.name: _shared(call, connection)
         for connection in call.broker.connections.all(call.namespace, request.name_prefix)

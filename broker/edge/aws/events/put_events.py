@@ -7,12 +7,18 @@ from broker.core import pattern
 from broker.core.errors import BrokerError, InvalidParameter, MessageTooLong
 from broker.core.event import Event
 from broker.core.json_text import InvalidJson, parse_json
-from broker.core.limits import EVENT_BYTES_MAX, EVENT_ENTRIES_MAX
+from broker.core.limits import (
+    EVENT_BYTES_MAX,
+    EVENT_ENTRIES_MAX,
+    EVENT_RESOURCE_CHARS_MAX,
+    TRACE_HEADER_CHARS_MAX,
+)
 from broker.core.names import Namespace
 from broker.core.pattern import InvalidEvent
 from broker.core.trace_header import accepted_header
-from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.events.service import check_pattern_length, events, locate_bus
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.validation import Violations
 
 TIME_BYTES = 14  # what a given time counts
 TIME_S_END = 253_402_300_800  # the first second of the year 10000
@@ -62,6 +68,7 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
     if sum(_size(entry) for entry in request.entries) > EVENT_BYTES_MAX:
         raise MessageTooLong("Total size of the entries in the request is over the limit.")
     # All of them first: a request that is refused has put none.
+    _check_texts(request.entries)
     places = [locate_bus(call, entry.event_bus_name) for entry in request.entries]
     parsed = [_parsed(entry, call.request.trace_header) for entry in request.entries]
     results: list[PutEventsResultEntry] = []
@@ -70,6 +77,17 @@ async def put_events(call: Call, request: PutEventsRequest) -> PutEventsResponse
     return PutEventsResponse(
         failed_entry_count=sum(1 for result in results if result.error_code), entries=results
     )
+
+
+def _check_texts(entries: list[PutEventsRequestEntry]) -> None:
+    """Raises: InvalidParameter, for what is the request's fault and not one entry's alone."""
+    v = Violations()
+    for number, entry in enumerate(entries, start=1):
+        path = f"entries.{number}.member"
+        for place, resource in enumerate(entry.resources or (), start=1):
+            v.length(f"{path}.resources.{place}.member", resource, 0, EVENT_RESOURCE_CHARS_MAX)
+        v.length(f"{path}.traceHeader", entry.trace_header, 1, TRACE_HEADER_CHARS_MAX)
+    v.check()
 
 
 async def _put_each(
@@ -150,6 +168,7 @@ class EventPatternResponse(Members, kw_only=True):
 @events.action("TestEventPattern", EventPatternRequest)
 async def test_event_pattern(call: Call, request: EventPatternRequest) -> EventPatternResponse:
     """Whether a pattern matches an event."""
+    check_pattern_length(request.event_pattern)
     parsed = pattern.parse_given(request.event_pattern)
     event: Any = pattern.parse_event(request.event)
     if isinstance(event, dict) and any(name not in event for name in _ENVELOPE):

@@ -10,6 +10,10 @@ from broker.edge.aws.events.archives import archive_arn, check_one_filter
 from broker.edge.aws.events.buses import checked_description, limited_page_of
 from broker.edge.aws.events.service import bus_arn, events
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.validation import Violations
+
+_STATES = ("STARTING", "RUNNING", "CANCELLING", "COMPLETED", "CANCELLED", "FAILED")
+_PAUSED = "PAUSED"  # which the service hasn't: a replay that was halted natively shows it
 
 
 class ReplayDestination(Members, kw_only=True):
@@ -127,6 +131,10 @@ class ListReplaysResponse(Members, kw_only=True):
 @events.action("ListReplays", ListReplaysRequest)
 async def list_replays(call: Call, request: ListReplaysRequest) -> ListReplaysResponse:
     """Replays by name: all, those of an archive, or those in a state."""
+    v = Violations()
+    if request.state != _PAUSED:
+        v.choice("state", request.state, _STATES)
+    v.check()
     check_one_filter(request.name_prefix, request.event_source_arn, request.state)
     found = {
         replay.name: replay

@@ -3,17 +3,17 @@
 import msgspec
 
 from broker.core.errors import InvalidParameter, RuleDoesNotExist
-from broker.core.limits import EVENT_PATTERN_CHARS_MAX, LIST_PAGE
+from broker.core.limits import DESCRIPTION_CHARS_MAX, LIST_PAGE, ROLE_ARN_CHARS_MAX
 from broker.core.names import RULE_NAME, Namespace
-from broker.core.pattern import InvalidEventPattern
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import Rule
 from broker.core.rule_targets import rule_arn
 from broker.core.schedule import parse_rule_expression
 from broker.edge.aws.events.buses import limited_page_of
-from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.events.service import check_pattern_length, events, locate_bus
 from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.service import Call, Members
+from broker.edge.aws.validation import Violations
 from broker.runtime.rules import rule_key, rule_name
 
 
@@ -41,6 +41,10 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
             f"1 validation error detected: Value '{request.name}' at 'name' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
         )
+    v = Violations()
+    v.length("description", request.description, 0, DESCRIPTION_CHARS_MAX)
+    v.length("roleArn", request.role_arn, 1, ROLE_ARN_CHARS_MAX)
+    v.check()
     if request.state not in ("ENABLED", "DISABLED"):
         raise InvalidParameter(f"The state {request.state} is not supported by this broker.")
     if not request.event_pattern and not request.schedule_expression:
@@ -49,8 +53,7 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
         if bus != DEFAULT_BUS:
             raise InvalidParameter("ScheduleExpression is supported only on the default event bus.")
         parse_rule_expression(request.schedule_expression)
-    if request.event_pattern and len(request.event_pattern) > EVENT_PATTERN_CHARS_MAX:
-        raise InvalidEventPattern("Event pattern is too long")
+    check_pattern_length(request.event_pattern)
     try:
         existing: Rule | None = call.broker.rules.get(namespace, bus, request.name)
     except RuleDoesNotExist:

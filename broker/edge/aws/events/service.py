@@ -2,6 +2,7 @@
 
 from broker.core import errors
 from broker.core.errors import BrokerError
+from broker.core.limits import EVENT_PATTERN_CHARS_MAX
 from broker.core.names import Arn, Namespace
 from broker.core.pattern import InvalidEvent, InvalidEventPattern
 from broker.core.registry import DEFAULT_BUS
@@ -57,6 +58,12 @@ events = Service(
         errors.StoreFailed: Wire(500, "InternalException"),
     },
 )
+
+
+def check_pattern_length(text: str | None) -> None:
+    """Raises: InvalidEventPattern, if the text is too long for a pattern."""
+    if text is not None and len(text) > EVENT_PATTERN_CHARS_MAX:
+        raise InvalidEventPattern("Event pattern is too long")
 
 
 def bus_arn(namespace: Namespace, name: str) -> str:

@@ -5,6 +5,7 @@ from broker.core.limits import LIST_PAGE
 from broker.core.resources import Pipe
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.pipes.members import (
+    CURRENT_STATES,
     STATES,
     CreatePipeRequest,
     DescribePipeResponse,
@@ -92,6 +93,7 @@ async def list_pipes(call: Call) -> ListPipesResponse:
     v = Violations()
     check_name(v, query.get("NamePrefix"), "namePrefix")
     v.choice("desiredState", query.get("DesiredState"), STATES)
+    v.choice("currentState", query.get("CurrentState"), CURRENT_STATES)
     v.length("sourcePrefix", query.get("SourcePrefix"), 1, 1_600)
     v.length("targetPrefix", query.get("TargetPrefix"), 1, 1_600)
     v.length("nextToken", query.get("NextToken"), 1, 2_048)

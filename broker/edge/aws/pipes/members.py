@@ -35,6 +35,13 @@ __all__ = [
 ]
 
 STATES = ("RUNNING", "STOPPED")
+# fmt: off
+CURRENT_STATES = (
+    *STATES, "CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING", "CREATE_FAILED",
+    "UPDATE_FAILED", "START_FAILED", "STOP_FAILED", "DELETE_FAILED", "CREATE_ROLLBACK_FAILED",
+    "DELETE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED",
+)
+# fmt: on
 
 _NAME = r"[\.\-_A-Za-z0-9]+"
 _ROLE = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z0-9+=,.@\-_/]+"
