@@ -89,7 +89,8 @@ def is_destination(arn: Arn) -> bool:
 class InvocationRouter:
     """Routes what an invocation's end leads to, to be committed together: `routed`.
 
-    `trace_header` is the invocation's.
+    `trace_header` is the invocation's; `last_resort` takes what was put into a queue that is gone,
+    or full, when it is committed.
     """
 
     def __init__(
@@ -99,17 +100,19 @@ class InvocationRouter:
         new_id: NewId,
         now_ms: int,
         trace_header: str,
+        last_resort: str | None = None,
     ) -> None:
         self._router = Router(resources, namespace, new_id, now_ms, trace_header)
         self._trace_header = trace_header
+        self._last_resort = last_resort
         self.routed = self._router.routed
         self._resources = resources
         self._namespace = namespace
         self._new_id = new_id
         self._now_ms = now_ms
 
-    def tell(self, destination: str, record: InvocationRecord) -> None:
-        """Deliver a record, or note in `undeliverable` why it can't be."""
+    def tell(self, destination: str, record: InvocationRecord) -> bool:
+        """Deliver a record, or note in `undeliverable` why it can't be; whether it could."""
         arn = Arn.parse(destination)
         assert arn is not None
         document = record.document()
@@ -128,6 +131,7 @@ class InvocationRouter:
         if obstacle is not None:
             why = f"{obstacle.code} {obstacle.error}".rstrip()
             self.routed.undeliverable.append((record.function_arn, destination, why))
+        return obstacle is None
 
     def publish(self, arn: Arn, text: str, attributes: Attributes | None = None) -> Obstacle | None:
         """Publish a text to a standard topic."""
@@ -152,7 +156,7 @@ class InvocationRouter:
     ) -> NewEntry:
         """Put a text into a queue."""
         body = self.routed.add_body(traced_message(text, self._trace_header, attributes))
-        entry = NewEntry(queue, self._new_id(), body, delay_ms, via)
+        entry = NewEntry(queue, self._new_id(), body, delay_ms, via, self._last_resort)
         self.routed.entries.append(entry)
         return entry
 

@@ -25,6 +25,10 @@ except ImportError:  # a Python built without it
     _small_md5 = hashlib.md5
 
 
+# A system attribute for the broker alone: the event of which a function's text was made.
+ORIGINAL_EVENT = "broker.event"
+
+
 class MessageAttribute(msgspec.Struct, frozen=True, array_like=True):
     """One message attribute; exactly one of the two values is there."""
 
@@ -92,7 +96,8 @@ AnyBody = Message | Notification | Handshake
 class Via(msgspec.Struct, frozen=True, array_like=True):
     """The subscription by which an entry came, and the form in which it is received.
 
-    Of what a rule sent, `subscription` is `<bus>|<rule>|<target id>` and the protocol "events".
+    Of what a rule sent, `subscription` is `<bus>|<rule>|<target id>` and the protocol "events"; of
+    what a rule of another namespace sent into this one, `<rule's ARN>|<target id>`.
     """
 
     subscription: str  # what its ARN has behind the topic's; up to format 2 the whole ARN

@@ -200,7 +200,12 @@ class Router:
             content = queue.content_based_deduplication
             deduplication_id = _sha256(text) if content else _event_id(arrived.event)
         whole = text is arrived.json
-        body = self._whole(arrived) if whole else self.routed.add_body(self._message(text))
+        if whole:
+            body = self._whole(arrived)
+        elif target.kind == "function":
+            body = self.routed.add_body(self._made_of(arrived, text))
+        else:
+            body = self.routed.add_body(self._message(text))
         via = target.via
         if arrived.hops and target.kind == "elsewhere":
             via = msgspec.structs.replace(via, hops=arrived.hops)
@@ -366,6 +371,11 @@ class Router:
 
     def _message(self, text: str) -> message.Message:
         return message.traced_message(text, self._trace_header)
+
+    def _made_of(self, arrived: _Arrived, text: str) -> message.Message:
+        """With the event beside it, for the dead letter if the function gives it up."""
+        system = {message.ORIGINAL_EVENT: arrived.json}
+        return message.traced_message(text, self._trace_header, None, system)
 
     def _new_uuid(self) -> str:
         return uuid_text(self._new_id())

@@ -31,7 +31,7 @@ class RuleTarget:
     """A target, taken apart once."""
 
     target: Target
-    rule: str  # `<bus>|<rule>`
+    rule: str  # `<bus>|<rule>`; the ARN, of one of another namespace
     kind: Kind
     name: str  # the topic or bus; else the queue, which may be an internal one
     via: Via
@@ -65,6 +65,11 @@ def _place(namespace: Namespace, rule: Rule, target: Target) -> tuple[Kind, str]
 
 
 def rule_arn(namespace: Namespace, rule: str) -> str:
-    """`…:rule/NAME` on the default bus, `…:rule/BUS/NAME` on others; of `<bus>|<rule>`."""
+    """`…:rule/NAME` on the default bus, `…:rule/BUS/NAME` on others; of `<bus>|<rule>`.
+
+    Of another namespace's rule, which is named by its ARN, that.
+    """
+    if rule.startswith("arn:"):
+        return rule
     bus, _, name = rule.rpartition("|")
     return namespace.arn("events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")

@@ -1,7 +1,7 @@
 """system attributes: what a receiver is told of a message beside its body, as its sender gave it"""
 
 from broker.core.commands import Peeked, Received
-from broker.core.message import Message
+from broker.core.message import ORIGINAL_EVENT, Message
 from broker.core.names import Namespace, uuid_text
 from broker.core.trace_header import AWS_TRACE_HEADER
 
@@ -21,6 +21,7 @@ def system_attributes(message: Message, found: Received | Peeked) -> dict[str, s
     id in place of that, lest two letters with one body be taken for one, and is shown so.
     """
     attributes = dict(message.system_attributes or {})
+    attributes.pop(ORIGINAL_EVENT, None)
     if "MessageDeduplicationId" in attributes:
         attributes["SequenceNumber"] = sequence_number(found.sequence)
         if found.dead_letter_source_arn is not None:

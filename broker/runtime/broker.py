@@ -197,7 +197,7 @@ class Broker:
             delivery_options,
         )
         dispatcher_parts = DispatcherParts(
-            self.registry, self.functions, publisher, self.ids, now_ms
+            self.registry, self.functions, self.event_buses, publisher, self.ids, now_ms
         )
         internal_queues = InternalQueues(
             TargetQueues(

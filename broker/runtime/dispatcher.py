@@ -13,19 +13,28 @@ from dataclasses import dataclass
 
 import msgspec
 
-from broker.core.commands import Received
+from broker.core.abandoned_event import Sender, sender_of
+from broker.core.commands import NewEntry, Received
 from broker.core.errors import BrokerError
 from broker.core.invocation_record import InvocationRecord, InvocationRouter
 from broker.core.json_text import InvalidJson, parse_json
 from broker.core.ledger import Attempt as Noted
 from broker.core.limits import RETRY_AFTER_S_MAX
-from broker.core.message import Attributes, MessageAttribute, decode, rendered, trace_header_of
+from broker.core.message import (
+    ORIGINAL_EVENT,
+    Attributes,
+    MessageAttribute,
+    decode,
+    rendered,
+    trace_header_of,
+)
 from broker.core.names import LATEST, Arn, function_queue, labelled, uuid_text
 from broker.core.registry import Registry
 from broker.core.resources import EventInvokeConfig
 from broker.plugin import InvokerError, InvokerThrottled
 from broker.runtime.attempt import Attempt, Runnable
 from broker.runtime.drain import Drain, WorkerGone, noted
+from broker.runtime.event_buses import EventBuses
 from broker.runtime.functions import Functions
 from broker.runtime.ids import Ids
 from broker.runtime.invokers import InvokerNotFound
@@ -47,6 +56,7 @@ class DispatcherParts:
 
     registry: Registry
     functions: Functions
+    event_buses: EventBuses
     publisher: Publisher
     ids: Ids
     now_ms: Callable[[], int]
@@ -217,17 +227,26 @@ class Dispatcher:
             note = noted(occasion.received, self._parts.now_ms(), "delivered", "")
             await self._drain.done(occasion.received, note)
             return
+        resources = self._parts.registry.resources(self._namespace)
+        sender = None
+        if condition != "Success":
+            sender = sender_of(resources, self._namespace, occasion.received.via)
+            if sender is not None and sender.queues[0] not in resources.queues:
+                await self._parts.event_buses.make_default_queues(self._namespace)
         router = InvocationRouter(
-            self._parts.registry.resources(self._namespace),
+            resources,
             self._namespace,
             self._parts.ids.new,
             self._parts.now_ms(),
             occasion.trace_header,
+            sender.queues[-1] if sender is not None else None,
         )
-        self._tell(router, occasion, condition, attempt)
+        told = self._tell(router, occasion, condition, attempt)
         note = noted(occasion.received, self._parts.now_ms(), "delivered", "")
         if condition != "Success":
-            note = self._give_up(router, occasion, condition, attempt)
+            # What the function's destination keeps, nobody else needs to.
+            heir = None if told else sender
+            note = self._give_up(router, occasion, condition, attempt, heir)
         routed = router.routed
         replaced, homeless = await self._drain.replace(
             occasion.received, routed.bodies, routed.entries, note
@@ -245,27 +264,27 @@ class Dispatcher:
         occasion: _Occasion,
         condition: str,
         attempt: Attempt | None,
-    ) -> None:
+    ) -> bool:
         config, received, runnable = occasion.config, occasion.received, occasion.runnable
         destination = config.on_success if condition == "Success" else config.on_failure
         if destination is None:
-            return
+            return False
         if occasion.stopped_before:
             router.routed.undeliverable.append((self.label, destination, condition))
-            return
+            return False
         result = attempt.result if attempt is not None else None
         record = InvocationRecord(
             request_id=uuid_text(received.message_id),
             function_arn=self._namespace.arn("lambda", f"function:{occasion.qualified}"),
             condition=condition,
-            attempts=received.receive_count - (0 if attempt is not None else 1),
+            attempts=_attempts(received, attempt),
             payload=self._payload(received),
             executed_version=attempt.version if attempt is not None else runnable.version,
             result=result.payload if result is not None else None,
             function_error=result.function_error if result is not None else None,
             at_ms=self._parts.now_ms(),
         )
-        router.tell(destination, record)
+        return router.tell(destination, record)
 
     def _give_up(
         self,
@@ -273,8 +292,12 @@ class Dispatcher:
         occasion: _Occasion,
         condition: str,
         attempt: Attempt | None,
+        heir: Sender | None,
     ) -> Noted:
-        """Keep it as a dead letter, if there is a place for that; the note of its end."""
+        """Keep it as a dead letter, if there is a place for that; the note of its end.
+
+        What the function has no place for goes to the heir, if there is one.
+        """
         received = occasion.received
         error = error_message(attempt.result.payload) if attempt is not None else ""
         log.warning(
@@ -286,22 +309,54 @@ class Dispatcher:
         )
         answer = f"{condition} {error}".rstrip()
         note = noted(received, self._parts.now_ms(), "given up", answer)
-        arn = Arn.parse(occasion.runnable.function.dead_letter_target_arn or "")
-        if arn is None or arn.namespace != self._namespace:
-            return note
         cause = _cause(received, "200" if attempt is not None else "0", error or condition)
-        payload = self._payload(received)
-        if arn.service == "sns":
-            if occasion.stopped_before:
-                router.routed.undeliverable.append((self.label, str(arn), condition))
-            elif router.publish(arn, payload, cause) is not None:
-                lost = (self.label, str(arn), "the topic does not exist")
-                router.routed.undeliverable.append(lost)
+        kept, letter = self._keep(router, occasion, condition, cause)
+        if not kept and heir is not None:
+            attempts = _attempts(received, attempt)
+            letter = self._bequeath(router, received, condition, error, attempts, heir)
+        if letter is None:
             return note
-        letter = router.enter(arn.resource, payload, cause)
         return msgspec.structs.replace(
             note, dead_letter_queue=letter.queue, dead_letter_id=letter.message_id
         )
+
+    def _keep(
+        self, router: InvocationRouter, occasion: _Occasion, condition: str, cause: Attributes
+    ) -> tuple[bool, NewEntry | None]:
+        """Put it where the function has its dead letters: whether it could be, and the letter."""
+        arn = Arn.parse(occasion.runnable.function.dead_letter_target_arn or "")
+        if arn is None or arn.namespace != self._namespace:
+            return False, None
+        payload = self._payload(occasion.received)
+        lost = router.routed.undeliverable
+        if arn.service == "sns":
+            if occasion.stopped_before:
+                lost.append((self.label, str(arn), condition))
+                return False, None
+            if router.publish(arn, payload, cause) is not None:
+                lost.append((self.label, str(arn), "the topic does not exist"))
+                return False, None
+            return True, None
+        if arn.resource not in self._parts.registry.resources(self._namespace).queues:
+            lost.append((self.label, arn.resource, "no such resource"))
+            return False, None
+        return True, router.enter(arn.resource, payload, cause)
+
+    def _bequeath(
+        self,
+        router: InvocationRouter,
+        received: Received,
+        condition: str,
+        error: str,
+        attempts: int,
+        heir: Sender,
+    ) -> NewEntry:
+        """Make a dead letter of the event where its rule, or its bus, has them."""
+        arn = self._namespace.arn("lambda", f"function:{self._invoked}")
+        body = rendered(decode(received.body), received.via, self._functions.origin)
+        event = (body.system_attributes or {}).get(ORIGINAL_EVENT, body.body)
+        letter = heir.dead_letter(event, arn, condition, error, attempts)
+        return router.enter(heir.queues[0], letter.body, letter.attributes)
 
 
 class FunctionQueues:
@@ -327,6 +382,11 @@ class FunctionQueues:
     def worker(self, drain: Drain, name: str) -> Dispatcher:
         """See `broker.runtime.dispatchers.Workers`."""
         return Dispatcher(self._parts, drain, name)
+
+
+def _attempts(received: Received, attempt: Attempt | None) -> int:
+    """How often the function ran: a receive that found it too late, or not allowed, is none."""
+    return received.receive_count - (0 if attempt is not None else 1)
 
 
 def error_message(payload: bytes) -> str:

@@ -71,6 +71,12 @@ class EventBuses:
 
         await self._registrar.change(namespace, [("event_bus", name, None, None)], check)
 
+    async def make_default_queues(self, namespace: Namespace) -> None:
+        """Make the queues that go with `default`, which nobody creates. Raises: StoreFull."""
+        changes = self.queue_changes(namespace, DEFAULT_BUS)
+        if changes:
+            await self._registrar.change(namespace, changes)
+
     async def tag(self, namespace: Namespace, name: str, tags: Mapping[str, str]) -> None:
         """Replace a bus's tags. Raises: EventBusDoesNotExist, RecordChanged."""
         await self.configure(

@@ -13,6 +13,7 @@ import msgspec
 import trio
 
 from broker.core import ledger, message, pattern
+from broker.core.abandoned_event import replay_via
 from broker.core.commands import NewEntry, Peeked
 from broker.core.errors import (
     BrokerError,
@@ -249,8 +250,9 @@ class EventReplays:
             router.event(replay.event_bus, marked, text, rules=rules)
             return True
         index = router.routed.add_body(message.message(text))
+        via = replay_via(replay.event_bus)
         router.routed.entries.append(
-            NewEntry(function_queue(replay.function), self._ids.new(), index)
+            NewEntry(function_queue(replay.function), self._ids.new(), index, via=via)
         )
         return True
 

@@ -26,7 +26,7 @@ from broker.core.names import Arn, Namespace, destination_name, log_group_name
 from broker.core.registry import Registry, Resources
 from broker.core.resources import HttpParameters, Rule, Target
 from broker.core.routing import NO_RESOURCE, Obstacle, Router, dead_letter_queues
-from broker.core.rule_dead_letters import rule_dead_letter
+from broker.core.rule_dead_letters import TOO_OFTEN, TOO_OLD, rule_dead_letter
 from broker.core.rule_targets import RuleTarget, rule_arn
 from broker.core.target_input import Occasion, cloud_event_content
 from broker.runtime.api_senders import ApiSenders
@@ -129,8 +129,15 @@ class RuleDelivery:
             trace_header_of(body),
         )
         event = parse_json(body.body)
+        here = self._drain.namespace
+        # There, the name alone would be taken for a rule of that namespace.
+        known_as = rule.name if there == here else rule_arn(here, rule.name)
         obstacle = router.event_to_target(
-            RuleTarget.of(there, rule, msgspec.structs.replace(target, events_per_second=None)),
+            RuleTarget.of(
+                there,
+                msgspec.structs.replace(rule, name=known_as),
+                msgspec.structs.replace(target, events_per_second=None),
+            ),
             rule.event_bus,
             event,
             body.body,
@@ -139,7 +146,7 @@ class RuleDelivery:
         if obstacle is not None:
             await self._give_up(received, rule, target, body, obstacle)
             return
-        if router.routed.events and there != self._drain.namespace:
+        if router.routed.events and there != here:
             router.keep_trace(event, body.body)  # here it has one already
         await self._parts.publisher.publish(there, router.routed)
         note = noted(received, self._parts.publisher.now_ms(), "delivered", f"routed in {there}")
@@ -340,7 +347,6 @@ class TargetQueues:
 
 
 _PREFIX = "target/"
-TOO_OFTEN, TOO_OLD = "MaximumRetryAttempts", "MaximumEventAgeInSeconds"
 
 
 def _age_s_max(target: Target) -> int:
