@@ -40,7 +40,7 @@ def tail(bus: str, filter_text: str | None, url: str | None, as_json: bool) -> N
 def _printing(client: Client, as_json: bool) -> Callable[[Event], None]:
     def printed(event: Event) -> None:
         assert isinstance(event, dict)
-        rules = _rules(client, event["id"])
+        rules = _rules(client, event["id"], event.get("replay-name"))
         if as_json:
             print_json_line({"event": event, "rules": rules})
         else:
@@ -49,7 +49,7 @@ def _printing(client: Client, as_json: bool) -> Callable[[Event], None]:
     return printed
 
 
-def _rules(client: Client, event_id: str) -> list[str] | None:
+def _rules(client: Client, event_id: str, replay: str | None) -> list[str] | None:
     """The rules that matched, as `<name>` or `<bus>/<name>`; None if the ledger doesn't know."""
     try:
         trace = client.trace_event(event_id)
@@ -57,4 +57,8 @@ def _rules(client: Client, event_id: str) -> list[str] | None:
         if refused.status != 404:
             raise
         return None
-    return [arn.partition(":rule/")[2] for arn in trace.rules]
+    made = [each for each in trace.replays if each.replay == replay]
+    if not made and (replay is not None or trace.put_at_ms is None):
+        return None
+    rules = made[0].rules if made else trace.rules
+    return [arn.partition(":rule/")[2] for arn in rules]

@@ -10,7 +10,7 @@ import msgspec
 from broker.cli.connection import connected, json_option, url_option
 from broker.cli.json_option import json_object
 from broker.cli.output import print_json, print_table, printable, shortened, time_text
-from broker.client import DeliveryTrace, PatternMatch
+from broker.client import DeliveryTrace, EventTrace, PatternMatch, ReplayTrace
 from broker.core.message import iso_time
 
 EXIT_NO_MATCH = 1
@@ -29,7 +29,17 @@ def why(event_id: str, url: str | None, as_json: bool) -> None:
         return
     event = trace.event
     what = f"{event.get('detail-type')} from {event.get('source')}"
-    click.echo(f"{printable(what)}, put on {trace.bus} at {iso_time(trace.put_at_ms)}")
+    if trace.put_at_ms is None:
+        click.echo(f"{printable(what)}; of {trace.bus}, only its replays are known")
+    else:
+        click.echo(f"{printable(what)}, put on {trace.bus} at {iso_time(trace.put_at_ms)}")
+        _tell_deliveries(trace)
+    for each in trace.replays:
+        click.echo(f"\nreplayed by {each.replay} at {iso_time(each.replayed_at_ms)}")
+        _tell_deliveries(each)
+
+
+def _tell_deliveries(trace: EventTrace | ReplayTrace) -> None:
     rules = ", ".join(arn.partition(":rule/")[2] for arn in trace.rules) or "none"
     click.echo(f"rules that matched: {rules}\n")
     now_ms = int(time.time() * 1000)

@@ -484,16 +484,28 @@ class LostDelivery(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class ReplayTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay made of an event."""
+
+    replay: str
+    replayed_at_ms: int
+    rules: list[str]  # the ARNs of those that matched
+    deliveries: list[DeliveryTrace]
+    more_deliveries: int = 0
+    lost: list[LostDelivery] = []
+
+
 class EventTrace(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an event."""
 
     event: dict[str, Any]
     bus: str
-    put_at_ms: int
+    put_at_ms: int | None  # None: that was forgotten, and only replays of it are known
     rules: list[str]  # the ARNs of those that matched
     deliveries: list[DeliveryTrace]
     more_deliveries: int = 0
     lost: list[LostDelivery] = []
+    replays: list[ReplayTrace] = []
 
 
 class FailedClause(msgspec.Struct, frozen=True, kw_only=True):

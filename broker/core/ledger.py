@@ -2,7 +2,9 @@
 
 An event's record lies in an internal queue beside its text, which its deliveries share: the rules
 that matched, and each delivery with its queue and its message id. Each attempt at a delivery that
-the broker itself makes is another record, found by the delivery's id and the attempt's number.
+the broker itself makes is another record, found by the delivery's id and the attempt's number. What
+a replay made of an event is a third, found by the event's id and the replay's name, in a queue of
+its own: what lies with the events is what can be replayed, and a replay must not add to that.
 Records go by age, and the oldest of too many; nobody receives them.
 """
 
@@ -18,6 +20,7 @@ from broker.core.names import QueueName, uuid_bytes
 __all__ = [
     "ATTEMPTS",
     "EVENTS",
+    "REPLAYS",
     "Attempt",
     "Delivery",
     "Lost",
@@ -25,11 +28,13 @@ __all__ = [
     "attempt_id",
     "event_key",
     "is_ledger",
+    "replay_key",
     "trace_of",
 ]
 
 EVENTS = QueueName("ledger/events")
 ATTEMPTS = QueueName("ledger/attempts")
+REPLAYS = QueueName("ledger/replays")
 DELIVERIES_MAX = 1_000  # that one record names; of more, their count
 
 
@@ -119,6 +124,11 @@ def event_key(event_id: str) -> bytes:
     except ValueError:
         key = b""
     return key if len(key) == 16 else hashlib.sha256(event_id.encode()).digest()[:16]
+
+
+def replay_key(event_id: str, replay: str) -> bytes:
+    """By what is found what a replay made of an event."""
+    return hashlib.blake2b(event_key(event_id) + replay.encode(), digest_size=16).digest()
 
 
 def attempt_id(delivery_id: bytes, number: int) -> bytes:

@@ -120,12 +120,23 @@ class Router:
         for rule in rules:
             self._to_targets(rule, arrived)
 
-    def keep_trace(self, event: dict[str, Any], event_json: str, bus: str = "") -> None:
+    def keep_trace(
+        self,
+        event: dict[str, Any],
+        event_json: str,
+        bus: str = "",
+        *,
+        replay: str = "",
+        body: int | None = None,
+    ) -> None:
         """Write down what came of an event, once it is routed, where there is a ledger.
 
-        `bus` is that of one that came to rules without having been put on it.
+        `bus` is that of one that came to rules without having been put on it, `body` its text if
+        that was put into the fan-out by another. What a `replay` makes of an event is a record
+        beside the event's own.
         """
-        if ledger.EVENTS not in self._resources.queues:
+        queue = ledger.REPLAYS if replay else ledger.EVENTS
+        if queue not in self._resources.queues:
             return
         routed = self.routed
         bus = bus or routed.events[self._events_at][0]
@@ -135,15 +146,14 @@ class Router:
             routed.entries[self._entries_at :],
             routed.undeliverable[self._lost_at :],
         )
-        body = self._first_whole
+        if body is None:
+            body = self._first_whole
         if body is None:
             body = routed.add_body(self._message(event_json))
         via = Via("", "trace", "events", trace=trace)
-        routed.entries.append(
-            NewEntry(
-                ledger.EVENTS, ledger.event_key(str(event["id"])), body, via=via, findable=True
-            )
-        )
+        event_id = str(event["id"])
+        key = ledger.replay_key(event_id, replay) if replay else ledger.event_key(event_id)
+        routed.entries.append(NewEntry(queue, key, body, via=via, findable=True))
 
     def _archive(self, arrived: _Arrived) -> None:
         archiver = self._resources.archivers.get(arrived.bus)

@@ -29,13 +29,15 @@ from broker.core.json_text import parse_json
 from broker.core.limits import COMMIT_ENTRIES_MAX, FAN_OUT_TARGETS_MAX, REPLAY_SLICE
 from broker.core.message import Message, decode
 from broker.core.names import Namespace, QueueName, archive_queue, function_queue
+from broker.core.pattern import Pattern
 from broker.core.queue.look import cursor_at
 from broker.core.resources import EventReplay
+from broker.core.routed import Routed
 from broker.core.routing import Router
 from broker.runtime.archives import Archives
 from broker.runtime.ids import Ids
 from broker.runtime.live import Live
-from broker.runtime.publisher import undeliverable
+from broker.runtime.publisher import count_homeless, undeliverable
 from broker.runtime.queues import Queues
 from broker.runtime.registrar import Registrar
 from broker.runtime.rule_nets import ready
@@ -206,12 +208,14 @@ class EventReplays:
         wanted = [one for one in page if one.sent_at_ms <= replay.until_ms]
         resources = self._registrar.registry.resources(namespace)
         await ready(resources)
-        router = Router(resources, namespace, self._ids.new, self._now_ms())
+        routed, now_ms = Routed(), self._now_ms()
+        only = None if replay.event_pattern is None else pattern.parse(replay.event_pattern)
         done = put = 0
         for one in wanted:
-            put += self._put(router, replay, one)
+            router = Router(resources, namespace, self._ids.new, now_ms, routed=routed)
+            put += self._put(router, replay, only, one)
             done += 1
-            if put == put_max or len(router.routed.entries) > COMMIT_ENTRIES_MAX - FAN_OUT_TARGETS_MAX:
+            if put == put_max or len(routed.entries) > COMMIT_ENTRIES_MAX - FAN_OUT_TARGETS_MAX:
                 break
         over = done == len(wanted) and (len(wanted) < len(page) or len(page) < count)
         last = wanted[done - 1] if done else None
@@ -223,37 +227,37 @@ class EventReplays:
             replayed=replay.replayed + put,
             ended_at_ms=self._now_ms() if over else None,
         )
-        routed = router.routed
         homeless = await self._registrar.replay(namespace, changed, routed.bodies, routed.entries)
         self._live.committed(namespace, routed)
         for source, target, why in routed.undeliverable:
             undeliverable(source, target, why)
-        for lost in homeless:
-            undeliverable(f"replay {replay.name}", routed.entries[lost].queue)
+        count_homeless(f"replay {replay.name}", routed.entries, homeless)
         return put
 
-    def _put(self, router: Router, replay: EventReplay, archived: Peeked) -> bool:
+    def _put(
+        self, router: Router, replay: EventReplay, only: Pattern | None, archived: Peeked
+    ) -> bool:
         """Replay one event, if it is one of those that are wanted."""
         if not replay.archive and ledger.read_trace(archived.via).bus != replay.event_bus:
             return False
         body = decode(archived.body)
         assert isinstance(body, Message)
         event: dict[str, Any] = parse_json(body.body)
-        if replay.event_pattern is not None:
-            parsed = pattern.parse(replay.event_pattern)
-            if not pattern.matches(parsed, event):
-                return False
+        if only is not None and not pattern.matches(only, event):
+            return False
         marked = _marked(event, replay.name)
         text = msgspec.json.encode(marked).decode()
+        whole: int | None = None
         if replay.function is None:
             rules = frozenset(f"{replay.event_bus}|{rule}" for rule in replay.rules)
             router.event(replay.event_bus, marked, text, rules=rules)
-            return True
-        index = router.routed.add_body(message.message(text))
-        via = replay_via(replay.event_bus)
-        router.routed.entries.append(
-            NewEntry(function_queue(replay.function), self._ids.new(), index, via=via)
-        )
+        else:
+            whole = router.routed.add_body(message.message(text))
+            via = replay_via(replay.event_bus)
+            router.routed.entries.append(
+                NewEntry(function_queue(replay.function), self._ids.new(), whole, via=via)
+            )
+        router.keep_trace(marked, text, replay.event_bus, replay=replay.name, body=whole)
         return True
 
     async def _end(

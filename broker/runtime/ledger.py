@@ -21,6 +21,8 @@ from broker.runtime.registrar import Change, Registrar
 
 DAY_S = 86_400
 ATTEMPTS_PAGE = 50  # attempts at a delivery that are looked for at once
+REPLAYS_PAGE = 500  # replays of which it is asked at once whether they had an event
+QUEUES = (ledger.EVENTS, ledger.ATTEMPTS, ledger.REPLAYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,24 @@ class TracedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayTrace:
+    """What a replay made of an event."""
+
+    replay: str
+    replayed_at_ms: int
+    trace: Trace
+    deliveries: list[TracedDelivery]
+
+
+@dataclass(frozen=True, slots=True)
 class EventTrace:
     """What became of an event."""
 
     event: dict[str, Any]
-    put_at_ms: int
+    put_at_ms: int | None  # None: that was forgotten, and only replays of it are known
     trace: Trace
     deliveries: list[TracedDelivery]
+    replays: list[ReplayTrace]  # the oldest first
 
 
 class Ledger:
@@ -67,10 +80,10 @@ class Ledger:
             changes: list[Change] = []
             for queue in self._wanted():
                 found = resources.queues.get(queue.name)
-                if found is not None and found != queue:
+                if found != queue and ledger.EVENTS in resources.queues:
                     changes.append(("queue", queue.name, queue, None))
             if not self._options.days:
-                for name in (ledger.EVENTS, ledger.ATTEMPTS):
+                for name in QUEUES:
                     if name in resources.queues:
                         changes.append(("queue", name, None, None))
             if changes:
@@ -101,17 +114,22 @@ class Ledger:
 
     async def trace(self, namespace: Namespace, event_id: str) -> EventTrace:
         """What became of an event. Raises: EventIsUnknown."""
-        found = await self._record(namespace, event_id)
+        replayed = await self._replayed(namespace, event_id)
+        replays = []
+        for name, record in replayed:
+            made = ledger.read_trace(record.via)
+            deliveries = await self._deliveries(namespace, made)
+            replays.append(ReplayTrace(name, record.sent_at_ms, made, deliveries))
+        try:
+            found = await self._record(namespace, event_id)
+        except EventIsUnknown:
+            if not replays:
+                raise
+            nothing = Trace(replays[0].trace.bus, [], [])
+            return EventTrace(_event(replayed[0][1]), None, nothing, [], replays)
         trace = ledger.read_trace(found.via)
-        deliveries = [
-            TracedDelivery(
-                each,
-                await self._attempts(namespace, each.message_id) if _ours(each.queue) else [],
-                _ours(each.queue),
-            )
-            for each in trace.deliveries
-        ]
-        return EventTrace(_event(found), found.sent_at_ms, trace, deliveries)
+        deliveries = await self._deliveries(namespace, trace)
+        return EventTrace(_event(found), found.sent_at_ms, trace, deliveries, replays)
 
     async def why_not(
         self, namespace: Namespace, event_id: str, rule: str
@@ -138,6 +156,37 @@ class Ledger:
             raise unknown
         return found
 
+    async def _replayed(self, namespace: Namespace, event_id: str) -> list[tuple[str, Peeked]]:
+        """The record of each replay that had the event, with its name; the oldest first.
+
+        Of a replay that was deleted, nothing is found.
+        """
+        resources = self._registry.resources(namespace)
+        if ledger.REPLAYS not in resources.queues:
+            return []
+        names = list(resources.event_replays)
+        found: list[tuple[str, Peeked]] = []
+        for start in range(0, len(names), REPLAYS_PAGE):
+            page = names[start : start + REPLAYS_PAGE]
+            keys = [ledger.replay_key(event_id, name) for name in page]
+            records = await self._queues.by_id(namespace, ledger.REPLAYS, keys)
+            found += (
+                (name, record)
+                for name, record in zip(page, records, strict=True)
+                if record is not None
+            )
+        return sorted(found, key=lambda each: each[1].sent_at_ms)
+
+    async def _deliveries(self, namespace: Namespace, trace: Trace) -> list[TracedDelivery]:
+        return [
+            TracedDelivery(
+                each,
+                await self._attempts(namespace, each.message_id) if _ours(each.queue) else [],
+                _ours(each.queue),
+            )
+            for each in trace.deliveries
+        ]
+
     async def _attempts(self, namespace: Namespace, delivery_id: bytes) -> list[Attempt]:
         if ledger.ATTEMPTS not in self._registry.resources(namespace).queues:
             return []
@@ -162,7 +211,7 @@ class Ledger:
                 messages_max=options.events_max,
                 oldest_go=True,
             )
-            for name in (ledger.EVENTS, ledger.ATTEMPTS)
+            for name in QUEUES
         ]
 
 

@@ -82,7 +82,7 @@ class Publisher:
             if not isinstance(result, Published) or not result.repeated:
                 self._live.committed(namespace, routed)
             homeless = result.homeless if isinstance(result, Published) else result
-            _count_homeless("a publish", command.entries, homeless)
+            count_homeless("a publish", command.entries, homeless)
 
     async def publish_in_place(
         self, namespace: Namespace, routed: Routed, queue: str, receipt_handles: list[bytes]
@@ -112,10 +112,11 @@ class Publisher:
         for whence, target, why in routed.undeliverable:
             undeliverable(whence, target, why)
         self._live.committed(namespace, routed)
-        _count_homeless(source, routed.entries, homeless)
+        count_homeless(source, routed.entries, homeless)
 
 
-def _count_homeless(source: str, entries: Sequence[NewEntry], homeless: list[int]) -> None:
+def count_homeless(source: str, entries: Sequence[NewEntry], homeless: list[int]) -> None:
+    """Count and log the entries that found no queue, given by their indices."""
     for lost in homeless:
         queue = entries[lost].queue
         if is_ledger(queue):

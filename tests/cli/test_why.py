@@ -22,6 +22,19 @@ def test_why_tells_rules_and_deliveries(run: Run, client: Client) -> None:
     assert (delivery["queue"], delivery["state"]) == ("heard", "sent")
 
 
+def test_why_tells_what_replays_made_of_an_event(run: Run, client: Client) -> None:
+    event_id = client.put_event("shop", "sold", {"total": 12})
+    run("replays", "start", "mended", "--event-id", event_id)
+    told = run("why", event_id)
+    assert "put on default at " in told.stdout
+    assert "\nreplayed by mended at " in told.stdout
+    for message in client.receive("heard", count=10, wait_time_s=0):
+        assert message.message_id in told.stdout
+    (replay,) = json.loads(run("why", event_id, "--json").stdout)["replays"]
+    (delivery,) = replay["deliveries"]
+    assert (delivery["queue"], delivery["state"]) == ("heard", "sent")
+
+
 def test_an_event_that_is_not_known(run: Run) -> None:
     told = run("why", "nothing")
     assert told.exit_code == 1

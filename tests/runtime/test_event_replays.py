@@ -9,16 +9,18 @@ import msgspec
 import pytest
 import trio
 
-from broker.core.errors import InvalidParameter, ReplayIsOver
+from broker.core.errors import EventIsUnknown, InvalidParameter, ReplayIsOver
 from broker.core.event import Event
 from broker.core.message import Message, decode
 from broker.core.names import Namespace
-from broker.core.resources import Archive, EventBus, EventReplay, Queue, Rule, Target
+from broker.core.resources import Archive, EventBus, EventReplay, Function, Queue, Rule, Target
+from broker.plugin import Invocation, InvocationResult
 from broker.runtime.broker import Broker
 from broker.runtime.ledger import LedgerOptions
 from broker.store.clock import Clock
 from broker.store.inline import open_inline_store
 from broker.testing.broker import now_ms, open_broker
+from tests.runtime.conftest import FakeInvoker
 
 NS = Namespace()
 REPLAY = EventReplay(name="again", archive="all", event_bus="default", from_ms=0, until_ms=1 << 50)
@@ -139,6 +141,68 @@ async def test_the_ledger_of_a_bus_is_replayed(directory: Path, autojump_clock: 
         await broker.event_replays.start(NS, again)
         await trio.sleep(5)
         assert broker.event_replays.get(NS, "2").replayed == 30
+
+
+async def test_what_a_replay_made_of_an_event_is_told_beside_what_came_of_it_first(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 0) as broker:
+        event = Event(source="shop", detail_type="sold", detail={"n": 1})
+        event_id = await broker.events.put(NS, event)
+        first = await broker.ledger.trace(NS, event_id)
+        assert first.replays == []
+        await trio.sleep(1)
+        for name in ("again", "2"):
+            await broker.event_replays.start(NS, msgspec.structs.replace(REPLAY, name=name))
+            await trio.sleep(1)
+        trace = await broker.ledger.trace(NS, event_id)
+        assert (trace.put_at_ms, trace.trace) == (first.put_at_ms, first.trace)
+        assert [each.replay for each in trace.replays] == ["again", "2"]
+        assert [each.trace.rules for each in trace.replays] == [["default|r"], ["default|r"]]
+        delivered = [trace, *trace.replays]
+        named = [
+            each.delivery.message_id
+            for one in delivered
+            for each in one.deliveries
+            if each.delivery.queue == "orders"
+        ]
+        assert named == [one.message_id for one in await broker.queues.peek(NS, "orders", 10)]
+        assert len(named) == 3
+
+
+async def test_the_invocation_that_a_replay_led_to_is_told_with_its_attempts(
+    directory: Path, autojump_clock: object
+) -> None:
+    async def succeed(_: Invocation) -> InvocationResult:
+        return InvocationResult(payload=b'"done"')
+
+    invokers = {"fake": FakeInvoker(succeed)}
+    function = Function(name="f", invoker="fake")
+    async with open_broker(directory, [function], invokers) as broker:
+        event_id = await broker.events.put(NS, Event(source="shop", detail_type="sold", detail={}))
+        replay = msgspec.structs.replace(REPLAY, archive="", function="f")
+        await broker.event_replays.start(NS, replay)
+        await trio.sleep(1)
+        (told,) = (await broker.ledger.trace(NS, event_id)).replays
+        (delivery,) = told.deliveries
+        assert delivery.delivery.queue == "function/f"
+        assert [attempt.outcome for attempt in delivery.attempts] == ["delivered"]
+
+
+async def test_a_replayed_event_that_is_older_than_the_ledger_is_known_by_its_replay(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with archived(directory, 0) as broker:
+        event_id = await broker.events.put(NS, Event(source="shop", detail_type="sold", detail={}))
+        await trio.sleep(4 * 86_400)
+        with pytest.raises(EventIsUnknown):
+            await broker.ledger.trace(NS, event_id)
+        await broker.event_replays.start(NS, REPLAY)
+        await trio.sleep(1)
+        trace = await broker.ledger.trace(NS, event_id)
+        assert trace.put_at_ms is None
+        assert trace.event["source"] == "shop"
+        assert [each.replay for each in trace.replays] == ["again"]
 
 
 async def test_without_a_ledger_there_is_nothing_to_replay_from(

@@ -69,3 +69,19 @@ async def test_fewer_events_in_the_configuration_forget_the_oldest(
     async with with_ledger(directory, 15) as broker:
         await trio.sleep(1)
         assert await known(broker, ids) == ids[-15:]
+
+
+async def test_a_ledger_of_an_earlier_version_gets_the_queue_that_it_lacks(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with with_ledger(directory, 50) as broker:
+        await put(broker, 1)
+        await broker.registrar.change(NS, [("queue", ledger.REPLAYS, None, None)])
+    async with with_ledger(directory, 50) as broker:
+        assert ledger.REPLAYS in broker.registry.resources(NS).queues
+    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
+        broker = Broker(store, {}, now_ms, ledger_options=LedgerOptions(days=0))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+            assert not any(map(ledger.is_ledger, broker.registry.resources(NS).queues))
+            nursery.cancel_scope.cancel()

@@ -6,7 +6,7 @@ import msgspec
 
 from broker.core import errors, pattern
 from broker.core.json_text import parse_json
-from broker.core.ledger import Attempt, Delivery
+from broker.core.ledger import Attempt, Delivery, Lost
 from broker.core.limits import EVENT_PATTERN_CHARS_MAX
 from broker.core.names import Namespace, uuid_text
 from broker.core.pattern import FailedClause, InvalidEventPattern, plain
@@ -56,16 +56,31 @@ class LostDelivery(Result, frozen=True, kw_only=True):
     why: str
 
 
+class ReplayOfEvent(Result, frozen=True, kw_only=True, omit_defaults=False):
+    """What a replay made of an event."""
+
+    replay: str
+    replayed_at_ms: int
+    rules: list[str]  # the ARNs of those that matched
+    deliveries: list[DeliveryTrace]
+    more_deliveries: int
+    lost: list[LostDelivery]
+
+
 class Trace(Result, frozen=True, kw_only=True, omit_defaults=False):
     """What became of an event."""
 
     event: dict[str, Any]
     bus: str
-    put_at_ms: int
+    put_at_ms: Annotated[
+        int | None,
+        msgspec.Meta(description="null: the ledger has forgotten that, and knows only replays."),
+    ]
     rules: list[str]  # the ARNs of those that matched
     deliveries: list[DeliveryTrace]
     more_deliveries: int  # that aren't shown one by one
     lost: list[LostDelivery]
+    replays: list[ReplayOfEvent]  # that the event was in, but for those deleted since
 
 
 @operations.add(
@@ -185,8 +200,23 @@ def _shown(namespace: Namespace, found: EventTrace) -> Trace:
         rules=[rule_arn(namespace, rule) for rule in trace.rules],
         deliveries=[_delivery(each) for each in found.deliveries],
         more_deliveries=trace.more_deliveries,
-        lost=[LostDelivery(source=e.source, target=e.target, why=e.why) for e in trace.lost],
+        lost=_lost(trace.lost),
+        replays=[
+            ReplayOfEvent(
+                replay=each.replay,
+                replayed_at_ms=each.replayed_at_ms,
+                rules=[rule_arn(namespace, rule) for rule in each.trace.rules],
+                deliveries=[_delivery(one) for one in each.deliveries],
+                more_deliveries=each.trace.more_deliveries,
+                lost=_lost(each.trace.lost),
+            )
+            for each in found.replays
+        ],
     )
+
+
+def _lost(lost: list[Lost]) -> list[LostDelivery]:
+    return [LostDelivery(source=e.source, target=e.target, why=e.why) for e in lost]
 
 
 def _delivery(traced: TracedDelivery) -> DeliveryTrace:
