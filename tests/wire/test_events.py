@@ -167,7 +167,8 @@ def test_what_is_too_long_in_one_entry_refuses_them_all(events: Any, bus: str) -
     resource, header = "r" * 2_049, "t" * 501
     message = (
         f"2 validation errors detected: Value '{resource}' at "
-        "'entries.2.member.resources.2.member' failed to satisfy constraint: Member must have length less than or equal to 2048; "
+        "'entries.2.member.resources.2.member' failed to satisfy constraint: "
+        "Member must have length less than or equal to 2048; "
         f"Value '{header}' at 'entries.2.member.traceHeader' failed to satisfy constraint: "
         "Member must have length less than or equal to 500"
     )
