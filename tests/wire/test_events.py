@@ -523,15 +523,92 @@ def test_five_targets_and_one_more(events: Any, bus: str, queue_arn: str) -> Non
         )
 
 
-@pytest.mark.parametrize("bad", ["", "a b", "ä", "x" * 65])
-def test_bad_target_ids(broker: Daemon, events: Any, bus: str, queue_arn: str, bad: str) -> None:
+FORM = "Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
+BUS_FORM = FORM.replace("[", "[/")
+TOO_SHORT = "Member must have length greater than or equal to 1"
+
+
+def violations(value: str, path: str, *constraints: str) -> str:
+    """The refusal of a value that keeps none of the constraints."""
+    each = (f"Value '{value}' at '{path}' failed to satisfy constraint: {c}" for c in constraints)
+    plural = "s" if len(constraints) > 1 else ""
+    return f"{len(constraints)} validation error{plural} detected: {'; '.join(each)}"
+
+
+DESTINATION = {
+    "ConnectionArn": "arn:aws:events:us-east-1:000000000000:connection/c/1",
+    "InvocationEndpoint": "https://api.example",
+    "HttpMethod": "POST",
+}
+KEY = {"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}}
+CONNECTION = {"AuthorizationType": "API_KEY", "AuthParameters": KEY}
+REPLAY = {
+    "EventSourceArn": "arn:aws:events:us-east-1:000000000000:archive/a",
+    "EventStartTime": 0,
+    "EventEndTime": 1,
+    "Destination": {"Arn": "arn:aws:events:us-east-1:000000000000:event-bus/default"},
+}
+NAMED = [
+    ("CreateEventBus", "Name", 256, BUS_FORM, {}),
+    ("PutRule", "Name", 64, FORM, {"EventPattern": PATTERN}),
+    ("CreateArchive", "ArchiveName", 48, FORM, {"EventSourceArn": REPLAY["Destination"]["Arn"]}),
+    ("StartReplay", "ReplayName", 64, FORM, REPLAY),
+    ("CreateConnection", "Name", 64, FORM, CONNECTION),
+    ("CreateApiDestination", "Name", 64, FORM, DESTINATION),
+]
+
+
+@pytest.mark.parametrize(("action", "member", "longest", "form", "others"), NAMED)
+def test_names_say_all_that_is_wrong_with_them(
+    broker: Daemon, action: str, member: str, longest: int, form: str, others: dict[str, Any]
+) -> None:
+    too_long = f"Member must have length less than or equal to {longest}"
+    path = member[0].lower() + member[1:]
+    for bad, constraints in (
+        ("", [TOO_SHORT, form]),
+        ("a b", [form]),
+        ("ä", [form]),
+        ("n" * (longest + 1), [too_long]),
+        ("ä" * (longest + 1), [too_long, form]),
+    ):
+        answer = post(broker, action, {member: bad, **others})
+        assert (answer.status_code, answer.json()) == (
+            400,
+            {"__type": "ValidationException", "message": violations(bad, path, *constraints)},
+        )
+
+
+def test_a_name_and_a_description_are_refused_together(broker: Daemon) -> None:
+    message = post(broker, "CreateEventBus", {"Name": "", "Description": "d" * 513}).json()[
+        "message"
+    ]
+    assert message.startswith("3 validation errors detected: Value '' at 'name' failed")
+    assert message.endswith(
+        f"; Value '{'d' * 513}' at 'description' failed to satisfy constraint: "
+        "Member must have length less than or equal to 512"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "constraints"),
+    [
+        ("", [TOO_SHORT, FORM]),
+        ("a b", [FORM]),
+        ("ä", [FORM]),
+        ("x" * 65, ["Member must have length less than or equal to 64"]),
+    ],
+)
+def test_bad_target_ids(
+    broker: Daemon, events: Any, bus: str, queue_arn: str, bad: str, constraints: list[str]
+) -> None:
     put_rule(events, bus)
     targets = [{"Id": "ok", "Arn": queue_arn}, {"Id": bad, "Arn": queue_arn}]
     answer = post(broker, "PutTargets", {"Rule": "r", "EventBusName": bus, "Targets": targets})
     assert answer.status_code == 400
-    assert answer.json()["__type"] == "ValidationException"
-    start = f"1 validation error detected: Value '{bad}' at 'targets.2.member.id' failed to satisfy"
-    assert answer.json()["message"].startswith(start)
+    assert answer.json() == {
+        "__type": "ValidationException",
+        "message": violations(bad, "targets.2.member.id", *constraints),
+    }
 
 
 def test_no_targets_and_no_ids(broker: Daemon, events: Any, bus: str) -> None:

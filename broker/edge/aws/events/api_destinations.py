@@ -6,12 +6,17 @@ from typing import Any
 import msgspec
 
 from broker.core.errors import ConnectionDoesNotExist, InvalidParameter
-from broker.core.limits import API_DESTINATION_RATE, API_DESTINATION_RATE_MAX, LIST_PAGE
+from broker.core.limits import (
+    API_DESTINATION_RATE,
+    API_DESTINATION_RATE_MAX,
+    LIST_PAGE,
+    RULE_NAME_CHARS_MAX,
+)
 from broker.core.names import Arn, Namespace
 from broker.core.resources import ApiDestination
 from broker.edge.aws.events.buses import checked_description, limited_page_of
-from broker.edge.aws.events.connections import check_endpoint, check_name, connection_arn
-from broker.edge.aws.events.service import events
+from broker.edge.aws.events.connections import check_endpoint, connection_arn
+from broker.edge.aws.events.service import events, naming
 from broker.edge.aws.service import Call, Members
 
 METHODS = ("POST", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
@@ -39,7 +44,7 @@ async def create_api_destination(
     call: Call, request: CreateApiDestinationRequest
 ) -> ApiDestinationState:
     """Make an HTTP endpoint a target that rules can send events to."""
-    check_name(request.name, "name")
+    naming("name", request.name, RULE_NAME_CHARS_MAX, request.description).check()
     now_ms = call.broker.now_ms()
     destination = _checked(
         ApiDestination(
@@ -49,7 +54,7 @@ async def create_api_destination(
             endpoint=request.invocation_endpoint,
             http_method=request.http_method,
             rate=request.invocation_rate_limit_per_second,
-            description=checked_description(request.description),
+            description=request.description,
             created_at_ms=now_ms,
             modified_at_ms=now_ms,
         )

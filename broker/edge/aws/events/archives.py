@@ -5,11 +5,17 @@ from typing import Any
 import msgspec
 
 from broker.core.errors import InvalidParameter
-from broker.core.limits import LIST_PAGE
-from broker.core.names import ARCHIVE_NAME, Namespace
+from broker.core.limits import ARCHIVE_NAME_CHARS_MAX, LIST_PAGE
+from broker.core.names import Namespace
 from broker.core.resources import Archive
 from broker.edge.aws.events.buses import checked_description, limited_page_of
-from broker.edge.aws.events.service import bus_arn, check_pattern_length, events, locate_bus
+from broker.edge.aws.events.service import (
+    bus_arn,
+    check_pattern_length,
+    events,
+    locate_bus,
+    naming,
+)
 from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.validation import Violations
 
@@ -32,20 +38,16 @@ class ArchiveState(Members, kw_only=True):
 @events.action("CreateArchive", CreateArchiveRequest)
 async def create_archive(call: Call, request: CreateArchiveRequest) -> ArchiveState:
     """Keep what comes past a bus from now on, or what of it the pattern matches."""
-    if not ARCHIVE_NAME.fullmatch(request.archive_name):
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{request.archive_name}' at 'archiveName' failed "
-            "to satisfy constraint: Member must satisfy regular expression pattern: "
-            "[\\.\\-_A-Za-z0-9]+"
-        )
+    name = request.archive_name
+    naming("archiveName", name, ARCHIVE_NAME_CHARS_MAX, request.description).check()
     namespace, bus = locate_bus(call, request.event_source_arn)
     now_ms = call.broker.now_ms()
     archive = Archive(
-        name=request.archive_name,
+        name=name,
         event_bus=bus,
         event_pattern=_checked_pattern(request.event_pattern),
         retention_days=request.retention_days,
-        description=checked_description(request.description),
+        description=request.description,
         created_at_ms=now_ms,
         modified_at_ms=now_ms,
     )

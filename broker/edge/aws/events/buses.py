@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from broker.core.errors import InvalidParameter
-from broker.core.limits import DESCRIPTION_CHARS_MAX, LIST_PAGE
-from broker.core.names import EVENT_BUS_NAME, Namespace
+from broker.core.limits import DESCRIPTION_CHARS_MAX, EVENT_BUS_NAME_CHARS_MAX, LIST_PAGE
+from broker.core.names import Namespace
 from broker.core.resources import EventBus
 from broker.core.targeting import check_dead_letter_arn
-from broker.edge.aws.events.service import bus_arn, events, locate_bus
+from broker.edge.aws.events.service import bus_arn, events, locate_bus, naming
 from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.paging import page_of
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.validation import Violations
+
+_NAME = r"[/\.\-_A-Za-z0-9]+"
 
 
 class DeadLetterConfig(Members, kw_only=True):
@@ -38,15 +40,11 @@ class CreateEventBusResponse(Members, kw_only=True):
 @events.action("CreateEventBus", CreateEventBusRequest)
 async def create_event_bus(call: Call, request: CreateEventBusRequest) -> CreateEventBusResponse:
     """Make a bus."""
-    if not EVENT_BUS_NAME.fullmatch(request.name):
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{request.name}' at 'name' failed to satisfy "
-            "constraint: Member must satisfy regular expression pattern: [/\\.\\-_A-Za-z0-9]+"
-        )
+    naming("name", request.name, EVENT_BUS_NAME_CHARS_MAX, request.description, _NAME).check()
     now_ms = call.broker.now_ms()
     bus = EventBus(
         name=request.name,
-        description=checked_description(request.description),
+        description=request.description,
         dead_letter_target_arn=dead_letter_arn(request.dead_letter_config, call.namespace),
         tags=checked_tags(request.tags),
         created_at_ms=now_ms,
@@ -166,12 +164,9 @@ def limited_page_of(
     names: list[str], next_token: str | None, limit: int
 ) -> tuple[list[str], str | None]:
     """The same as `page_of`, once the limit is checked. Raises: InvalidParameter."""
-    if not 1 <= limit <= LIST_PAGE:
-        bound = "greater than or equal to 1" if limit < 1 else f"less than or equal to {LIST_PAGE}"
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy "
-            f"constraint: Member must have value {bound}"
-        )
+    v = Violations()
+    v.range("limit", limit, 1, LIST_PAGE)
+    v.check()
     return page_of(names, next_token, limit)
 
 
@@ -189,11 +184,9 @@ def dead_letter_config(arn: str | None) -> DeadLetterConfig | None:
 
 def checked_description(text: str) -> str:
     """The text, if it isn't too long. Raises: InvalidParameter."""
-    if len(text) > DESCRIPTION_CHARS_MAX:
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{text}' at 'description' failed to satisfy "
-            f"constraint: Member must have length less than or equal to {DESCRIPTION_CHARS_MAX}"
-        )
+    v = Violations()
+    v.length("description", text, 0, DESCRIPTION_CHARS_MAX)
+    v.check()
     return text
 
 

@@ -20,16 +20,15 @@ from broker.core.authorization import (
     Parameter,
 )
 from broker.core.errors import InvalidParameter, NotSupported
-from broker.core.limits import CONNECTION_PARAMETERS_MAX, LIST_PAGE
+from broker.core.limits import CONNECTION_PARAMETERS_MAX, LIST_PAGE, RULE_NAME_CHARS_MAX
 from broker.core.names import Namespace
 from broker.core.resources import Connection
 from broker.edge.aws.events.buses import checked_description, limited_page_of
-from broker.edge.aws.events.service import events
+from broker.edge.aws.events.service import events, naming
 from broker.edge.aws.service import Call, Members, Refused
 from broker.edge.aws.validation import Violations
 from broker.runtime.secret_box import Unreadable
 
-_NAME = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-zA-Z]{1,512}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,512}")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
@@ -132,13 +131,13 @@ class ConnectionState(Members, kw_only=True):
 @events.action("CreateConnection", CreateConnectionRequest)
 async def create_connection(call: Call, request: CreateConnectionRequest) -> ConnectionState:
     """Keep how requests to somewhere are let in."""
-    check_name(request.name, "name")
+    naming("name", request.name, RULE_NAME_CHARS_MAX, request.description).check()
     authorization = _authorization(request.authorization_type, request.auth_parameters, None)
     now_ms = call.broker.now_ms()
     connection = Connection(
         name=request.name,
         id=str(uuid.UUID(bytes=call.broker.ids.new())),
-        description=checked_description(request.description),
+        description=request.description,
         created_at_ms=now_ms,
         modified_at_ms=now_ms,
     )
@@ -261,15 +260,6 @@ async def delete_connection(call: Call, request: ConnectionRequest) -> Connectio
 def connection_arn(namespace: Namespace, connection: Connection) -> str:
     """`…:connection/NAME/ID`"""
     return namespace.arn("events", f"connection/{connection.name}/{connection.id}")
-
-
-def check_name(name: str, member: str) -> None:
-    """Raises: InvalidParameter."""
-    if not _NAME.fullmatch(name):
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{name}' at '{member}' failed to satisfy "
-            "constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
-        )
 
 
 def _authorization(

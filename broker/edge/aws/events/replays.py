@@ -3,12 +3,12 @@
 from typing import Any
 
 from broker.core.errors import ArchiveDoesNotExist, InvalidParameter
-from broker.core.limits import LIST_PAGE
-from broker.core.names import REPLAY_NAME, Arn, Namespace
+from broker.core.limits import LIST_PAGE, RULE_NAME_CHARS_MAX
+from broker.core.names import Arn, Namespace
 from broker.core.resources import EventReplay
 from broker.edge.aws.events.archives import archive_arn, check_one_filter
-from broker.edge.aws.events.buses import checked_description, limited_page_of
-from broker.edge.aws.events.service import bus_arn, events
+from broker.edge.aws.events.buses import limited_page_of
+from broker.edge.aws.events.service import bus_arn, events, naming
 from broker.edge.aws.service import Call, Members
 from broker.edge.aws.validation import Violations
 
@@ -39,12 +39,7 @@ class StartReplayResponse(Members, kw_only=True):
 @events.action("StartReplay", StartReplayRequest)
 async def start_replay(call: Call, request: StartReplayRequest) -> StartReplayResponse:
     """Put the events of an archive that came in a time on their bus again."""
-    if not REPLAY_NAME.fullmatch(request.replay_name):
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{request.replay_name}' at 'replayName' failed to "
-            "satisfy constraint: Member must satisfy regular expression pattern: "
-            "[\\.\\-_A-Za-z0-9]+"
-        )
+    naming("replayName", request.replay_name, RULE_NAME_CHARS_MAX, request.description).check()
     arn = Arn.parse(request.event_source_arn)
     kind, _, name = arn.resource.partition("/") if arn is not None else ("", "", "")
     if arn is None or kind != "archive" or not name:
@@ -66,7 +61,7 @@ async def start_replay(call: Call, request: StartReplayRequest) -> StartReplayRe
         from_ms=int(request.event_start_time * 1000),
         until_ms=int(request.event_end_time * 1000),
         rules=_rules(namespace, archive.event_bus, request.destination.filter_arns or []),
-        description=checked_description(request.description),
+        description=request.description,
     )
     await call.broker.event_replays.start(namespace, replay)
     begun = call.broker.event_replays.get(namespace, replay.name)

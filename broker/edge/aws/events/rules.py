@@ -3,17 +3,16 @@
 import msgspec
 
 from broker.core.errors import InvalidParameter, RuleDoesNotExist
-from broker.core.limits import DESCRIPTION_CHARS_MAX, LIST_PAGE, ROLE_ARN_CHARS_MAX
-from broker.core.names import RULE_NAME, Namespace
+from broker.core.limits import LIST_PAGE, ROLE_ARN_CHARS_MAX, RULE_NAME_CHARS_MAX
+from broker.core.names import Namespace
 from broker.core.registry import DEFAULT_BUS
 from broker.core.resources import Rule
 from broker.core.rule_targets import rule_arn
 from broker.core.schedule import parse_rule_expression
 from broker.edge.aws.events.buses import limited_page_of
-from broker.edge.aws.events.service import check_pattern_length, events, locate_bus
+from broker.edge.aws.events.service import check_pattern_length, events, locate_bus, naming
 from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.service import Call, Members
-from broker.edge.aws.validation import Violations
 from broker.runtime.rules import rule_key, rule_name
 
 
@@ -36,13 +35,7 @@ class PutRuleResponse(Members, kw_only=True):
 async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
     """Make a rule or change one; its targets stay."""
     namespace, bus = locate_bus(call, request.event_bus_name)
-    if not RULE_NAME.fullmatch(request.name):
-        raise InvalidParameter(
-            f"1 validation error detected: Value '{request.name}' at 'name' failed to satisfy "
-            "constraint: Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
-        )
-    v = Violations()
-    v.length("description", request.description, 0, DESCRIPTION_CHARS_MAX)
+    v = naming("name", request.name, RULE_NAME_CHARS_MAX, request.description)
     v.length("roleArn", request.role_arn, 1, ROLE_ARN_CHARS_MAX)
     v.check()
     if request.state not in ("ENABLED", "DISABLED"):

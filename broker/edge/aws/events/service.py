@@ -2,12 +2,15 @@
 
 from broker.core import errors
 from broker.core.errors import BrokerError
-from broker.core.limits import EVENT_PATTERN_CHARS_MAX
+from broker.core.limits import DESCRIPTION_CHARS_MAX, EVENT_PATTERN_CHARS_MAX
 from broker.core.names import Arn, Namespace
 from broker.core.pattern import InvalidEvent, InvalidEventPattern
 from broker.core.registry import DEFAULT_BUS
 from broker.edge.aws.protocol import MalformedRequest, MissingMember
 from broker.edge.aws.service import Call, Service, Wire
+from broker.edge.aws.validation import Violations
+
+NAME = r"[\.\-_A-Za-z0-9]+"
 
 _VALIDATION = Wire(400, "ValidationException")
 
@@ -58,6 +61,15 @@ events = Service(
         errors.StoreFailed: Wire(500, "InternalException"),
     },
 )
+
+
+def naming(path: str, name: str, chars_max: int, description: str, form: str = NAME) -> Violations:
+    """What is wrong with the name and the description of something that is to be made."""
+    v = Violations()
+    v.length(path, name, 1, chars_max)
+    v.pattern(path, name, form)
+    v.length("description", description, 0, DESCRIPTION_CHARS_MAX)
+    return v
 
 
 def check_pattern_length(text: str | None) -> None:

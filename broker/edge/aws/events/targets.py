@@ -1,9 +1,7 @@
 """EventBridge actions on a rule's targets: put, list, remove, find rules by target"""
 
-import re
-
 from broker.core.errors import InvalidParameter
-from broker.core.limits import LIST_PAGE, TARGET_ENTRIES_MAX
+from broker.core.limits import LIST_PAGE, RULE_NAME_CHARS_MAX, TARGET_ENTRIES_MAX
 from broker.core.names import Namespace
 from broker.core.resources import InputTransformer, Target
 from broker.edge.aws.events.buses import (
@@ -12,16 +10,15 @@ from broker.edge.aws.events.buses import (
     dead_letter_config,
     limited_page_of,
 )
-from broker.edge.aws.events.service import events, locate_bus
+from broker.edge.aws.events.service import NAME, events, locate_bus
 from broker.edge.aws.http_parameters import (
     HttpParametersMember,
     http_parameters,
     http_parameters_member,
 )
 from broker.edge.aws.service import Call, Members, Refused
+from broker.edge.aws.validation import Violations
 from broker.runtime.rules import rule_name
-
-TARGET_ID = re.compile(r"[.\-_A-Za-z0-9]{1,64}")
 
 
 class InputTransformerMember(Members, kw_only=True):
@@ -74,13 +71,12 @@ async def put_targets(call: Call, request: PutTargetsRequest) -> FailedEntriesRe
     """Add targets to a rule, or replace those with the same id."""
     namespace, bus = locate_bus(call, request.event_bus_name)
     _check_count("targets", len(request.targets))
+    v = Violations()
     for number, target in enumerate(request.targets, start=1):
-        if not TARGET_ID.fullmatch(target.id):
-            raise InvalidParameter(
-                f"1 validation error detected: Value '{target.id}' at 'targets.{number}.member.id' "
-                "failed to satisfy constraint: Member must satisfy regular expression pattern: "
-                "[\\.\\-_A-Za-z0-9]+ and have length between 1 and 64"
-            )
+        path = f"targets.{number}.member.id"
+        v.length(path, target.id, 1, RULE_NAME_CHARS_MAX)
+        v.pattern(path, target.id, NAME)
+    v.check()
     targets = [_target(each, namespace) for each in request.targets]
     now_ms = call.broker.now_ms()
     await call.broker.rules.put_targets(namespace, bus, request.rule, targets, now_ms)
