@@ -29,7 +29,7 @@ from broker.core.json_text import parse_json
 from broker.core.limits import COMMIT_ENTRIES_MAX, FAN_OUT_TARGETS_MAX, REPLAY_SLICE
 from broker.core.message import Message, decode
 from broker.core.names import Namespace, QueueName, archive_queue, function_queue
-from broker.core.pattern import Pattern
+from broker.core.pattern import Matcher
 from broker.core.queue.look import cursor_at
 from broker.core.resources import EventReplay
 from broker.core.routed import Routed
@@ -209,7 +209,9 @@ class EventReplays:
         resources = self._registrar.registry.resources(namespace)
         await ready(resources)
         routed, now_ms = Routed(), self._now_ms()
-        only = None if replay.event_pattern is None else pattern.parse(replay.event_pattern)
+        only: Matcher[str] | None = None
+        if replay.event_pattern is not None:
+            only = Matcher([(replay.name, pattern.parse(replay.event_pattern))])
         done = put = 0
         for one in wanted:
             router = Router(resources, namespace, self._ids.new, now_ms, routed=routed)
@@ -235,7 +237,7 @@ class EventReplays:
         return put
 
     def _put(
-        self, router: Router, replay: EventReplay, only: Pattern | None, archived: Peeked
+        self, router: Router, replay: EventReplay, only: Matcher[str] | None, archived: Peeked
     ) -> bool:
         """Replay one event, if it is one of those that are wanted."""
         if not replay.archive and ledger.read_trace(archived.via).bus != replay.event_bus:
@@ -243,7 +245,7 @@ class EventReplays:
         body = decode(archived.body)
         assert isinstance(body, Message)
         event: dict[str, Any] = parse_json(body.body)
-        if only is not None and not pattern.matches(only, event):
+        if only is not None and not only.matching(event):
             return False
         marked = _marked(event, replay.name)
         text = msgspec.json.encode(marked).decode()

@@ -5,9 +5,8 @@ from typing import Any
 
 from broker.core.pattern.consistency import array_consistent
 from broker.core.pattern.event import Leaves, RepeatedKeys, flatten
-from broker.core.pattern.language import Branch, Exists, Field, Pattern, spelled
-from broker.core.pattern.naive import satisfies
-from broker.core.pattern.predicate import compile_field
+from broker.core.pattern.language import Branch, Field, Pattern, spelled
+from broker.core.pattern.predicate import FieldPredicate, compile_field
 from broker.core.pattern.values import Value
 
 __all__ = ["FailedClause", "explain"]
@@ -40,9 +39,9 @@ def _failures(number: int, branch: Branch, leaves: Leaves) -> list[FailedClause]
     predicates = [compile_field(each) for each in branch]
     if array_consistent(predicates, leaves):
         return []
-    alone = [each for each in branch if not _holds_alone(each, leaves)]
+    alone = [each for each in predicates if not _holds_alone(each, leaves)]
     if alone:
-        return [_clause(number, each, leaves) for each in alone]
+        return [_clause(number, each.field, leaves) for each in alone]
     first = next(
         count
         for count in range(1, len(branch) + 1)
@@ -51,11 +50,9 @@ def _failures(number: int, branch: Branch, leaves: Leaves) -> list[FailedClause]
     return [_clause(number, branch[first - 1], leaves, in_other_elements=True)]
 
 
-def _holds_alone(field: Field, leaves: Leaves) -> bool:
+def _holds_alone(field: FieldPredicate, leaves: Leaves) -> bool:
     here = leaves[field.path]
-    if not here:
-        return Exists(False) in field.alternatives
-    return any(satisfies(value, each) for value, _ in here for each in field.alternatives)
+    return any(field.accepts(value) for value, _ in here) if here else field.accepts_absence
 
 
 def _clause(

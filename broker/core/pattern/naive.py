@@ -91,9 +91,9 @@ def satisfies(value: Value, alternative: Alternative) -> bool:
         case PrefixIgnoreCase(text):
             return bool(_folded_ends(text, value, 0))
         case SuffixIgnoreCase(text):
-            return any(
-                len(value) in _folded_ends(text, value, start) for start in range(len(value) + 1)
-            )
+            # No spelling has more than three characters.
+            starts = range(max(len(value) - 3 * len(text), 0), len(value) + 1)
+            return any(len(value) in _folded_ends(text, value, start) for start in starts)
         case Wildcard(pieces=pieces):
             return _wildcard(pieces, value)
         case Address(version=version, packed=packed):

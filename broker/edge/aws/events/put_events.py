@@ -173,4 +173,4 @@ async def test_event_pattern(call: Call, request: EventPatternRequest) -> EventP
     event: Any = pattern.parse_event(request.event)
     if isinstance(event, dict) and any(name not in event for name in _ENVELOPE):
         raise InvalidEvent
-    return EventPatternResponse(result=pattern.matches(parsed, event))
+    return EventPatternResponse(result=bool(pattern.Matcher([(0, parsed)]).matching(event)))
