@@ -20,7 +20,7 @@ from broker.core.pattern.parse import parse
 __all__ = ["COMPLEXITY_MAX", "complexity", "parse_given"]
 
 COMPLEXITY_MAX = 10
-SETS_MAX = 20_000  # that are looked at for one field; ours, so that no pattern takes long to check
+SETS_MAX = 5_000  # that are looked at for one field; ours, so that no pattern takes long to check
 
 _TOO_COMPLEX = (
     "Rule is too complex - try using fewer wildcard characters or fewer repeating character "

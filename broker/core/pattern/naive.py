@@ -32,8 +32,8 @@ __all__ = ["matches", "satisfies"]
 def matches(pattern: Pattern, event: dict[str, Any] | RepeatedKeys) -> bool:
     """Whether the event matches the pattern.
 
-    The cost grows with the product of the leaves that each field satisfies: for tests and single
-    questions, not for routing.
+    The cost grows with the product of the leaves that each field satisfies, and of texts: for tests
+    and benchmarks, not for what somebody sends.
     """
     leaves = flatten(event)
     return any(_matches_from(branch, 0, (), leaves) for branch in pattern.branches)
