@@ -178,6 +178,16 @@ def test_what_is_too_long_in_one_entry_refuses_them_all(events: Any, bus: str) -
         )
 
 
+def test_a_state_that_there_is_not(events: Any) -> None:
+    message = (
+        "1 validation error detected: Value 'GONE' at 'state' failed to satisfy constraint: Member "
+        "must satisfy enum value set: [ENABLED, DISABLED, "
+        "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS]"
+    )
+    with raises_refusal("ValidationException", message):
+        events.put_rule(Name="r", EventPattern=PATTERN, State="GONE")
+
+
 @pytest.mark.parametrize("time", [1e300, -1e300, 1e18, -1e18])
 def test_a_time_that_no_calendar_has(broker: Daemon, bus: str, time: float) -> None:
     answer = post(broker, "PutEvents", {"Entries": [entry(bus, Time=time), entry(bus)]})

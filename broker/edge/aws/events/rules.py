@@ -15,6 +15,9 @@ from broker.edge.aws.events.tags import Tag, checked_tags
 from broker.edge.aws.service import Call, Members
 from broker.runtime.rules import rule_key, rule_name
 
+_WITH_CLOUDTRAIL = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+_STATES = ("ENABLED", "DISABLED", _WITH_CLOUDTRAIL)
+
 
 class PutRuleRequest(Members, kw_only=True):
     name: str
@@ -37,8 +40,9 @@ async def put_rule(call: Call, request: PutRuleRequest) -> PutRuleResponse:
     namespace, bus = locate_bus(call, request.event_bus_name)
     v = naming("name", request.name, RULE_NAME_CHARS_MAX, request.description)
     v.length("roleArn", request.role_arn, 1, ROLE_ARN_CHARS_MAX)
+    v.choice("state", request.state, _STATES)
     v.check()
-    if request.state not in ("ENABLED", "DISABLED"):
+    if request.state == _WITH_CLOUDTRAIL:
         raise InvalidParameter(f"The state {request.state} is not supported by this broker.")
     if not request.event_pattern and not request.schedule_expression:
         raise InvalidParameter("Parameter(s) EventPattern or ScheduleExpression must be specified.")
