@@ -10,7 +10,7 @@ from broker.core.message import Message, Via
 from broker.core.names import Namespace, dead_letter_queue
 from broker.core.registry import DEFAULT_BUS, Resources
 from broker.core.routing import dead_letter_queues
-from broker.core.rule_dead_letters import TOO_OFTEN, TOO_OLD, undelivered
+from broker.core.rule_dead_letters import TOO_OFTEN, TOO_OLD, rule_dead_letter
 from broker.core.rule_targets import RuleTarget, rule_arn
 
 __all__ = ["PROTOCOL", "Sender", "replay_via", "sender_of"]
@@ -34,7 +34,7 @@ class Sender:
         self, event_json: str, function_arn: str, condition: str, error: str, attempts: int
     ) -> Message:
         """Of an event that the function gave up for that condition, after so many attempts."""
-        return undelivered(
+        return rule_dead_letter(
             self.source,
             event_json,
             function_arn,

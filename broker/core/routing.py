@@ -278,7 +278,7 @@ class Router:
     def _give_up(self, target: RuleTarget, arrived: _Arrived, obstacle: Obstacle) -> None:
         """Make a dead letter of the event, in the target's queue for that or in the bus's."""
         arn = rule_arn(self._namespace, target.rule)
-        body = rule_dead_letter(arrived.json, arn, target.target.arn, *obstacle)
+        body = rule_dead_letter({"RULE_ARN": arn}, arrived.json, target.target.arn, *obstacle)
         queues = dead_letter_queues(self._resources, target, arrived.bus)
         via = msgspec.structs.replace(target.via, cause=": ".join(obstacle))
         if not self._keep(body, via, *queues):

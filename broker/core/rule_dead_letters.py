@@ -6,15 +6,15 @@ Source: EventBridge user guide, using dead-letter queues to process undelivered 
 
 from broker.core.message import Message, MessageAttribute, message
 
-__all__ = ["TOO_OFTEN", "TOO_OLD", "rule_dead_letter", "undelivered", "unmatched_dead_letter"]
+__all__ = ["TOO_OFTEN", "TOO_OLD", "rule_dead_letter", "unmatched_dead_letter"]
 
 ERROR_CHARS_MAX = 1_024
 TOO_OFTEN, TOO_OLD = "MaximumRetryAttempts", "MaximumEventAgeInSeconds"
 
 
 def rule_dead_letter(
+    sender: dict[str, str],
     event_json: str,
-    rule_arn: str,
     target_arn: str,
     code: str,
     error: str,
@@ -24,33 +24,12 @@ def rule_dead_letter(
 ) -> Message:
     """An event that a target didn't take.
 
-    `code` is one of EventBridge's, such as NO_RESOURCE; `condition` is MaximumRetryAttempts or
+    `sender` names who sent it there: RULE_ARN, or EVENT_BUS_ARN of a replay to a function. `code`
+    is one of EventBridge's, such as NO_RESOURCE; `condition` is MaximumRetryAttempts or
     MaximumEventAgeInSeconds if it was tried again and again.
     """
-    return undelivered(
-        {"RULE_ARN": rule_arn},
-        event_json,
-        target_arn,
-        code,
-        error,
-        condition=condition,
-        attempts=attempts,
-    )
-
-
-def undelivered(
-    source: dict[str, str],
-    event_json: str,
-    target_arn: str,
-    code: str,
-    error: str,
-    *,
-    condition: str | None = None,
-    attempts: int = 0,
-) -> Message:
-    """The same of any sender, which `source` names: EVENT_BUS_ARN, of a replay to a function."""
     attributes = {
-        **source,
+        **sender,
         "TARGET_ARN": target_arn,
         "ERROR_CODE": code,
         "ERROR_MESSAGE": error[:ERROR_CHARS_MAX] or code,

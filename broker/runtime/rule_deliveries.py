@@ -285,8 +285,8 @@ class RuleDelivery:
         namespace = self._drain.namespace
         arn = rule_arn(namespace, rule.name)
         letter = rule_dead_letter(
+            {"RULE_ARN": arn},
             body.body,
-            arn,
             target.arn,
             *obstacle,
             condition=condition,

@@ -1,7 +1,8 @@
 """events that a function gave up: who keeps them, and as what; on the injected clock"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -304,44 +305,46 @@ async def test_a_dead_letter_is_one_commit_with_the_end_of_its_delivery(
             assert [entry.queue for entry in note.entries] == [ATTEMPTS]
 
 
-async def test_a_dead_letter_queue_that_is_deleted_at_that_moment_loses_nothing(
-    directory: Path, autojump_clock: object
-) -> None:
+@asynccontextmanager
+async def before_the_end(
+    directory: Path, meanwhile: Callable[[Broker], Awaitable[object]]
+) -> AsyncIterator[Broker]:
+    """A broker in which this happens before the end of a delivery is committed."""
     with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
         apply = store.submit
 
         async def submit(namespace: str, commands: Sequence[Command]) -> list[Any]:
             if any(isinstance(each, ReplaceMessages) for each in commands):
-                await broker.queues.delete(NS, "of-target")
+                await meanwhile(broker)
             return await apply(namespace, commands)
 
         store.submit = submit  # type: ignore[method-assign]
         resources = world(target_dead=True)
         async with running_broker(store, resources, {"fake": FakeInvoker(fail)}) as broker:
-            before = undeliverable()
-            await broker.events.put(NS, EVENT, BUS)
-            await trio.sleep(1)
-            assert list(await letters(broker)) == [f"dead-letters/{BUS}"]
-            assert undeliverable() == before
+            yield broker
+
+
+async def test_a_dead_letter_queue_that_is_deleted_at_that_moment_loses_nothing(
+    directory: Path, autojump_clock: object
+) -> None:
+    async with before_the_end(directory, lambda b: b.queues.delete(NS, "of-target")) as broker:
+        before = undeliverable()
+        await broker.events.put(NS, EVENT, BUS)
+        await trio.sleep(1)
+        assert list(await letters(broker)) == [f"dead-letters/{BUS}"]
+        assert undeliverable() == before
 
 
 async def test_a_daemon_that_dies_before_that_commit_makes_the_letter_after_its_start(
     directory: Path, autojump_clock: object
 ) -> None:
-    with open_inline_store(directory, Clock(now_ms, now_ms)) as store:
-        apply = store.submit
+    async def never(_: Broker) -> None:
+        await trio.sleep_forever()
 
-        async def submit(namespace: str, commands: Sequence[Command]) -> list[Any]:
-            if any(isinstance(each, ReplaceMessages) for each in commands):
-                await trio.sleep_forever()
-            return await apply(namespace, commands)
-
-        store.submit = submit  # type: ignore[method-assign]
-        resources = world(target_dead=True)
-        async with running_broker(store, resources, {"fake": FakeInvoker(fail)}) as broker:
-            await broker.events.put(NS, EVENT, BUS)
-            await trio.sleep(1)
-            assert await letters(broker) == {}
+    async with before_the_end(directory, never) as broker:
+        await broker.events.put(NS, EVENT, BUS)
+        await trio.sleep(1)
+        assert await letters(broker) == {}
     async with open_broker(directory, [], {"fake": FakeInvoker(fail)}) as broker:
         await trio.sleep(1_000)
         found = await letters(broker)
